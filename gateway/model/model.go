@@ -1,0 +1,166 @@
+package model
+
+import (
+	"context"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Provider answers one request at a time. It may be called from many
+// goroutines.
+type Provider interface {
+	// Name is what a persona's chain and the journal call it, as
+	// "scripted/intake" or "ollama/llama3.1:8b".
+	Name() string
+	// Ask returns one answer, or an error that wraps one of this package's.
+	// It returns soon after ctx ends, and it acts on nothing.
+	Ask(ctx context.Context, r Request) (Answer, error)
+}
+
+// Request is all a provider is told.
+type Request struct {
+	Persona Persona   `json:"persona"`
+	Clinic  Clinic    `json:"clinic"`
+	Lang    string    `json:"lang"` // "en", "es"; "" while nobody knows
+	Now     molt.Time `json:"now"`
+	Ledger  []Fact    `json:"ledger"` // a later fact of one name supersedes an earlier one
+	// Question is the id the last answer left open, given back unread: only the
+	// provider knows what it means. "" when there is none.
+	Question string `json:"question"`
+	// Window holds the last messages, oldest first, up to and including the new
+	// ones. It is bounded, so it may begin in the middle of things.
+	Window []Message `json:"window"`
+	// New is how many messages at the end of Window nobody answered yet. It is
+	// 0 when the agent is asked to speak first, as after a hand-back.
+	New int `json:"new"`
+	// HandBack is the note of the nurse who returned the conversation. It may
+	// stay set for as long as the core likes; a provider looks into the window
+	// whether the agent has spoken since. "" when there is none.
+	HandBack string `json:"hand_back"`
+	First    bool   `json:"first"` // no text of the agent was ever sent
+	// Reask says why the last answer to the same messages was not accepted, in
+	// words for a model. "" on a first attempt.
+	Reask string `json:"reask"`
+}
+
+// Persona is who the agent is and what it may do, as a provider needs it.
+type Persona struct {
+	Name string `json:"name"`
+	Tone string `json:"tone"`
+	Text string `json:"text"` // the instructions in prose
+	// Disclosure says, for each language, that a machine answers. "{clinic}"
+	// stands for the clinic's name.
+	Disclosure map[string]string `json:"disclosure"`
+	Collect    []string          `json:"collect"`     // the facts it may collect, in the order it asks for them
+	Languages  []string          `json:"languages"`   // the first is spoken until the patient shows another
+	ReplyChars int               `json:"reply_chars"` // the longest reply in characters; 0 means DefaultReplyChars
+}
+
+// DefaultReplyChars bounds a reply when the persona does not: three segments
+// of the seven-bit alphabet.
+const DefaultReplyChars = 459
+
+// ReplyLimit returns the longest reply in characters.
+func (p Persona) ReplyLimit() int {
+	if p.ReplyChars > 0 {
+		return p.ReplyChars
+	}
+	return DefaultReplyChars
+}
+
+// Clinic is what an agent may say about the clinic.
+type Clinic struct {
+	Name      string `json:"name"`
+	Hours     string `json:"hours"`     // in words, as "Mon-Fri 8am-5pm"
+	Phone     string `json:"phone"`     // the public one; "" when there is none to tell
+	Address   string `json:"address"`   // the street; "" when there is none to tell
+	Emergency string `json:"emergency"` // the emergency number, as "911"
+	OpenNow   bool   `json:"open_now"`
+}
+
+// Who wrote a message of the window.
+const (
+	FromPatient = "patient"
+	FromAgent   = "agent"
+	FromNurse   = "nurse"
+	FromNote    = "note" // the gateway, as "a nurse took over" or "returned to the agent"
+)
+
+// Message is one entry of the window.
+type Message struct {
+	From  string     `json:"from"`
+	Words molt.Words `json:"words"`
+	At    molt.Time  `json:"at"`
+	Seq   uint64     `json:"seq"`
+	Media int        `json:"media"` // how many files came with it
+}
+
+// The names of facts the house knows. A persona's collect list is made of them.
+const (
+	FactName      = "name"
+	FactDOB       = "dob" // "2006-01-02"
+	FactReason    = "reason"
+	FactInsurance = "insurance"
+	FactTime      = "preferred_time"
+)
+
+// Fact is one thing the patient told, and where.
+type Fact struct {
+	Name   string    `json:"name"`
+	Value  string    `json:"value"`
+	Source uint64    `json:"source"` // seq of the message it came from
+	At     molt.Time `json:"at"`     // when that message was sent
+}
+
+// Kind says what an answer is.
+type Kind string
+
+// The kinds of an answer.
+const (
+	KindReply    Kind = "reply"    // Text goes to the patient
+	KindSilent   Kind = "silent"   // nothing needs saying; Silence says why
+	KindEscalate Kind = "escalate" // a person must see this; Reason says why
+)
+
+// Why an answer is silent.
+const (
+	SilenceNothingAsked = "nothing_asked" // "ok thanks"
+	SilenceWaiting      = "waiting"       // there is no new message to answer
+)
+
+// How soon a person must see an escalation.
+const (
+	S1 = "S1" // call the emergency number now
+	S2 = "S2" // within the hour
+	S3 = "S3" // the same day
+	S4 = "S4" // routine: the agent goes on
+)
+
+// Answer is what a provider makes of a request.
+type Answer struct {
+	Kind Kind `json:"kind"`
+	// Text is what the patient reads. A reply has one. An escalation may have
+	// one when its severity is S4: the agent goes on, and the text is said once
+	// the case is listed ("I pass this on to the staff"). With S1 to S3 the
+	// gateway's own words are said and Text is empty.
+	Text     molt.Words `json:"text"`
+	Silence  string     `json:"silence"`  // for silent: one of the Silence constants
+	Reason   string     `json:"reason"`   // a short id for the journal, never words of the patient
+	Severity string     `json:"severity"` // for escalate: S1..S4; "" means S3
+	// Facts are new or corrected, each with the seq of a message in the window.
+	// They count whatever the kind is.
+	Facts []Fact `json:"facts"`
+	// Question is open from now on, whatever the kind is: the core keeps it and
+	// gives it back in the next request. "" closes the one that was open.
+	Question string `json:"question"`
+	Lang     string `json:"lang"` // the patient's language from now on; "" leaves it
+	// Done says that all is collected and the patient confirmed it. It stays
+	// true in every later answer, so the core acts on its first appearance.
+	Done bool `json:"done"`
+
+	Model     string `json:"model"`  // the provider's name
+	Digest    string `json:"digest"` // of the model or flow that answered: a tag can move
+	Raw       []byte `json:"raw"`    // the model's output before it was read; nil when there is none
+	TokensIn  int    `json:"tokens_in"`
+	TokensOut int    `json:"tokens_out"`
+}
