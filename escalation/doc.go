@@ -1,0 +1,3 @@
+// Package escalation decides who is asked, when, and what happens if nobody
+// answers.
+package escalation
