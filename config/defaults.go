@@ -1,0 +1,63 @@
+package config
+
+import "time"
+
+// Default is the configuration of an empty file: every value that holds when
+// nothing is said. It lacks what only a clinic can know, and so is not valid
+// by itself.
+func Default() *Config {
+	return &Config{
+		Clinic: Clinic{Emergency: "911", Crisis: "988", Country: "US"},
+		Listen: Listen{Public: "127.0.0.1:8080", Private: "127.0.0.1:8081"},
+		Data:   "./tidegate-data",
+		Escalation: Escalation{
+			Severities:    defaultSeverities(),
+			CoolDown:      span(2 * time.Hour),
+			HoldTextEvery: span(3 * time.Minute),
+		},
+		Agent: Agent{
+			Enabled: true,
+			Persona: "builtin:intake",
+			Models:  []Model{"scripted/intake"},
+			Providers: map[string]Provider{
+				"ollama": {URL: "http://127.0.0.1:11434"},
+				"openai": {URL: "https://api.openai.com/v1"},
+			},
+			Debounce:    span(3 * time.Second),
+			DebounceMax: span(10 * time.Second),
+			Watchdog:    span(2 * time.Minute),
+			AskTimeout:  span(30 * time.Second),
+		},
+		Screen:   Screen{Enabled: true},
+		Backfill: Backfill{Enabled: true, Every: span(5 * time.Minute), Overlap: span(time.Hour)},
+		Limits:   Limits{AsksPerPeerHour: 30, AsksPerHour: 1000, AsksAtOnce: 4},
+		Sender:   Sender{SegmentsPerSecond: 1},
+		Log:      Log{Level: LevelInfo},
+	}
+}
+
+// defaultSeverities is the clinic's promise to a patient in numbers. A routine
+// case has a day, is never paged again and never calls all hands.
+func defaultSeverities() map[Severity]Pace {
+	return map[Severity]Pace{
+		S1: {Ack: span(2 * time.Minute), Contact: span(3 * time.Minute), Repage: span(5 * time.Minute), AllHandsEvery: span(2 * time.Minute), Rounds: 0},
+		S2: {Ack: span(5 * time.Minute), Contact: span(10 * time.Minute), Repage: span(15 * time.Minute), AllHandsEvery: span(5 * time.Minute), Rounds: 5},
+		S3: {Ack: span(30 * time.Minute), Contact: span(2 * time.Hour), Repage: span(time.Hour), AllHandsEvery: 0, Rounds: 1},
+		S4: {Ack: Day, Contact: Day, Repage: 0, AllHandsEvery: 0, Rounds: 1},
+	}
+}
+
+func span(d time.Duration) Duration { return Duration(d) }
+
+// setDefaults puts a person on call always: said too little, the gateway pages
+// too much.
+func (o *OnCall) setDefaults() { o.Hours = Hours{Always: true} }
+
+// complete fills in what follows from other fields.
+func (c *Config) complete() {
+	for i := range c.Staff {
+		if c.Staff[i].Lang == "" && len(c.Clinic.Languages) > 0 {
+			c.Staff[i].Lang = c.Clinic.Languages[0]
+		}
+	}
+}
