@@ -1,0 +1,16 @@
+// Package screen judges whether the words of a patient hold a red flag.
+//
+// It owns the rules of the clinic's safety screen, their data, and the verdict
+// they yield: how severe, in which category, on whose behalf, with which words
+// as evidence. A message passes five layers, each in a file of its own:
+// normalise (fold what hides a word), tokens (words, numbers, clauses), rules
+// (patterns over word classes, read from the embedded data), scope (negation,
+// the past, hypotheticals, idioms) and verdict (the worst of what is left).
+// Any layer may raise; none may veto what another has found.
+//
+// A verdict is a pure function of its arguments. The package must never read a
+// clock, a file, the network, chance or the configuration, must never call a
+// model, and must never log: it sees the words of patients. It imports no
+// other package of this module, so that it can be judged, replayed and fuzzed
+// alone.
+package screen
