@@ -1,9 +1,149 @@
 package config
 
+import (
+	"slices"
+	"strings"
+)
+
+// A checker holds the decoded configuration against the rules that no single
+// field can break: what is valid by its form and would still let a patient go
+// unheard.
 type checker struct {
 	*decoder
 	cfg  *Config
 	opts Options
 }
 
-func (c *checker) all() {}
+func (c *checker) all() {
+	c.clinic()
+	c.listen()
+	c.channels()
+	c.staff()
+	c.steps()
+	c.people("escalation.all_hands", c.cfg.Escalation.AllHands)
+	c.people("escalation.admins", c.cfg.Escalation.Admins)
+	c.severities()
+	c.agent()
+	c.texts()
+	c.rest()
+}
+
+// report adds a fault, unless the field is already known to be broken: what
+// follows from another fault only hides it.
+func (c *checker) report(path, rule, got, hint string) {
+	for known := range c.broken {
+		if known == path || within(known, path) || within(path, known) {
+			return
+		}
+	}
+	c.fault(&node{line: c.lines.line(path)}, path, rule, got, hint)
+}
+
+// within reports whether the field at path lies in the section at outer.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && outer != "" && rest != "" && (rest[0] == '.' || rest[0] == '[')
+}
+
+// written reports whether the file itself says the field.
+func (c *checker) written(path string) bool {
+	_, ok := c.lines[path]
+	return ok
+}
+
+// mistaken is the hint for a name that nothing bears.
+func mistaken[T ~string](name T, known []T) string {
+	words := make([]string, len(known))
+	for i, k := range known {
+		words[i] = string(k)
+	}
+	slices.Sort(words)
+	return suggest(string(name), words)
+}
+
+func (c *checker) clinic() {
+	cl := c.cfg.Clinic
+	if cl.Hours.IsZero() {
+		c.report("clinic.hours", "must open at least once a week", "no hours", `write when people work, as in mon-fri: "08:00-17:00"; routine cases wait for these hours`)
+	}
+	if cl.Country != "US" {
+		for _, name := range []string{"emergency", "crisis"} {
+			if !c.written("clinic." + name) {
+				c.report("clinic."+name, "must be written out outside the United States", "", "write the number of "+string(cl.Country)+"; the default is for the United States only")
+			}
+		}
+	}
+	for i, l := range cl.Languages {
+		if slices.Index(cl.Languages, l) < i {
+			c.report(index("clinic.languages", i), "must not be said twice", string(l), "take it out")
+		}
+	}
+	for i, day := range cl.Closed {
+		if slices.Index(cl.Closed, day) < i {
+			c.report(index("clinic.closed", i), "must not be said twice", string(day), "take it out, or correct the year")
+		}
+	}
+}
+
+func (c *checker) channels() {
+	if len(c.cfg.Channels) == 0 {
+		c.report("channels", "must not be empty", "", "write at least one channel and its type")
+	}
+	for _, id := range c.channelIDs() {
+		ch := c.cfg.Channels[id]
+		if c.opts.Adapters == nil || ch.Type == "" {
+			continue
+		}
+		check, ok := c.opts.Adapters[ch.Type]
+		if !ok {
+			var types []string
+			for t := range c.opts.Adapters {
+				types = append(types, t)
+			}
+			slices.Sort(types)
+			c.report("channels."+string(id)+".type", "must be a type of channel there is", shown(ch.Type), suggest(ch.Type, types))
+			continue
+		}
+		if check != nil {
+			c.faults = append(c.faults, check(ch)...)
+		}
+	}
+}
+
+func (c *checker) channelIDs() []ChannelID {
+	var ids []ChannelID
+	for id := range c.cfg.Channels {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (c *checker) texts() {
+	for lang, texts := range c.cfg.Texts {
+		at := "texts." + string(lang)
+		if !slices.Contains(c.cfg.Clinic.Languages, lang) {
+			c.report(at, "must be one of the clinic's languages", string(lang), mistaken(lang, c.cfg.Clinic.Languages))
+		}
+		if c.opts.TextKeys == nil {
+			continue
+		}
+		for key := range texts {
+			if !slices.Contains(c.opts.TextKeys, key) {
+				c.report(join(at, key), "must be the name of a built-in text", "", mistaken(key, c.opts.TextKeys))
+			}
+		}
+	}
+}
+
+func (c *checker) rest() {
+	if !c.cfg.Screen.Enabled {
+		c.report("screen.enabled", "must be true", "false", "the screen is what finds emergencies; to pause the agent write agent: {enabled: false}")
+	}
+	if b := c.cfg.Backfill; b.Overlap < b.Every {
+		c.report("backfill.overlap", "must not be shorter than backfill.every", b.Overlap.String(), "write at least "+b.Every.String()+", or texts between two looks are missed")
+	}
+	if l := c.cfg.Limits; l.AsksPerPeerHour > l.AsksPerHour {
+		c.report("limits.asks_per_peer_hour", "must not be more than limits.asks_per_hour", "", "one patient cannot have more than all together")
+	}
+}

@@ -193,7 +193,7 @@ func (d *decoder) section(n *node, v reflect.Value, path string) bool {
 			continue
 		}
 		if d.value(e.value, v.FieldByIndex(f.index), at) {
-			d.bounds(e.value, v.FieldByIndex(f.index), at, f.bounds)
+			d.bounds(e.value, v.FieldByIndex(f.index), at, f)
 		}
 	}
 	for _, f := range fields {
@@ -259,7 +259,8 @@ func setDefaults(v reflect.Value) {
 }
 
 // bounds holds a value against the range its field names.
-func (d *decoder) bounds(n *node, v reflect.Value, path string, b *bounds) {
+func (d *decoder) bounds(n *node, v reflect.Value, path string, f field) {
+	b := f.bounds
 	if b == nil {
 		return
 	}
@@ -280,11 +281,14 @@ func (d *decoder) bounds(n *node, v reflect.Value, path string, b *bounds) {
 	if size >= b.min && size <= b.max {
 		return
 	}
-	got := n.shown(path)
+	got, hint := n.shown(path), ""
 	if what != "" {
 		got = amount(int(size), what)
 	}
-	d.fault(n, path, "must be "+b.text+unit(what), got, "")
+	if size < b.min {
+		hint = f.need
+	}
+	d.fault(n, path, "must be "+b.text+unit(what), got, hint)
 }
 
 func unit(what string) string {

@@ -54,7 +54,9 @@ func (fs Faults) Error() string {
 // tidy sorts the faults by line and bounds their number, saying how many were
 // left out.
 func (fs Faults) tidy() Faults {
-	slices.SortStableFunc(fs, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule))
+	})
 	if len(fs) <= MaxFaults {
 		return fs
 	}
@@ -84,8 +86,12 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// shown makes a found value fit to be printed in a fault.
+// shown makes a found value fit to be printed in a fault. A telephone number
+// is masked wherever it stands.
 func shown(s string) string {
+	if len(s) >= 10 && looksLikePhone(s) {
+		s = maskDigits(s)
+	}
 	if r := []rune(s); len(r) > MaxShown {
 		s = string(r[:MaxShown]) + "…"
 	}

@@ -17,7 +17,7 @@ type Hours struct {
 	// Always means every minute of every day; Week is then empty.
 	Always bool
 	// Week holds the spans of each day, indexed by [time.Weekday], sorted and
-	// not overlapping.
+	// apart from each other.
 	Week [7][]Span
 }
 
@@ -128,37 +128,48 @@ func (h *Hours) addSpans(d *decoder, n *node, path string, days []time.Weekday) 
 			continue
 		}
 		for _, day := range days {
-			h.add(day, span)
+			h.Week[day] = append(h.Week[day], span)
 		}
 	}
 }
 
-// add cuts a span that passes midnight in two.
-func (h *Hours) add(day time.Weekday, s Span) {
-	if s.From < s.To {
-		h.Week[day] = append(h.Week[day], s)
-		return
-	}
-	h.Week[day] = append(h.Week[day], Span{From: s.From, To: dayMinutes})
-	if s.To > 0 {
-		next := (day + 1) % 7
-		h.Week[next] = append(h.Week[next], Span{From: 0, To: s.To})
-	}
-}
-
-// settle sorts each day and refuses spans that overlap: one of them is a slip,
-// and nobody can tell which.
+// settle sorts each day and refuses hours of one day that overlap: one of them
+// is a slip, and nobody can tell which. What passes midnight then goes to the
+// next morning, where it may well meet hours written there.
 func (h *Hours) settle(d *decoder, n *node, path string) {
+	var mornings [7][]Span
 	for day := range h.Week {
 		spans := h.Week[day]
 		slices.SortFunc(spans, func(a, b Span) int { return a.From - b.From })
-		for i := 1; i < len(spans); i++ {
-			if spans[i].From < spans[i-1].To {
+		for i := range spans {
+			if spans[i].To < spans[i].From {
+				if spans[i].To > 0 {
+					mornings[(day+1)%7] = append(mornings[(day+1)%7], Span{To: spans[i].To})
+				}
+				spans[i].To = dayMinutes
+			}
+			if i > 0 && spans[i].From < spans[i-1].To {
 				d.fault(n, path, "must not overlap on "+weekdays()[day], spans[i-1].String()+" and "+spans[i].String(), "write hours that follow each other")
-				break
+				return
 			}
 		}
 	}
+	for day := range h.Week {
+		h.Week[day] = merge(append(mornings[day], h.Week[day]...))
+	}
+}
+
+// merge joins sorted spans that meet.
+func merge(spans []Span) []Span {
+	var out []Span
+	for _, s := range spans {
+		if last := len(out) - 1; last >= 0 && s.From <= out[last].To {
+			out[last].To = max(out[last].To, s.To)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // parseDays reads mon, mon-fri or mon,wed,fri. A range may pass the weekend.

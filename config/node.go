@@ -41,16 +41,15 @@ type entry struct {
 // shown is the node as a fault may print it.
 func (n *node) shown(path string) string {
 	switch n.kind {
-	case kindText:
+	case kindText, kindWhole, kindDecimal, kindTruth:
 		if looksSecret(path) {
 			return "****"
 		}
-		return shown(n.text)
-	case kindWhole, kindDecimal, kindTruth:
-		if looksSecret(path) {
-			return "****"
+		text := shown(n.text)
+		if n.kind != kindText {
+			text = strings.Trim(text, `"`)
 		}
-		return n.text
+		return text
 	default:
 		return string(n.kind)
 	}

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+func (c *checker) listen() {
+	l := c.cfg.Listen
+	public, ok := c.hostPort("listen.public", l.Public)
+	private, ok2 := c.hostPort("listen.private", l.Private)
+	if ok && ok2 && public.meets(private) {
+		c.report("listen.private", "must not be the public listener", shown(l.Private), "give it a port of its own; the console must not be reachable from the street")
+	}
+	if ok2 && !isLoopback(private.host) && !l.PrivateExposed {
+		c.report("listen.private", "must stay on this machine", shown(l.Private), "write 127.0.0.1:8081, or private_exposed: true when something in front of it keeps strangers out")
+	}
+	c.url("listen.public_url", l.PublicURL, isLoopback, "except on this machine")
+}
+
+type hostPort struct{ host, port string }
+
+// meets reports whether two listeners would want the same port. Port 0 is a
+// free one each time.
+func (h hostPort) meets(o hostPort) bool {
+	wild := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+	same := h.host == o.host || wild(h.host) || wild(o.host) || isLoopback(h.host) && isLoopback(o.host)
+	return h.port == o.port && h.port != "0" && same
+}
+
+func (c *checker) hostPort(path, s string) (hostPort, bool) {
+	host, port, err := net.SplitHostPort(s)
+	if err == nil {
+		n, perr := strconv.ParseUint(port, 10, 16)
+		if perr == nil && strings.Trim(host, "[]") == host && !strings.ContainsAny(host, " /@") {
+			return hostPort{host: host, port: strconv.FormatUint(n, 10)}, true
+		}
+	}
+	c.report(path, "must be a host and a port", shown(s), "write it as in 127.0.0.1:8080")
+	return hostPort{}, false
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// isNear reports whether a host is on this machine, in a private network, or a
+// bare name as containers have for each other.
+func isNear(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return !strings.Contains(host, ".")
+	}
+	return ip.Unmap().IsLoopback() || ip.Unmap().IsPrivate() || ip.IsLinkLocalUnicast()
+}
+
+// url checks an address that patient words travel to: it has to be encrypted,
+// except where plain tells that nobody listens on the way.
+func (c *checker) url(path, s string, plain func(host string) bool, except string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		got := shown(s)
+		if strings.Contains(s, "@") {
+			got = "****"
+		}
+		c.report(path, "must be a whole address", got, "write it as in https://gw.example.org")
+	case u.User != nil:
+		c.report(path, "must not hold a user or password", "****", "take out what stands before the @, and change that password")
+	case u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(s, "?#"):
+		c.report(path, "must end with its path", "", "take out ? or # and what follows it")
+	case u.Scheme == "http" && !plain(u.Hostname()):
+		c.report(path, "must be https "+except, shown(s), "write https:// and give the host a certificate; patient words travel there")
+	}
+}
