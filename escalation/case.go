@@ -114,9 +114,12 @@ type Case struct {
 
 	Claimant  molt.PersonID `json:"claimant,omitempty"`
 	ClaimedAt molt.Time     `json:"claimed_at,omitempty"`
-	ContactBy molt.Time     `json:"contact_by,omitempty"` // claimed: without contact until then the claim lapses
-	ContactAt molt.Time     `json:"contact_at,omitempty"` // first contact of this claim
-	StaffAt   molt.Time     `json:"staff_at,omitempty"`   // the claimant's last act
+	// ClaimVersion is the version at which she got it; a pass or transfer from
+	// before belongs to an earlier time of hers.
+	ClaimVersion int       `json:"claim_version,omitempty"`
+	ContactBy    molt.Time `json:"contact_by,omitempty"` // claimed: without contact until then the claim lapses
+	ContactAt    molt.Time `json:"contact_at,omitempty"` // first contact of this claim
+	StaffAt      molt.Time `json:"staff_at,omitempty"`   // the claimant's last act
 	// Unanswered is the first patient text since the claimant's last word to
 	// the patient; 0 when there is none.
 	Unanswered molt.Time `json:"unanswered,omitempty"`

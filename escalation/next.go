@@ -1,6 +1,19 @@
 package escalation
 
-import "github.com/tidegate/tidegate/molt"
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of what a case carries. What falls off is in the journal.
+const (
+	maxEvidence = 64
+	maxSaid     = 32
+	maxSiblings = 32
+)
 
 // Next is the whole machine: a case, the plan of the moment, one event and the
 // time of the step give the case as it stands then and what must be done.
@@ -8,5 +21,465 @@ import "github.com/tidegate/tidegate/molt"
 // It is total: any event in any state has an answer, and none panics. It
 // changes nothing it was given. The zero Case is one that does not exist yet.
 func Next(c Case, p Plan, e Event, now molt.Time) (Case, []Action) {
-	return c, nil
+	m := machine{was: c, c: c.clone(), p: p, now: sane(now)}
+	switch {
+	case e.Kind.Staff():
+		m.staff(e)
+	case c.State == "":
+		m.none(e)
+	case c.Settled():
+		m.settled(e)
+	default:
+		m.running(e)
+	}
+	return m.finish(e)
+}
+
+// machine is one call of Next under way.
+type machine struct {
+	was  Case
+	c    Case
+	p    Plan
+	now  molt.Time
+	acts []Action
+	tell *Action // the one text to the patient of this step
+}
+
+// sane keeps a time within the years a calendar can count.
+func sane(t molt.Time) molt.Time {
+	const last = 253402300799000 // the end of 9999
+	return min(max(t, 1), last)
+}
+
+func (c Case) clone() Case {
+	c.Pages = slices.Clone(c.Pages)
+	c.Spent = slices.Clone(c.Spent)
+	c.Passed = slices.Clone(c.Passed)
+	c.Exclude = slices.Clone(c.Exclude)
+	c.Siblings = slices.Clone(c.Siblings)
+	c.Evidence = slices.Clone(c.Evidence)
+	c.Said = slices.Clone(c.Said)
+	return c
+}
+
+func (m *machine) do(a Action) { m.acts = append(m.acts, a) }
+
+// none handles an event for a case that does not exist.
+func (m *machine) none(e Event) {
+	switch e.Kind {
+	case EventOpen:
+		m.c.ID, m.c.Number, m.c.Kind = e.ID, e.Number, e.Why
+		m.c.Severity = opening(e)
+		m.c.Category = e.Category
+		m.gather(e)
+		m.open(e.Why == KindNurse, e.Actor)
+	case EventRaise, EventRedFlag, EventWantsPerson:
+		m.another(e)
+	}
+}
+
+// opening is the severity an event opens a case with.
+func opening(e Event) Severity {
+	switch {
+	case e.Kind == EventWantsPerson:
+		return S3
+	case e.Severity != "":
+		return e.Severity.Worse(S4)
+	case e.Kind == EventOpen && e.Why != KindScreen:
+		return S3
+	}
+	return S2 // a red flag without a severity is a fault of the screen
+}
+
+// open starts the clock of a case that has its severity: the patient is told,
+// the chain frozen, and somebody asked. A nurse who takes over holds it at once.
+func (m *machine) open(takeOver bool, by molt.PersonID) {
+	m.freeze()
+	takeOver = takeOver && m.mayAct(by)
+	if !takeOver || m.c.Severity.Rank() <= 2 {
+		m.text(m.c.Severity, m.c.Category, true)
+	}
+	if takeOver {
+		m.hold(by)
+		m.notice(by, NoticeWon, true)
+		return
+	}
+	m.dispatch(true)
+}
+
+// freeze begins a life of the case: from here on its chain does not change.
+func (m *machine) freeze() {
+	m.c.State, m.c.Opened = StateOpen, m.now
+	m.c.Chain = nil
+	for _, s := range m.p.Steps {
+		m.c.Chain = append(m.c.Chain, Rung{Name: s.Name, Ack: s.Ack})
+	}
+	m.c.Said, m.c.Passed, m.c.Step, m.c.Round = nil, nil, 0, 0
+}
+
+// reopen gives a case in its cool-down a second life. Its severity stays unless
+// a named human called it a false alarm, which is the lowering of it.
+func (m *machine) reopen(sev Severity, category string) {
+	if r := m.c.Resolution; r == nil || !r.FalseAlarm {
+		sev = sev.Worse(m.c.Severity)
+	}
+	if category != "" {
+		m.c.Category = category
+	}
+	m.c.Severity = sev
+	m.c.Resolution, m.c.CoolUntil = nil, 0
+}
+
+// settled handles whatever comes to a resolved or closed case but from staff.
+func (m *machine) settled(e Event) {
+	switch e.Kind {
+	case EventTick:
+		if m.c.State == StateResolved && m.now >= m.c.CoolUntil {
+			m.c.State, m.c.Due = StateClosed, 0
+		}
+	case EventOpen, EventRaise, EventRedFlag, EventWantsPerson:
+		if m.c.State == StateClosed {
+			m.another(e)
+			return
+		}
+		m.gather(e)
+		m.reopen(opening(e), e.Category)
+		m.open(e.Kind == EventOpen && e.Why == KindNurse, e.Actor)
+	case EventPatientText:
+		if m.c.Owner() == OwnerHuman {
+			m.another(e)
+		}
+	case EventCannotText, EventLink:
+		m.gather(e)
+	case EventPageFailed:
+		m.setPage(e.PageID, PageFailed)
+	}
+}
+
+// another asks for a new case, since this one is over: nothing a patient says
+// may fall between two cases.
+func (m *machine) another(e Event) {
+	o := Event{
+		Kind: EventOpen, Severity: opening(e), Category: e.Category, Evidence: slices.Clone(e.Evidence),
+		Exclude: slices.Clone(m.c.Exclude), Siblings: slices.Clone(m.c.Siblings),
+		CannotText: m.c.CannotText || e.CannotText,
+	}
+	switch e.Kind {
+	case EventOpen:
+		o.Why, o.Actor = e.Why, e.Actor
+		o.Exclude = append(o.Exclude, e.Exclude...)
+		o.Siblings = append(o.Siblings, e.Siblings...)
+	case EventRedFlag:
+		o.Why = KindScreen
+	case EventWantsPerson:
+		o.Why = KindPerson
+	case EventPatientText:
+		o.Why, o.Severity = KindHumanOnly, S3
+	default:
+		o.Why = KindAgent
+		if e.Actor != "" {
+			o.Why = KindNurse
+		}
+	}
+	m.do(Action{Kind: ActOpen, Open: &o})
+}
+
+// running handles whatever comes to a case that is neither settled nor new,
+// but from staff.
+func (m *machine) running(e Event) {
+	switch e.Kind {
+	case EventTick:
+		m.tick()
+	case EventOpen:
+		m.gather(e)
+		m.raise(opening(e), e)
+		if e.Why == KindNurse && m.c.Unclaimed() && m.mayAct(e.Actor) {
+			m.hold(e.Actor)
+			m.notice(e.Actor, NoticeWon, true)
+		}
+	case EventRaise, EventRedFlag:
+		m.gather(e)
+		m.raise(opening(e), e)
+	case EventWantsPerson:
+		m.gather(e)
+		if m.c.Severity == S4 {
+			m.raise(S3, e)
+		}
+		m.patientWrote()
+	case EventPatientText:
+		m.patientWrote()
+	case EventCannotText:
+		if m.c.Held() && !m.c.CannotText {
+			m.notice(m.c.Claimant, NoticeCannotText, false)
+		}
+		m.gather(e)
+	case EventLink:
+		m.gather(e)
+	case EventPageSent:
+		if pg, ok := m.c.Page(e.PageID); ok && pg.State == PageDue {
+			m.setPage(e.PageID, PageSent)
+		}
+	case EventPageFailed:
+		m.pageFailed(e.PageID)
+	}
+}
+
+// gather keeps what an event tells about the case without changing its course.
+func (m *machine) gather(e Event) {
+	m.c.CannotText = m.c.CannotText || e.CannotText || e.Kind == EventCannotText
+	for _, seq := range e.Evidence {
+		if slices.Contains(m.c.Evidence, seq) {
+			continue
+		}
+		if len(m.c.Evidence) >= maxEvidence {
+			// The first half is what opened the case and stays; of the rest the oldest goes.
+			m.c.Evidence = slices.Delete(m.c.Evidence, maxEvidence/2, maxEvidence/2+1)
+		}
+		m.c.Evidence = append(m.c.Evidence, seq)
+	}
+	for _, s := range e.Siblings {
+		if len(m.c.Siblings) < maxSiblings && !slices.Contains(m.c.Siblings, s) {
+			m.c.Siblings = append(m.c.Siblings, s)
+		}
+	}
+	if e.Kind == EventOpen {
+		for _, id := range e.Exclude {
+			if !slices.Contains(m.c.Exclude, id) {
+				m.c.Exclude = append(m.c.Exclude, id)
+			}
+		}
+	}
+}
+
+// raise makes a case worse, never milder. A flag that is not worse still tells
+// the patient what its category needs, and the claimant that it came.
+func (m *machine) raise(sev Severity, e Event) {
+	before := m.c.Severity
+	m.c.Severity = sev.Worse(before)
+	raised := m.c.Severity != before
+	if raised && e.Category != "" {
+		m.c.Category = e.Category
+	}
+	if sev.Rank() <= m.c.Severity.Rank() && (raised || e.Kind != EventWantsPerson) {
+		m.text(sev.Worse(S4), cmp.Or(e.Category, m.c.Category), raised)
+	}
+	switch {
+	case m.c.Held():
+		m.raiseHeld(raised, e)
+	case raised:
+		m.raiseWaiting()
+	}
+	if e.Kind == EventRaise && e.Actor != "" && e.Actor != m.c.Claimant {
+		m.notice(e.Actor, NoticeRaised, true)
+	}
+}
+
+// raiseWaiting asks again, now that it is worse: everybody asked so far on
+// whatever step, for nobody on the first step knows yet.
+func (m *machine) raiseWaiting() {
+	m.c.Passed = nil
+	switch {
+	case m.c.State == StateExhausted && m.was.Severity.Rank() <= 2:
+		m.c.Due = m.after(m.terms().AllHandsEvery)
+		m.callAllHands()
+		return
+	case m.c.State != StateNotified || m.c.Severity.Rank() > 2:
+		m.dispatch(true)
+		return
+	}
+	asked := min(m.c.Step, len(m.c.Chain))
+	m.c.Round = 1
+	paged := false
+	for i := range asked {
+		paged = m.pageStep(i) || paged
+	}
+	if !paged {
+		m.climb(asked, true)
+	}
+}
+
+// raiseHeld tells the claimant. She has the contact time of the new severity to
+// act in any way; then others are asked.
+func (m *machine) raiseHeld(raised bool, e Event) {
+	m.notice(m.c.Claimant, NoticeRaised, e.Kind == EventRaise && e.Actor == m.c.Claimant)
+	if e.Actor != "" && e.Actor == m.c.Claimant {
+		m.acted()
+		return
+	}
+	m.patientWrote()
+	if !raised {
+		return
+	}
+	m.c.Nudges = maxNudges
+	m.c.Due = m.after(m.terms().Contact)
+	if m.c.State == StateClaimed {
+		m.c.ContactBy = min(m.c.ContactBy, m.c.Due)
+		m.c.Due = m.c.ContactBy
+	}
+	if m.mayPage() && !m.page(m.c.Claimant, PageRaised, m.c.Due) {
+		m.lapse()
+	}
+}
+
+// patientWrote starts the clock of an answer where a person holds the case.
+func (m *machine) patientWrote() {
+	if !m.c.Held() || m.c.Unanswered != 0 {
+		return
+	}
+	m.c.Unanswered = m.now
+	if m.c.State == StateActive && m.c.Nudges == 0 {
+		m.c.Due = min(m.c.Due, m.heldDue())
+	}
+}
+
+// mayAct reports whether the actor may have this case.
+func (m *machine) mayAct(id molt.PersonID) bool {
+	return m.p.named(id) && !slices.Contains(m.c.Exclude, id)
+}
+
+// text puts the text of a severity before the patient, once per category and
+// severity, again only when it got worse or long after.
+func (m *machine) text(sev Severity, category string, always bool) {
+	kind := map[Severity]TextKind{S1: TextS1, S2: TextS2, S3: TextS3}[sev]
+	if kind == "" || !m.mayRepeat("text:"+string(kind)+":"+category, always) {
+		return
+	}
+	m.tell = &Action{Kind: ActTell, Text: kind, Severity: sev, Category: category}
+}
+
+// mayRepeat reports whether a thing may be said now, and remembers that it was.
+func (m *machine) mayRepeat(what string, always bool) bool {
+	for i, s := range m.c.Said {
+		if s.What != what {
+			continue
+		}
+		if !always && m.now.Sub(s.At) < m.terms().Retell {
+			return false
+		}
+		m.c.Said[i].At = m.now
+		return true
+	}
+	if len(m.c.Said) >= maxSaid {
+		m.c.Said = slices.Delete(m.c.Said, 0, 1)
+	}
+	m.c.Said = append(m.c.Said, Said{What: what, At: m.now})
+	return true
+}
+
+func (m *machine) notice(to molt.PersonID, n NoticeKind, answer bool) {
+	m.do(Action{Kind: ActNotice, Person: to, Notice: n, Answer: answer, ReadBack: n == NoticeWon && m.c.Severity == S1})
+}
+
+func (m *machine) admin(k AdminKind, step string) {
+	if m.mayRepeat("admin:"+string(k)+":"+step, false) {
+		m.do(Action{Kind: ActAdmin, Admin: k, People: slices.Clone(m.p.Admins), Step: step})
+	}
+}
+
+func (m *machine) terms() Terms { return m.p.terms(m.c.Severity) }
+
+// after is a deadline d from now: by the clock for S1 and S2, in opening hours
+// for S3, and for S4 by the clock but never outside them.
+func (m *machine) after(d time.Duration) molt.Time {
+	switch {
+	case m.c.Severity.Rank() <= 2:
+		return sane(m.now.Add(d))
+	case m.c.Severity == S3:
+		return sane(m.p.Hours.After(m.now, d))
+	}
+	at := sane(m.now.Add(d))
+	if !m.p.Hours.In(at) {
+		at = sane(m.p.Hours.NextOpening(at))
+	}
+	return at
+}
+
+// finish counts the version, stamps it on what carries one, and puts the
+// actions in order: the patient, who may speak, everybody else, the timer.
+func (m *machine) finish(e Event) (Case, []Action) {
+	was, c := m.was, &m.c
+	if c.State != was.State {
+		c.Since = m.now
+	}
+	if c.State != was.State || c.Claimant != was.Claimant || c.Severity != was.Severity {
+		c.Version++
+	}
+	if c.Claimant != was.Claimant || c.ClaimedAt != was.ClaimedAt {
+		c.ClaimVersion = c.Version
+	}
+	m.annul()
+	paged := m.stamp()
+	var out []Action
+	if m.tell != nil {
+		m.promise(m.tell, paged)
+		out = append(out, *m.tell)
+	}
+	if c.Owner() != was.Owner() {
+		out = append(out, Action{Kind: ActOwner, Owner: c.Owner()})
+	}
+	out = append(out, m.acts...)
+	if c.Due != was.Due || e.Kind == EventTick && c.Due != 0 {
+		out = append(out, Action{Kind: ActTimer, At: c.Due})
+	}
+	return *c, out
+}
+
+// annul drops pages that this very step both made and withdrew: an item cannot
+// be put and cancelled in one batch.
+func (m *machine) annul() {
+	made, gone := map[string]bool{}, map[string]bool{}
+	for _, a := range m.acts {
+		switch id := a.Page.ID; a.Kind {
+		case ActPage:
+			made[id] = true
+		case ActWithdraw:
+			gone[id] = made[id]
+		}
+	}
+	m.acts = slices.DeleteFunc(m.acts, func(a Action) bool {
+		return (a.Kind == ActPage || a.Kind == ActWithdraw) && gone[a.Page.ID]
+	})
+}
+
+// stamp writes the version of the finished step on its pages and answers, and
+// reports whether anybody is paged.
+func (m *machine) stamp() (paged bool) {
+	for i := range m.c.Pages {
+		if m.c.Pages[i].Version == 0 {
+			m.c.Pages[i].Version = m.c.Version
+		}
+	}
+	for i := range m.acts {
+		a := &m.acts[i]
+		switch a.Kind {
+		case ActPage:
+			a.Page.Version = m.c.Version
+			paged = true
+		case ActNotice, ActRefused:
+			a.Version, a.Severity = m.c.Version, m.c.Severity
+		}
+	}
+	return paged
+}
+
+// promise says what the text may promise: for S1 and S2 that somebody is paged
+// in this very step, or has been and is still asked; for S3 that a person will
+// read it by a moment that is on the case's clock.
+func (m *machine) promise(t *Action, paged bool) {
+	if m.c.Severity.Rank() <= 2 {
+		t.Promised = paged || m.c.Held() || slices.ContainsFunc(m.c.Pages, Page.Live)
+		return
+	}
+	t.Promised = len(m.askable()) > 0
+	if !t.Promised {
+		return
+	}
+	switch {
+	case m.c.State == StateExhausted:
+		t.By = m.c.Due
+	case m.p.Hours.In(m.now):
+		t.By = m.after(m.terms().Contact)
+	default:
+		t.By = m.p.Hours.NextOpening(m.now)
+	}
 }
