@@ -1,0 +1,124 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/segment"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Options make an Outbox.
+type Options struct {
+	// Adapter finds a channel by its name in the configuration in force.
+	Adapter func(channel string) (channels.Adapter, bool)
+	Rate    func(sender molt.Address) float64 // segments per second, 0 for no limit; default DefaultRate
+	Now     func() time.Time                  // default time.Now
+}
+
+// Outbox sends through adapters. It keeps the senders' budgets and nothing else.
+type Outbox struct {
+	adapter func(string) (channels.Adapter, bool)
+	budget  *Budget
+}
+
+var (
+	errNoChannel = errors.New("no such channel")
+	errPanicked  = errors.New("the adapter panicked")
+	errForeign   = errors.New("the adapter broke its contract")
+)
+
+// New checks the options and starts nothing.
+func New(o Options) (*Outbox, error) {
+	if o.Adapter == nil {
+		return nil, errors.New("outbox: Adapter is missing")
+	}
+	return &Outbox{adapter: o.Adapter, budget: NewBudget(o.Rate, o.Now)}, nil
+}
+
+// Adapters is an Options.Adapter over a fixed set.
+func Adapters(set map[string]channels.Adapter) func(string) (channels.Adapter, bool) {
+	return func(channel string) (channels.Adapter, bool) {
+		a, ok := set[channel]
+		return a, ok
+	}
+}
+
+// Send waits for the sender's budget and makes one attempt, which ends within
+// channels.SendTimeout. The fault is nil when the provider took the text. What
+// an adapter returns against its contract, or leaves by a panic, counts as
+// unknown: the text may have left.
+func (b *Outbox) Send(ctx context.Context, channel string, o channels.Outbound) (channels.Receipt, *channels.SendError) {
+	a, ok := b.adapter(channel)
+	if !ok {
+		return channels.Receipt{}, &channels.SendError{
+			Kind: channels.FaultConfiguration, Certain: true, Hint: "The channel is no longer configured.", Err: errNoChannel,
+		}
+	}
+	segments, _ := segment.Count(o.Words.Reveal())
+	if err := b.budget.Wait(ctx, o.Account, o.Class, segments); err != nil {
+		return channels.Receipt{}, notBegun(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, channels.SendTimeout)
+	defer cancel()
+	r, err := attempt(ctx, a, o)
+	if err == nil && r.ProviderID == "" {
+		err = errForeign
+	}
+	if err != nil {
+		return channels.Receipt{}, faultOf(err)
+	}
+	return r, nil
+}
+
+func notBegun(err error) *channels.SendError {
+	kind := channels.FaultTransient
+	if errors.Is(err, ErrFull) {
+		kind = channels.FaultRate
+	}
+	return &channels.SendError{Kind: kind, Certain: true, Hint: "The sender's budget is used up: more senders, or fewer texts.", Err: err}
+}
+
+// attempt calls the adapter. A panic's value may hold words and is dropped.
+func attempt(ctx context.Context, s channels.Sender, o channels.Outbound) (r channels.Receipt, err error) {
+	defer func() {
+		if recover() != nil {
+			r, err = channels.Receipt{}, broken(errPanicked)
+		}
+	}()
+	return s.Send(ctx, o)
+}
+
+// faultOf is the adapter's own fault, made sound: nothing unknown is certain.
+// Of any other error no word is kept.
+func faultOf(err error) *channels.SendError {
+	var fault *channels.SendError
+	if !errors.As(err, &fault) || fault == nil || fault.Kind == "" {
+		return broken(errForeign)
+	}
+	sound := *fault
+	sound.Certain = sound.Certain && sound.Kind != channels.FaultUnknown
+	return &sound
+}
+
+func broken(why error) *channels.SendError {
+	return &channels.SendError{Kind: channels.FaultUnknown, Hint: "A fault in the channel's adapter: report it.", Err: why}
+}
+
+// Find searches the provider for a text whose send had no answer. Not found is
+// no proof of absence; see Next.
+func (b *Outbox) Find(ctx context.Context, channel string, o channels.Outbound, attempted molt.Time) (r channels.Receipt, found bool, err error) {
+	a, ok := b.adapter(channel)
+	if !ok {
+		return channels.Receipt{}, false, fmt.Errorf("find: %w", errNoChannel)
+	}
+	defer func() {
+		if recover() != nil {
+			r, found, err = channels.Receipt{}, false, fmt.Errorf("find: %w", errPanicked)
+		}
+	}()
+	return a.FindOutbound(ctx, o, attempted)
+}
