@@ -1,0 +1,13 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/memstore"
+	"github.com/tidegate/tidegate/molt/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) molt.Store { return memstore.New() })
+}
