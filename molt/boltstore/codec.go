@@ -1,0 +1,198 @@
+package boltstore
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Ids hold no NUL byte (molt.Batch.Check), so a NUL ends them inside a key and
+// keys sort as their ids do.
+
+func eventsPrefix(c molt.ConversationID) []byte { return append([]byte(c), 0) }
+
+func eventKey(c molt.ConversationID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(eventsPrefix(c), seq)
+}
+
+func keyKey(c molt.ConversationID, id molt.KeyID) []byte {
+	return append(eventsPrefix(c), id...)
+}
+
+func lanePrefix(c molt.ConversationID, lane molt.Lane) []byte {
+	return append(append(eventsPrefix(c), lane...), 0)
+}
+
+// itemKey ends in sixteen hexadecimal digits, so that it is text and can serve
+// as the cursor of a scan.
+func itemKey(it molt.Item) []byte {
+	return fmt.Appendf(lanePrefix(it.Conversation, it.Lane), "%016x", it.Order)
+}
+
+func duePrefix(class molt.Lane) []byte { return append([]byte(class), 0) }
+
+func dueKey(it molt.Item) []byte {
+	key := binary.BigEndian.AppendUint64(duePrefix(it.Lane.Class()), sortable(it.Due))
+	return binary.BigEndian.AppendUint64(key, it.Order)
+}
+
+// sortable maps a moment to a number that sorts as the moment does.
+func sortable(t molt.Time) uint64 { return uint64(t) ^ 1<<63 }
+
+// dueAt reads the moment out of a key of the due bucket.
+func dueAt(key []byte, class molt.Lane) (molt.Time, error) {
+	rest := key[len(class)+1:]
+	if len(rest) != 16 {
+		return 0, fmt.Errorf("due index: %w: a key of %d bytes", molt.ErrCorrupt, len(key))
+	}
+	return molt.Time(binary.BigEndian.Uint64(rest) ^ 1<<63), nil
+}
+
+func encodeHead(h molt.Head) []byte {
+	b := binary.BigEndian.AppendUint64(nil, h.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.At))
+	b = append(b, h.Hash[:]...)
+	return binary.BigEndian.AppendUint64(b, h.Epoch)
+}
+
+func decodeHead(b []byte) (molt.Head, error) {
+	r := reader{b: b}
+	h := molt.Head{Seq: r.number(), At: molt.Time(r.number()), Hash: r.hash(), Epoch: r.number()}
+	return h, r.end("head")
+}
+
+// An event's value begins with one byte that says whether its body is there.
+const (
+	bodyThere = 1
+	bodyShed  = 2
+)
+
+func encodeEvent(e molt.Event) []byte {
+	b := make([]byte, 0, 128+len(e.Kind)+len(e.Key)+len(e.Body))
+	if e.Body == nil {
+		b = append(b, bodyShed)
+	} else {
+		b = append(b, bodyThere)
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At))
+	b = append(append(b, e.Sum[:]...), e.Hash[:]...)
+	b = appendText(appendText(b, e.Kind), string(e.Key))
+	return append(b, e.Body...)
+}
+
+func decodeEvent(seq uint64, b []byte) (molt.Event, error) {
+	r := reader{b: b}
+	state := r.byte()
+	e := molt.Event{Seq: seq, At: molt.Time(r.number()), Sum: r.hash(), Hash: r.hash(), Kind: r.text(), Key: molt.KeyID(r.text())}
+	switch body := r.rest(); state {
+	case bodyThere:
+		e.Body = append([]byte{}, body...)
+	case bodyShed:
+		r.bad = r.bad || len(body) > 0
+	default:
+		r.bad = true
+	}
+	return e, r.end("event")
+}
+
+func encodeSnapshot(s molt.Snapshot) []byte {
+	b := make([]byte, 0, 64+len(s.Key)+len(s.Body))
+	b = binary.BigEndian.AppendUint64(b, s.Seq)
+	b = append(b, s.Hash[:]...)
+	b = appendText(b, string(s.Key))
+	return append(b, s.Body...)
+}
+
+func decodeSnapshot(b []byte) (molt.Snapshot, error) {
+	r := reader{b: b}
+	s := molt.Snapshot{Seq: r.number(), Hash: r.hash(), Key: molt.KeyID(r.text())}
+	s.Body = append([]byte{}, r.rest()...)
+	return s, r.end("snapshot")
+}
+
+func encodeKey(k molt.WrappedKey) []byte { return append(appendText(nil, k.Period), k.Wrapped...) }
+
+func decodeKey(c molt.ConversationID, id, b []byte) (molt.WrappedKey, error) {
+	r := reader{b: b}
+	k := molt.WrappedKey{ID: molt.KeyID(id), Conversation: c, Period: r.text()}
+	k.Wrapped = append([]byte{}, r.rest()...)
+	return k, r.end("key")
+}
+
+func encodeItem(it molt.Item) []byte {
+	b := make([]byte, 0, 128+len(it.Body))
+	b = appendText(appendText(b, string(it.ID)), string(it.Conversation))
+	b = appendText(appendText(b, string(it.Lane)), string(it.Key))
+	b = binary.BigEndian.AppendUint64(b, uint64(it.Due))
+	b = binary.BigEndian.AppendUint64(b, it.Epoch)
+	b = binary.BigEndian.AppendUint64(b, it.Order)
+	return append(b, it.Body...)
+}
+
+func decodeItem(b []byte) (molt.Item, error) {
+	r := reader{b: b}
+	it := molt.Item{ID: molt.ItemID(r.text()), Conversation: molt.ConversationID(r.text()), Lane: molt.Lane(r.text()), Key: molt.KeyID(r.text())}
+	it.Due, it.Epoch, it.Order = molt.Time(r.number()), r.number(), r.number()
+	it.Body = append([]byte(nil), r.rest()...)
+	return it, r.end("item")
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// reader takes a value apart. After the first thing that is not there it gives
+// zeros and end reports the fault.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) take(n uint64) []byte {
+	if r.bad || uint64(len(r.b)) < n {
+		r.bad = true
+		return nil
+	}
+	taken := r.b[:n]
+	r.b = r.b[n:]
+	return taken
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) number() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) hash() (h molt.Hash) {
+	copy(h[:], r.take(uint64(len(h))))
+	return h
+}
+
+func (r *reader) text() string {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 {
+		r.bad = true
+		return ""
+	}
+	r.b = r.b[size:]
+	return string(r.take(n))
+}
+
+func (r *reader) rest() []byte { return r.take(uint64(len(r.b))) }
+
+func (r *reader) end(what string) error {
+	if r.bad || len(r.b) > 0 {
+		return fmt.Errorf("%s: %w: it does not decode", what, molt.ErrCorrupt)
+	}
+	return nil
+}

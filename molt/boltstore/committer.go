@@ -1,0 +1,178 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+// groupBytes bounds the bodies of one group, so that one transaction stays in
+// memory. The count of a group is bounded by queueLimit.
+const groupBytes = 32 << 20
+
+// run is the committer: it serves group after group until the queue is closed
+// and empty.
+func (s *Store) run() {
+	defer close(s.ended)
+	for first := range s.queue {
+		group := s.gather(first)
+		batches, claims := split(group)
+		if len(batches) > 0 {
+			s.commit(batches)
+		}
+		for _, r := range claims {
+			r.reply <- s.claim(*r.claim)
+		}
+	}
+}
+
+// gather takes what waits, without waiting for more.
+func (s *Store) gather(first request) []request {
+	group := []request{first}
+	bytes := first.size()
+	for len(group) < queueLimit && bytes < groupBytes {
+		select {
+		case r, open := <-s.queue:
+			if !open {
+				return group
+			}
+			group = append(group, r)
+			bytes += r.size()
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (r request) size() int {
+	if r.batch == nil {
+		return 0
+	}
+	n := len(r.batch.Snapshot)
+	for _, e := range r.batch.Events {
+		n += len(e.Body)
+	}
+	for _, it := range r.batch.Put {
+		n += len(it.Body)
+	}
+	for _, m := range r.batch.Marks {
+		n += len(m.Value)
+	}
+	return n
+}
+
+func split(group []request) (batches, claims []request) {
+	for _, r := range group {
+		if r.batch != nil {
+			batches = append(batches, r)
+		} else {
+			claims = append(claims, r)
+		}
+	}
+	return batches, claims
+}
+
+// commit writes what it can of a group in one transaction and answers all of
+// it. When a batch faults in the midst of being written, the transaction is
+// begun again without it; that happens at most once a batch.
+func (s *Store) commit(group []request) {
+	faults := make([]error, len(group))
+	for {
+		answers, again, err := s.try(group, faults)
+		if again {
+			continue
+		}
+		for i, r := range group {
+			if err != nil {
+				answers[i] = answer{err: fmt.Errorf("commit: %w", err)}
+			}
+			r.reply <- answers[i]
+		}
+		return
+	}
+}
+
+// try runs one transaction. It asks to be run again when it noted a new fault.
+// An error means that nothing of the group may be called written.
+func (s *Store) try(group []request, faults []error) (answers []answer, again bool, err error) {
+	answers = make([]answer, len(group))
+	select {
+	case <-s.broken:
+		return answers, false, s.brokenBy
+	default:
+	}
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return answers, false, s.breakDown(err)
+	}
+	w := &writer{tables: tablesOf(tx), leases: s.leases, ended: map[molt.ItemID]bool{}, fault: s.fault}
+	taken := 0
+	for i, r := range group {
+		if faults[i] != nil {
+			answers[i].err = faults[i]
+			continue
+		}
+		committed, err := w.batch(r.batch)
+		var fault *faultError
+		switch {
+		case err == nil:
+			answers[i].committed = committed
+			taken++
+		case errors.As(err, &fault):
+			faults[i] = fault.refusal()
+			if err := s.rollback(tx); err != nil {
+				return answers, false, s.breakDown(err)
+			}
+			return answers, true, nil
+		default:
+			answers[i].err = err
+		}
+	}
+	if taken == 0 {
+		if err := s.rollback(tx); err != nil {
+			return answers, false, s.breakDown(err)
+		}
+		return answers, false, nil
+	}
+	if err := s.finish(tx); err != nil {
+		return answers, false, s.breakDown(err)
+	}
+	for id := range w.ended {
+		delete(s.leases, id)
+	}
+	return answers, false, nil
+}
+
+// finish makes the transaction durable: when it returns nil, fdatasync has.
+func (s *Store) finish(tx *bolt.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("bbolt: panic: %v", p)
+			_ = s.rollback(tx) // so that Close finds no lock held
+		}
+	}()
+	return tx.Commit()
+}
+
+func (s *Store) rollback(tx *bolt.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.stuck = true
+			err = fmt.Errorf("bbolt: panic: %v", p)
+		}
+	}()
+	return tx.Rollback()
+}
+
+// breakDown ends the store's usefulness. Nothing is tried again after a write
+// or fsync that did not succeed: the kernel may have thrown the pages away and
+// a second fsync would then say that all is well.
+func (s *Store) breakDown(cause error) error {
+	s.brokenBy = fmt.Errorf("%w: %w", molt.ErrBroken, cause)
+	close(s.broken)
+	return s.brokenBy
+}
