@@ -1,0 +1,233 @@
+package seal
+
+import (
+	"cmp"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+var (
+	// ErrNoKey says that the data key is not among the conversation's keys.
+	ErrNoKey = errors.New("no such data key")
+	// ErrErased says that the data key was dropped: what it sealed is gone for good.
+	ErrErased = errors.New("erased: its data key was destroyed")
+	// ErrOtherTenantKey says that a data key was wrapped under a tenant key
+	// that is not in the keyring.
+	ErrOtherTenantKey = errors.New("the data key is wrapped under another tenant key")
+)
+
+// KindSnapshot is the kind under which a snapshot is sealed. An event's body is
+// sealed under the event's own kind.
+const KindSnapshot = "snapshot"
+
+// KindItem is the kind under which the body of an item in a lane is sealed.
+func KindItem(lane molt.Lane) string { return "item:" + string(lane) }
+
+const (
+	sealVersion = 1  // first byte of everything sealed, and of every wrapped key
+	nonceBytes  = 12 // AES-GCM
+	ringIDBytes = 8  // says which tenant key wrapped a data key
+	keyIDBytes  = 10
+)
+
+// Box seals and opens the bodies of one conversation. A Box is used by one
+// mailbox at a time: it takes no lock.
+type Box struct {
+	ring         *Keyring
+	conversation molt.ConversationID
+	random       io.Reader
+	wrapped      []molt.WrappedKey // ascending by id
+	open         map[molt.KeyID]cipher.AEAD
+	fresh        []molt.WrappedKey
+	offered      int // of fresh, how many Fresh has returned
+}
+
+// NewBox returns the box of a conversation with the wrapped keys as Load gives
+// them. Keys are unwrapped when they are first needed.
+func NewBox(ring *Keyring, conversation molt.ConversationID, wrapped []molt.WrappedKey, random io.Reader) (*Box, error) {
+	for _, k := range wrapped {
+		if k.Conversation != conversation {
+			return nil, fmt.Errorf("box of conversation %s: key %s is of another conversation", conversation, k.ID)
+		}
+	}
+	wrapped = slices.Clone(wrapped)
+	slices.SortFunc(wrapped, func(a, b molt.WrappedKey) int { return cmp.Compare(a.ID, b.ID) })
+	return &Box{ring: ring, conversation: conversation, random: random, wrapped: wrapped, open: map[molt.KeyID]cipher.AEAD{}}, nil
+}
+
+// Seal encrypts a body under the data key of the month of `at`, which it makes
+// when there is none, and binds it to the conversation and the kind.
+func (b *Box) Seal(at molt.Time, kind string, plain []byte) (molt.KeyID, []byte, error) {
+	id, key, err := b.keyOf(at.Std().Format("2006-01"))
+	if err != nil {
+		return "", nil, fmt.Errorf("seal: %w", err)
+	}
+	sealed, err := b.encrypt(key, []byte{sealVersion}, plain, b.bodyContext(id, kind))
+	if err != nil {
+		return "", nil, fmt.Errorf("seal: %w", err)
+	}
+	return id, sealed, nil
+}
+
+// Open decrypts what Seal sealed with the same key and kind. The error wraps
+// molt.ErrCorrupt when the bytes, the kind or the conversation are not those.
+func (b *Box) Open(kind string, id molt.KeyID, sealed []byte) ([]byte, error) {
+	key, err := b.key(id)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	plain, err := decrypt(key, 1, sealed, b.bodyContext(id, kind))
+	if err != nil {
+		return nil, fmt.Errorf("open %s with key %s: %w", kind, id, err)
+	}
+	return plain, nil
+}
+
+// Fresh returns the keys made since the last Kept. They belong into the batch
+// that carries what was sealed under them; when it is refused, Fresh offers
+// them again for the next.
+func (b *Box) Fresh() []molt.WrappedKey {
+	b.offered = len(b.fresh)
+	return slices.Clone(b.fresh)
+}
+
+// Kept says that the batch with what Fresh last returned was committed.
+func (b *Box) Kept() {
+	b.fresh = slices.Clone(b.fresh[b.offered:])
+	b.offered = 0
+}
+
+// keyOf returns the data key of a month: the first by id that was not erased.
+func (b *Box) keyOf(period string) (molt.KeyID, cipher.AEAD, error) {
+	for _, k := range b.wrapped {
+		if k.Period == period && len(k.Wrapped) > 0 {
+			key, err := b.key(k.ID)
+			return k.ID, key, err
+		}
+	}
+	return b.makeKey(period)
+}
+
+func (b *Box) makeKey(period string) (molt.KeyID, cipher.AEAD, error) {
+	var secret [secretBytes + keyIDBytes]byte
+	if _, err := io.ReadFull(b.random, secret[:]); err != nil {
+		return "", nil, fmt.Errorf("make a data key: %w", err)
+	}
+	k := molt.WrappedKey{ID: molt.KeyID("k_" + encode(secret[secretBytes:])), Conversation: b.conversation, Period: period}
+	tenant, err := newAEAD(b.ring.tenant[:])
+	if err != nil {
+		return "", nil, err
+	}
+	head := append([]byte{sealVersion}, b.ring.tenantID()...)
+	if k.Wrapped, err = b.encrypt(tenant, head, secret[:secretBytes], keyContext(k)); err != nil {
+		return "", nil, err
+	}
+	key, err := newAEAD(secret[:secretBytes])
+	if err != nil {
+		return "", nil, err
+	}
+	b.open[k.ID] = key
+	b.fresh = append(b.fresh, k)
+	b.wrapped = append(b.wrapped, k)
+	return k.ID, key, nil
+}
+
+// key returns a data key by its id, unwrapped.
+func (b *Box) key(id molt.KeyID) (cipher.AEAD, error) {
+	if key := b.open[id]; key != nil {
+		return key, nil
+	}
+	i := slices.IndexFunc(b.wrapped, func(k molt.WrappedKey) bool { return k.ID == id })
+	if i < 0 {
+		return nil, fmt.Errorf("key %q: %w", id, ErrNoKey)
+	}
+	key, err := b.ring.unwrap(b.wrapped[i])
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", id, err)
+	}
+	b.open[id] = key
+	return key, nil
+}
+
+func (k *Keyring) unwrap(w molt.WrappedKey) (cipher.AEAD, error) {
+	if len(w.Wrapped) == 0 {
+		return nil, ErrErased
+	}
+	const head = 1 + ringIDBytes
+	if len(w.Wrapped) > head && !slices.Equal(w.Wrapped[1:head], k.tenantID()) {
+		return nil, ErrOtherTenantKey
+	}
+	tenant, err := newAEAD(k.tenant[:])
+	if err != nil {
+		return nil, err
+	}
+	secret, err := decrypt(tenant, head, w.Wrapped, keyContext(w))
+	if err != nil {
+		return nil, err
+	}
+	return newAEAD(secret)
+}
+
+// tenantID tells tenant keys apart without telling anything about them.
+func (k *Keyring) tenantID() []byte {
+	sum := sha256.Sum256(appendText([]byte("tidegate tenant key\x00"), string(k.tenant[:])))
+	return sum[:ringIDBytes]
+}
+
+// bodyContext is what a sealed body is bound to, beside its bytes.
+func (b *Box) bodyContext(id molt.KeyID, kind string) []byte {
+	return contextOf("body", string(b.conversation), string(id), kind)
+}
+
+func keyContext(k molt.WrappedKey) []byte {
+	return contextOf("data key", string(k.Conversation), string(k.ID), k.Period)
+}
+
+func contextOf(parts ...string) []byte {
+	var buf []byte
+	for _, p := range parts {
+		buf = appendText(buf, p)
+	}
+	return buf
+}
+
+// encrypt returns head ‖ nonce ‖ ciphertext. A random nonce of 96 bits is safe
+// for 2³² bodies a key (NIST SP 800-38D, 8.3); a month of one conversation has
+// a few thousand.
+func (b *Box) encrypt(key cipher.AEAD, head, plain, context []byte) ([]byte, error) {
+	out := make([]byte, len(head)+nonceBytes, len(head)+nonceBytes+len(plain)+key.Overhead())
+	copy(out, head)
+	nonce := out[len(head):]
+	if _, err := io.ReadFull(b.random, nonce); err != nil {
+		return nil, fmt.Errorf("nonce: %w", err)
+	}
+	return key.Seal(out, nonce, plain, context), nil
+}
+
+// decrypt takes apart what encrypt made with a head of so many bytes.
+func decrypt(key cipher.AEAD, head int, sealed, context []byte) ([]byte, error) {
+	if len(sealed) < head+nonceBytes || sealed[0] != sealVersion {
+		return nil, fmt.Errorf("%w: not sealed bytes of version %d", molt.ErrCorrupt, sealVersion)
+	}
+	nonce, body := sealed[head:head+nonceBytes], sealed[head+nonceBytes:]
+	plain, err := key.Open(nil, nonce, body, context)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it was sealed as something else, or changed since", molt.ErrCorrupt)
+	}
+	return plain, nil
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}

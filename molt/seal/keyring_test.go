@@ -1,0 +1,171 @@
+package seal_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// chance is a source that gives the same bytes for the same seed.
+func chance(seed byte) *mathrand.ChaCha8 { return mathrand.NewChaCha8([32]byte{seed}) }
+
+func ring(t *testing.T, seed byte) *seal.Keyring {
+	t.Helper()
+	r, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "key"), chance(seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestKeyFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "tenant.key")
+	first, err := seal.LoadOrCreate(path, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := seal.LoadOrCreate(path, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *first != *again {
+		t.Errorf("the second load gives another key")
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode: got %v, %v, want 0600", info.Mode(), err)
+	}
+	if names, _ := os.ReadDir(folder); len(names) != 1 {
+		t.Errorf("files left: got %v, want the key alone", names)
+	}
+}
+
+func TestKeyFileOthersMayReadIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenant.key")
+	if _, err := seal.LoadOrCreate(path, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o644, 0o601} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := seal.LoadOrCreate(path, rand.Reader)
+		var fault *seal.KeyFileError
+		if !errors.As(err, &fault) || !strings.Contains(fault.Hint, "chmod 600") {
+			t.Errorf("mode %o: got %v, want it refused with a hint", mode, err)
+		}
+	}
+	if _, err := seal.LoadOrCreate(t.TempDir(), rand.Reader); !errors.Is(err, seal.ErrKey) {
+		t.Errorf("a folder: got %v, want it refused", err)
+	}
+	if _, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "no", "key"), rand.Reader); err == nil {
+		t.Errorf("no folder: got no error")
+	}
+}
+
+func TestManyFirstStartsAgreeOnOneKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenant.key")
+	var wg sync.WaitGroup
+	rings := make([]*seal.Keyring, 16)
+	for i := range rings {
+		wg.Go(func() {
+			var err error
+			if rings[i], err = seal.LoadOrCreate(path, rand.Reader); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, r := range rings {
+		if r == nil || *r != *rings[0] {
+			t.Fatalf("two starts hold different keys")
+		}
+	}
+}
+
+func TestFromBytes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenant.key")
+	want, err := seal.LoadOrCreate(path, chance(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := text[bytes.Index(text, []byte("tidegate-key-1-")):]
+	for _, good := range [][]byte{text, line, bytes.TrimSpace(line), append([]byte("\r\n  "), line...)} {
+		if got, err := seal.FromBytes(good); err != nil || *got != *want {
+			t.Errorf("text of %d bytes: got %v, want the same key", len(good), err)
+		}
+	}
+	mistyped := bytes.Clone(line)
+	mistyped[40] ^= 1
+	for name, bad := range map[string][]byte{
+		"nothing": nil, "comments": []byte("# x\n"), "words": []byte("secret"), "cut": line[:60],
+		"mistyped": mistyped, "two": append(append([]byte{}, line...), line...),
+	} {
+		_, err := seal.FromBytes(bad)
+		if !errors.Is(err, seal.ErrKey) {
+			t.Errorf("%s: got %v, want ErrKey", name, err)
+		} else if len(bad) > 20 && strings.Contains(err.Error(), string(bad[20:30])) {
+			t.Errorf("%s: the error shows the key: %v", name, err)
+		}
+	}
+}
+
+func TestKeyringPrintsNothing(t *testing.T) {
+	r := ring(t, 1)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%s", "%q"} {
+		if got := fmt.Sprintf(verb, r); got != "[keyring]" {
+			t.Errorf("%s: got %s", verb, got)
+		}
+	}
+}
+
+func TestIDs(t *testing.T) {
+	r := ring(t, 1)
+	for got, want := range map[string]string{
+		string(r.Conversation("t", "twilio", "+1", "+2")): `^c_[a-z2-7]{20}$`,
+		string(r.Stream("t", "slack", "U1")):              `^s_[a-z2-7]{20}$`,
+		string(r.Item("c_x", "4", "0")):                   `^i_[a-z2-7]{26}$`,
+		string(r.Mark("seen", "SM123")):                   `^seen:[a-z2-7]{32}$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("id: got %s, want %s", got, want)
+		}
+	}
+	ids := map[string]string{}
+	for name, id := range map[string]string{
+		"ab,c":   string(r.Mark("x", "ab", "c")),
+		"a,bc":   string(r.Mark("x", "a", "bc")),
+		"abc":    string(r.Mark("x", "abc")),
+		"abc,":   string(r.Mark("x", "abc", "")),
+		"class":  string(r.Mark("xa", "bc"))[1:],
+		"none":   string(r.Mark("x")),
+		"conv":   string(r.Conversation("ab", "c")),
+		"stream": string(r.Stream("ab", "c")),
+		"item":   string(r.Item("ab", "c")),
+		"other":  string(ring(t, 2).Mark("x", "abc")),
+	} {
+		_, rest, _ := strings.Cut(strings.ReplaceAll(id, "_", ":"), ":")
+		if before, there := ids[rest[:20]]; there {
+			t.Errorf("%s and %s make one id", name, before)
+		}
+		ids[rest[:20]] = name
+	}
+	if r.Mark("x", "a") != ring(t, 1).Mark("x", "a") {
+		t.Errorf("the same key and parts make different marks")
+	}
+}
