@@ -183,7 +183,7 @@ func (p Plan) WorstCase(sev Severity) (time.Duration, bool) {
 		}
 	}
 	everybody := p
-	everybody.Steps = nil // all hands by name, or everybody when none of them can be reached
+	everybody.Steps = nil // all hands whoever is on call
 	if last < 0 && len(everybody.hands(0)) == 0 {
 		return 0, false
 	}
@@ -194,7 +194,7 @@ func (p Plan) WorstCase(sev Severity) (time.Duration, bool) {
 		return 0, true // all hands at once
 	}
 	for _, id := range everybody.hands(0) {
-		if _, ok := first[id]; !ok && slices.ContainsFunc(p.AllHands, p.reachable) {
+		if _, ok := first[id]; !ok {
 			return p.pass(sev) * time.Duration(p.terms(sev).Rounds), true
 		}
 	}

@@ -9,7 +9,8 @@ type EventKind string
 const (
 	// EventOpen: ID, Number, Why, Severity, Category, Evidence, Actor (for
 	// KindNurse: she holds it at once), Exclude, CannotText, Siblings. On a case
-	// that is already there it counts as EventRedFlag.
+	// that runs already it counts as EventRaise, and Exclude is not read; in the
+	// cool-down it reopens.
 	EventOpen EventKind = "open"
 	// EventTick: the timer fired. Early and doubled ones do no harm.
 	EventTick EventKind = "tick"

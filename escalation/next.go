@@ -72,7 +72,7 @@ func (m *machine) none(e Event) {
 		m.c.Severity = opening(e)
 		m.c.Category = e.Category
 		m.gather(e)
-		m.open(e.Why == KindNurse, e.Actor)
+		m.open(e)
 	case EventRaise, EventRedFlag, EventWantsPerson:
 		m.another(e)
 	}
@@ -93,15 +93,15 @@ func opening(e Event) Severity {
 
 // open starts the clock of a case that has its severity: the patient is told,
 // the chain frozen, and somebody asked. A nurse who takes over holds it at once.
-func (m *machine) open(takeOver bool, by molt.PersonID) {
+func (m *machine) open(e Event) {
 	m.freeze()
-	takeOver = takeOver && m.mayAct(by)
-	if !takeOver || m.c.Severity.Rank() <= 2 {
+	takeOver := e.Kind == EventOpen && e.Why == KindNurse && m.mayAct(e.Actor)
+	if !takeOver || opening(e).Rank() <= 2 {
 		m.text(m.c.Severity, m.c.Category, true)
 	}
 	if takeOver {
-		m.hold(by)
-		m.notice(by, NoticeWon, true)
+		m.hold(e.Actor)
+		m.notice(e.Actor, NoticeWon, true)
 		return
 	}
 	m.dispatch(true)
@@ -120,13 +120,12 @@ func (m *machine) freeze() {
 // reopen gives a case in its cool-down a second life. Its severity stays unless
 // a named human called it a false alarm, which is the lowering of it.
 func (m *machine) reopen(sev Severity, category string) {
-	if r := m.c.Resolution; r == nil || !r.FalseAlarm {
-		sev = sev.Worse(m.c.Severity)
+	switch r := m.c.Resolution; {
+	case r != nil && r.FalseAlarm:
+		m.c.Severity, m.c.Category = sev, category
+	case sev.Rank() <= m.c.Severity.Rank():
+		m.c.Severity, m.c.Category = sev, cmp.Or(category, m.c.Category)
 	}
-	if category != "" {
-		m.c.Category = category
-	}
-	m.c.Severity = sev
 	m.c.Resolution, m.c.CoolUntil = nil, 0
 }
 
@@ -144,7 +143,7 @@ func (m *machine) settled(e Event) {
 		}
 		m.gather(e)
 		m.reopen(opening(e), e.Category)
-		m.open(e.Kind == EventOpen && e.Why == KindNurse, e.Actor)
+		m.open(e)
 	case EventPatientText:
 		if m.c.Owner() == OwnerHuman {
 			m.another(e)
@@ -192,11 +191,10 @@ func (m *machine) running(e Event) {
 		m.tick()
 	case EventOpen:
 		m.gather(e)
-		m.raise(opening(e), e)
-		if e.Why == KindNurse && m.c.Unclaimed() && m.mayAct(e.Actor) {
-			m.hold(e.Actor)
-			m.notice(e.Actor, NoticeWon, true)
+		if e.Why != KindNurse || opening(e).Rank() < m.c.Severity.Rank() {
+			m.raise(opening(e), e)
 		}
+		m.takeOver(e)
 	case EventRaise, EventRedFlag:
 		m.gather(e)
 		m.raise(opening(e), e)
@@ -224,6 +222,22 @@ func (m *machine) running(e Event) {
 	}
 }
 
+// takeOver is the wish of a nurse to open a case where one runs already.
+func (m *machine) takeOver(e Event) {
+	switch {
+	case e.Why != KindNurse:
+	case m.c.Held() && m.c.Claimant == e.Actor:
+		m.notice(e.Actor, NoticeAlreadyYours, true)
+	case m.was.Held():
+		m.refuse(e, WhyTaken)
+	case !m.mayAct(e.Actor):
+		m.refuse(e, WhyNotHuman)
+	default:
+		m.hold(e.Actor)
+		m.notice(e.Actor, NoticeWon, true)
+	}
+}
+
 // gather keeps what an event tells about the case without changing its course.
 func (m *machine) gather(e Event) {
 	m.c.CannotText = m.c.CannotText || e.CannotText || e.Kind == EventCannotText
@@ -242,7 +256,7 @@ func (m *machine) gather(e Event) {
 			m.c.Siblings = append(m.c.Siblings, s)
 		}
 	}
-	if e.Kind == EventOpen {
+	if e.Kind == EventOpen && !m.was.Unclaimed() && !m.was.Held() { // while it runs, who may act does not change
 		for _, id := range e.Exclude {
 			if !slices.Contains(m.c.Exclude, id) {
 				m.c.Exclude = append(m.c.Exclude, id)
@@ -251,8 +265,9 @@ func (m *machine) gather(e Event) {
 	}
 }
 
-// raise makes a case worse, never milder. A flag that is not worse still tells
-// the patient what its category needs, and the claimant that it came.
+// raise makes a case worse, never milder. A flag that is just as bad still tells
+// the patient what its category needs, and the claimant that it came. "A nurse
+// reads this later" is not for a patient whom one has in hand.
 func (m *machine) raise(sev Severity, e Event) {
 	before := m.c.Severity
 	m.c.Severity = sev.Worse(before)
@@ -260,8 +275,9 @@ func (m *machine) raise(sev Severity, e Event) {
 	if raised && e.Category != "" {
 		m.c.Category = e.Category
 	}
-	if sev.Rank() <= m.c.Severity.Rank() && (raised || e.Kind != EventWantsPerson) {
-		m.text(sev.Worse(S4), cmp.Or(e.Category, m.c.Category), raised)
+	urgent := m.c.Severity.Rank() <= 2
+	if sev.Rank() == m.c.Severity.Rank() && (urgent || raised && !m.c.Held()) {
+		m.text(m.c.Severity, cmp.Or(e.Category, m.c.Category), raised)
 	}
 	switch {
 	case m.c.Held():

@@ -95,7 +95,7 @@ type Plan struct {
 	Terms    map[Severity]Terms       `json:"terms"`
 	Steps    []Step                   `json:"steps"`
 	People   map[molt.PersonID]Person `json:"people"`
-	AllHands []molt.PersonID          `json:"all_hands"` // empty: everybody
+	AllHands []molt.PersonID          `json:"all_hands"` // nobody reachable: everybody
 	Admins   []molt.PersonID          `json:"admins"`
 	Hours    Hours                    `json:"hours"`     // when the clinic is open
 	CoolDown time.Duration            `json:"cool_down"` // 0: DefaultCoolDown
@@ -159,15 +159,15 @@ func (p Plan) named(id molt.PersonID) bool {
 	return ok || strings.HasPrefix(string(id), "os:") && len(id) > len("os:")
 }
 
-// hands lists all hands: who the plan names so and who is on call at t on any
-// step; everybody when that is nobody who can be reached.
+// hands lists all hands: who the plan names so, or everybody when that is nobody
+// who can be reached; and whoever is on call at t on any step.
 func (p Plan) hands(t molt.Time) []molt.PersonID {
 	all := slices.Clone(p.AllHands)
-	for _, s := range p.Steps {
-		all = append(all, s.onCall(t)...)
-	}
 	if !slices.ContainsFunc(all, p.reachable) {
 		all = slices.Sorted(maps.Keys(p.People))
+	}
+	for _, s := range p.Steps {
+		all = append(all, s.onCall(t)...)
 	}
 	var out []molt.PersonID
 	for _, id := range all {
