@@ -39,6 +39,7 @@ func meanings() []meaning {
 		{21635, channels.FaultRecipient, "The number is a landline: phone instead."},
 		{21659, channels.FaultConfiguration, "The sender is not a number of this Twilio account: check numbers."},
 		{21660, channels.FaultConfiguration, "The sender belongs to another Twilio account: check numbers and account_sid."},
+		{21701, channels.FaultConfiguration, "Twilio knows no such messaging service: check messaging_service."},
 		{21703, channels.FaultConfiguration, "The messaging service has no sender: add our numbers to its pool."},
 		{21705, channels.FaultConfiguration, "Twilio knows no such messaging service: check messaging_service."},
 		{30001, channels.FaultRate, "The sender's queue overflowed: it goes out later; consider another sender."},

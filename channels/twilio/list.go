@@ -19,8 +19,9 @@ import (
 
 // Limits of listing.
 const (
-	pageSize      = 100
-	maxPages      = 50 // of one window of back-fill
+	pageSize      = 1000 // the most the API gives
+	maxPages      = 5    // of one window of back-fill
+	findPageSize  = 100
 	maxFindPages  = 5  // newest first between two numbers; what is looked for is minutes old
 	maxWindows    = 48 // a window is halved at most this often
 	maxPageURI    = 4096
@@ -175,7 +176,7 @@ func (a *Adapter) FindOutbound(ctx context.Context, o channels.Outbound, attempt
 	p := &openapi.ListMessageParams{}
 	p.SetTo(o.Peer.Reveal())
 	p.SetFrom(o.Account.Reveal())
-	p.SetPageSize(pageSize)
+	p.SetPageSize(findPageSize)
 	var best channels.Receipt
 	_, err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
 		r, ok := receiptOf(&m)

@@ -34,7 +34,7 @@ func (a *Adapter) Send(ctx context.Context, o channels.Outbound) (channels.Recei
 		return channels.Receipt{}, c.fault(err)
 	}
 	r, ok := receiptOf(msg)
-	if !ok {
+	if !ok || c.status >= 300 { // a redirect's body is nobody's word
 		return channels.Receipt{}, c.fault(errUnclear)
 	}
 	return r, nil

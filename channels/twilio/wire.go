@@ -23,7 +23,7 @@ import (
 
 // Limits of the REST wire.
 const (
-	maxAnswerBytes  = 8 << 20 // a page of one hundred messages stays far below
+	maxAnswerBytes  = 16 << 20 // a page of a thousand messages stays below
 	maxRetryAfter   = time.Hour
 	dialTimeout     = 5 * time.Second
 	idleConnections = 8
