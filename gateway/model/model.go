@@ -30,8 +30,9 @@ type Request struct {
 	// Window holds the last messages, oldest first, up to and including the new
 	// ones. It is bounded, so it may begin in the middle of things.
 	Window []Message `json:"window"`
-	// New is how many messages at the end of Window nobody answered yet. It is
-	// 0 when the agent is asked to speak first, as after a hand-back.
+	// New is how many of the patient's messages, the last ones of Window, nobody
+	// answered yet; what others wrote in between is not counted. It is 0 when
+	// the agent is asked to speak first, as after a hand-back.
 	New int `json:"new"`
 	// HandBack is the note of the nurse who returned the conversation. It may
 	// stay set for as long as the core likes; a provider looks into the window

@@ -71,7 +71,15 @@ func (s *scene) compose() string {
 			ps = append(ps, piece{text, spare})
 		}
 	}
+	// Asked once more because the last text was not accepted, the flow says the
+	// least it can: whatever was refused stood in what is left out.
 	s.opening(add)
+	if s.r.Reask == "" {
+		s.sides(add)
+	}
+	if s.passOn != "" {
+		add(1, s.say(passOnText(s.passOn)))
+	}
 	if s.r.Reask == "" {
 		s.middle(add)
 	}
@@ -119,20 +127,19 @@ func (s *scene) disclosure() string {
 	return s.fill(text)
 }
 
-// middle answers what the patient said besides answering.
-func (s *scene) middle(add func(int, string)) {
-	if s.switched {
-		add(4, s.say("language"))
-	}
-	s.sides(add)
-	switch s.passOn {
+// passOnText is how the patient is told that the staff will see something.
+func passOnText(reason string) string {
+	switch reason {
 	case reasonMedia:
-		add(1, s.say("pass_on_media"))
+		return "pass_on_media"
 	case reasonQuestion:
-		add(1, s.say("pass_on"))
-	case reasonRequest:
-		add(1, s.say("pass_on_request"))
+		return "pass_on"
 	}
+	return "pass_on_request"
+}
+
+// middle says what became of what the patient told.
+func (s *scene) middle(add func(int, string)) {
 	switch {
 	case s.badDate:
 		add(2, s.say("bad_date"))
@@ -152,9 +159,12 @@ func (s *scene) middle(add func(int, string)) {
 	}
 }
 
-// sides gives the fixed answers, in a fixed order.
+// sides answers what the patient asked, in a fixed order.
 func (s *scene) sides(add func(int, string)) {
 	c := s.r.Clinic
+	if s.switched {
+		add(4, s.say("language"))
+	}
 	if s.heard["who"] && !s.r.First && !s.idle() {
 		add(1, s.disclosure())
 	}
@@ -206,7 +216,7 @@ func (s *scene) closing() string {
 		return q.Ask.in(s.lang)
 	case s.confirmed():
 		return s.say("closing")
-	case s.passOn != "" || s.changed || len(s.heard) > 0:
+	case s.passOn != "", s.r.Reask == "" && (s.changed || len(s.heard) > 0):
 		return ""
 	}
 	return s.say("any_time")

@@ -3,6 +3,7 @@ package scripted
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/molt"
@@ -126,13 +127,13 @@ func newScene(b *book, r model.Request) *scene {
 
 // fresh returns the patient's messages among the unanswered ones.
 func fresh(r model.Request) []model.Message {
-	n := min(max(r.New, 0), len(r.Window))
 	var out []model.Message
-	for _, m := range r.Window[len(r.Window)-n:] {
-		if m.From == model.FromPatient {
+	for i := len(r.Window) - 1; i >= 0 && len(out) < r.New; i-- {
+		if m := r.Window[i]; m.From == model.FromPatient {
 			out = append(out, m)
 		}
 	}
+	slices.Reverse(out)
 	return out
 }
 
@@ -179,14 +180,7 @@ func (s *scene) opened(id string) (string, int) {
 	return base, tries
 }
 
-func (s *scene) collects(field string) bool {
-	for _, f := range s.fields {
-		if f == field {
-			return true
-		}
-	}
-	return false
-}
+func (s *scene) collects(field string) bool { return slices.Contains(s.fields, field) }
 
 // missing returns the first field nobody told yet, "" when all are there.
 func (s *scene) missing() string {

@@ -43,13 +43,14 @@ func TestStories(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories: %v", err)
 	}
+	flow := mustFlow(t)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, want)
+			got := play(t, flow, want)
 			if *update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
@@ -72,11 +73,16 @@ type world struct {
 	last model.Request
 }
 
-func newWorld(t testing.TB) *world {
+func mustFlow(t testing.TB) *Flow {
+	t.Helper()
 	f, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+func newWorld(t testing.TB, f *Flow) *world {
 	now := molt.TimeOf(time.Date(2026, 11, 9, 15, 0, 0, 0, time.UTC))
 	return &world{t: t, flow: f, r: model.Request{
 		Persona: model.Persona{
@@ -128,8 +134,8 @@ func (w *world) keep(a model.Answer) {
 	}
 }
 
-func play(t *testing.T, story []byte) []byte {
-	w := newWorld(t)
+func play(t *testing.T, f *Flow, story []byte) []byte {
+	w := newWorld(t, f)
 	var out bytes.Buffer
 	sc := bufio.NewScanner(bytes.NewReader(story))
 	for sc.Scan() {

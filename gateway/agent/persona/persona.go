@@ -1,0 +1,66 @@
+// Package persona reads who an agent is and what it may do: a Markdown file
+// whose front matter holds the settings and whose body is the instructions.
+//
+// It owns the file's form, its checks and the built-in persona. It reads
+// strictly: an unknown setting is a fault and no default repairs a wrong one.
+// It must never open a file or reach for anything that is not in the text it
+// was given.
+package persona
+
+import (
+	_ "embed"
+
+	"github.com/tidegate/tidegate/gateway/model"
+)
+
+//go:embed intake.md
+var intake []byte
+
+// BuiltIn is the name of the persona that is there without any file.
+const BuiltIn = "intake"
+
+// Limits of a persona file.
+const (
+	MaxBytes      = 64 << 10
+	MinReplyChars = 160 // the disclosure, the emergency number and a question need room
+	MaxReplyChars = 1600
+	MaxWindow     = 200
+)
+
+// What a persona says when it leaves a limit out.
+const (
+	defaultReplyChars = model.DefaultReplyChars
+	defaultWindow     = 30
+)
+
+// Persona is one persona as read.
+type Persona struct {
+	Name string
+	Tone string
+	// Hours, when set, are told instead of the clinic's, as for a line that is
+	// answered at other times. "" when the clinic's hold.
+	Hours      string
+	Disclosure map[string]string // by language; "{clinic}" stands for the clinic's name
+	Collect    []string          // in the order they are asked for
+	Languages  []string          // the first is spoken until the patient shows another
+	Models     []string          // the chain: the first answers, the next when it faults
+	Limits     Limits
+	Text       string // the instructions: the body of the file
+}
+
+// Limits bound what a session is told and may say.
+type Limits struct {
+	ReplyChars     int // the longest text, in characters
+	WindowMessages int // how many past messages a model sees
+}
+
+// Intake returns the built-in persona.
+func Intake() (Persona, error) { return Parse(BuiltIn+".md", intake) }
+
+// Model returns what a provider is told of the persona.
+func (p Persona) Model() model.Persona {
+	return model.Persona{
+		Name: p.Name, Tone: p.Tone, Text: p.Text, Disclosure: p.Disclosure,
+		Collect: p.Collect, Languages: p.Languages, ReplyChars: p.Limits.ReplyChars,
+	}
+}

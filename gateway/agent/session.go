@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/model"
+)
+
+// Defaults of Options.
+const (
+	DefaultTimeout = 20 * time.Second
+	// MaxProviders bounds a chain, and with the timeout the length of a run.
+	MaxProviders = 8
+)
+
+// Options are what a session is made of.
+type Options struct {
+	Providers []model.Provider // the chain: each is asked when all before it faulted
+	Timeout   time.Duration    // for one provider; 0 means DefaultTimeout
+	Limits    Limits
+	Now       func() time.Time // to measure how long an attempt took; nil means time.Now
+}
+
+// Session asks a chain of models. It may be used from many goroutines.
+type Session struct {
+	providers []model.Provider
+	timeout   time.Duration
+	limits    Limits
+	now       func() time.Time
+}
+
+// New checks the options and fills in the defaults. It starts nothing.
+func New(o Options) (*Session, error) {
+	switch {
+	case len(o.Providers) == 0:
+		return nil, errors.New("agent session: no provider")
+	case len(o.Providers) > MaxProviders:
+		return nil, fmt.Errorf("agent session: %d providers, at most %d", len(o.Providers), MaxProviders)
+	case o.Timeout < 0:
+		return nil, fmt.Errorf("agent session: timeout %s is negative", o.Timeout)
+	}
+	for i, p := range o.Providers {
+		if p == nil {
+			return nil, fmt.Errorf("agent session: provider %d is nil", i)
+		}
+	}
+	s := &Session{providers: o.Providers, timeout: o.Timeout, limits: o.Limits.filled(), now: o.Now}
+	if s.timeout == 0 {
+		s.timeout = DefaultTimeout
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s, nil
+}
+
+// Result is what became of a request.
+type Result struct {
+	Answer   model.Answer `json:"answer"` // zero when Failed
+	Attempts []Attempt    `json:"attempts"`
+	Failed   bool         `json:"failed"` // no provider gave a usable answer
+	Why      string       `json:"why"`    // when Failed: a sentence without anybody's words
+}
+
+// Attempt is one provider's turn.
+type Attempt struct {
+	Model  string  `json:"model"`
+	Err    ErrKind `json:"err"`     // "" when its answer was taken
+	Rule   string  `json:"rule"`    // for a bad answer: the rule it broke
+	TookMS int64   `json:"took_ms"` // how long it took, in milliseconds
+	// Cause is the whole error, for the log. It is not recorded.
+	Cause error `json:"-"`
+}
+
+// ErrKind says how a provider faulted.
+type ErrKind string
+
+// The ways to fault.
+const (
+	ErrDeadline    ErrKind = "deadline"
+	ErrUnavailable ErrKind = "unavailable"
+	ErrBadAnswer   ErrKind = "bad_answer"
+	ErrPanic       ErrKind = "panic"
+	ErrStopped     ErrKind = "stopped" // the caller stopped waiting; nobody else is asked
+	ErrOther       ErrKind = "fault"
+)
+
+var errPanic = errors.New("provider panicked")
+
+// Run asks one provider after the other until one gives an answer that keeps to
+// the contract. It returns when ctx ends, and at the latest after the timeout
+// of each provider.
+func (s *Session) Run(ctx context.Context, r model.Request) Result {
+	var res Result
+	for _, p := range s.providers {
+		answer, at := s.attempt(ctx, p, r)
+		res.Attempts = append(res.Attempts, at)
+		if at.Err == "" {
+			res.Answer = answer
+			return res
+		}
+		if at.Err == ErrStopped {
+			break
+		}
+	}
+	res.Failed, res.Why = true, why(res.Attempts)
+	return res
+}
+
+func why(attempts []Attempt) string {
+	parts := make([]string, len(attempts))
+	for i, a := range attempts {
+		parts[i] = a.Model + ": " + string(a.Err)
+		if a.Rule != "" {
+			parts[i] += " (" + a.Rule + ")"
+		}
+	}
+	return "no usable answer: " + strings.Join(parts, "; ")
+}
+
+func (s *Session) attempt(ctx context.Context, p model.Provider, r model.Request) (model.Answer, Attempt) {
+	at := Attempt{Model: p.Name()}
+	begun := s.now()
+	answer, err := s.ask(ctx, p, r)
+	at.TookMS = s.now().Sub(begun).Milliseconds()
+	if err == nil {
+		answer, err = s.limits.accept(r, answer)
+	}
+	if err != nil {
+		at.Err, at.Cause = kindOf(ctx, err), err
+		var b *broken
+		if errors.As(err, &b) {
+			at.Rule = b.rule
+		}
+		return model.Answer{}, at
+	}
+	answer.Model = at.Model
+	return answer, at
+}
+
+// ask lets a provider neither run over its time nor take the session down.
+func (s *Session) ask(ctx context.Context, p model.Provider, r model.Request) (_ model.Answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			// The value may hold a patient's words; its type does not.
+			err = fmt.Errorf("%w: %T\n%s", errPanic, v, debug.Stack())
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return model.Answer{}, err
+	}
+	return p.Ask(ctx, r)
+}
+
+func kindOf(ctx context.Context, err error) ErrKind {
+	switch {
+	case errors.Is(err, errPanic):
+		return ErrPanic
+	case errors.Is(err, model.ErrBadAnswer):
+		return ErrBadAnswer
+	case ctx.Err() != nil:
+		return ErrStopped
+	case errors.Is(err, model.ErrDeadline), errors.Is(err, context.DeadlineExceeded):
+		return ErrDeadline
+	case errors.Is(err, model.ErrUnavailable):
+		return ErrUnavailable
+	}
+	return ErrOther
+}
