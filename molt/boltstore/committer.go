@@ -110,7 +110,27 @@ func (s *Store) try(group []request, faults []error) (answers []answer, again bo
 		return answers, false, s.breakDown(err)
 	}
 	w := &writer{tables: tablesOf(tx), leases: s.leases, ended: map[molt.ItemID]bool{}, fault: s.fault}
-	taken := 0
+	taken, spoiled := w.all(group, faults, answers)
+	if spoiled || taken == 0 {
+		err = s.rollback(tx)
+	} else {
+		err = s.finish(tx)
+	}
+	if err != nil {
+		return answers, false, s.breakDown(err)
+	}
+	if !spoiled {
+		for id := range w.ended {
+			delete(s.leases, id)
+		}
+	}
+	return answers, spoiled, nil
+}
+
+// all writes what it can of a group, fills in the answers, and says how many
+// batches were taken. When one faults it notes that and stops: the transaction
+// is spoiled.
+func (w *writer) all(group []request, faults []error, answers []answer) (taken int, spoiled bool) {
 	for i, r := range group {
 		if faults[i] != nil {
 			answers[i].err = faults[i]
@@ -118,33 +138,16 @@ func (s *Store) try(group []request, faults []error) (answers []answer, again bo
 		}
 		committed, err := w.batch(r.batch)
 		var fault *faultError
-		switch {
-		case err == nil:
-			answers[i].committed = committed
-			taken++
-		case errors.As(err, &fault):
+		if errors.As(err, &fault) {
 			faults[i] = fault.refusal()
-			if err := s.rollback(tx); err != nil {
-				return answers, false, s.breakDown(err)
-			}
-			return answers, true, nil
-		default:
-			answers[i].err = err
+			return taken, true
 		}
-	}
-	if taken == 0 {
-		if err := s.rollback(tx); err != nil {
-			return answers, false, s.breakDown(err)
+		if err == nil {
+			taken++
 		}
-		return answers, false, nil
+		answers[i] = answer{committed: committed, err: err}
 	}
-	if err := s.finish(tx); err != nil {
-		return answers, false, s.breakDown(err)
-	}
-	for id := range w.ended {
-		delete(s.leases, id)
-	}
-	return answers, false, nil
+	return taken, false
 }
 
 // finish makes the transaction durable: when it returns nil, fdatasync has.
