@@ -31,12 +31,22 @@ func (c *checker) all() {
 // report adds a fault, unless the field is already known to be broken: what
 // follows from another fault only hides it.
 func (c *checker) report(path, rule, got, hint string) {
+	if c.sound(path) {
+		c.fault(&node{line: c.lines.line(path)}, path, rule, got, hint)
+	}
+}
+
+// sound reports whether fields can be compared: none of them has a fault, nor
+// anything they lie in or hold.
+func (c *checker) sound(paths ...string) bool {
 	for known := range c.broken {
-		if known == path || within(known, path) || within(path, known) {
-			return
+		for _, path := range paths {
+			if known == path || within(known, path) || within(path, known) {
+				return false
+			}
 		}
 	}
-	c.fault(&node{line: c.lines.line(path)}, path, rule, got, hint)
+	return true
 }
 
 // within reports whether the field at path lies in the section at outer.
@@ -58,7 +68,7 @@ func mistaken[T ~string](name T, known []T) string {
 		words[i] = string(k)
 	}
 	slices.Sort(words)
-	return suggest(string(name), words)
+	return suggest(string(name), slices.Compact(words))
 }
 
 func (c *checker) clinic() {
@@ -140,10 +150,10 @@ func (c *checker) rest() {
 	if !c.cfg.Screen.Enabled {
 		c.report("screen.enabled", "must be true", "false", "the screen is what finds emergencies; to pause the agent write agent: {enabled: false}")
 	}
-	if b := c.cfg.Backfill; b.Overlap < b.Every {
+	if b := c.cfg.Backfill; b.Overlap < b.Every && c.sound("backfill.every") {
 		c.report("backfill.overlap", "must not be shorter than backfill.every", b.Overlap.String(), "write at least "+b.Every.String()+", or texts between two looks are missed")
 	}
-	if l := c.cfg.Limits; l.AsksPerPeerHour > l.AsksPerHour {
+	if l := c.cfg.Limits; l.AsksPerPeerHour > l.AsksPerHour && c.sound("limits.asks_per_hour") {
 		c.report("limits.asks_per_peer_hour", "must not be more than limits.asks_per_hour", "", "one patient cannot have more than all together")
 	}
 }

@@ -21,11 +21,11 @@ func (c *checker) agent() {
 			c.url(at+".url", p.URL, isNear, "outside this machine and its private network")
 		}
 	}
-	if a.DebounceMax < a.Debounce {
-		c.report("agent.debounce_max", "must not be shorter than agent.debounce", a.DebounceMax.String(), "write at least "+a.Debounce.String())
-	}
-	if least := a.DebounceMax + a.AskTimeout; a.Watchdog < least {
+	if least := a.DebounceMax + a.AskTimeout; a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout") {
 		c.report("agent.watchdog", "must not be shorter than debounce_max and ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
+	}
+	if a.DebounceMax < a.Debounce && c.sound("agent.debounce") {
+		c.report("agent.debounce_max", "must not be shorter than agent.debounce", a.DebounceMax.String(), "write at least "+a.Debounce.String())
 	}
 	c.persona(a.Persona)
 }

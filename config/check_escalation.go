@@ -69,7 +69,7 @@ func (c *checker) severities() {
 		c.pace(at+".repage", p.Repage, r.repage, r.never)
 		c.pace(at+".all_hands_every", p.AllHandsEvery, r.allHands, r.never)
 		c.rounds(at+".rounds", sev, p.Rounds, r.rounds)
-		if p.Contact < p.Ack {
+		if p.Contact < p.Ack && c.sound(at+".ack") {
 			c.report(at+".contact", "must not be shorter than ack", p.Contact.String(), "a case is taken first and the patient reached after; ack is "+p.Ack.String())
 		}
 		if before != "" {
@@ -108,10 +108,11 @@ func (c *checker) rounds(path string, sev Severity, n int, r [2]int) {
 // slower refuses a severity that is answered faster than a worse one: the two
 // were written into each other's place.
 func (c *checker) slower(at string, before Severity, worse, p Pace) {
-	if p.Ack < worse.Ack {
+	worseAt := "escalation.severities." + string(before)
+	if p.Ack < worse.Ack && c.sound(worseAt+".ack") {
 		c.report(at+".ack", "must not be shorter than for "+string(before), p.Ack.String(), string(before)+" is worse and has "+worse.Ack.String())
 	}
-	if p.Contact < worse.Contact {
+	if p.Contact < worse.Contact && c.sound(worseAt+".contact") {
 		c.report(at+".contact", "must not be shorter than for "+string(before), p.Contact.String(), string(before)+" is worse and has "+worse.Contact.String())
 	}
 }

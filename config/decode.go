@@ -80,6 +80,9 @@ func (d *decoder) seen(n *node, path string) { d.lines[path] = n.line }
 func (d *decoder) value(n *node, v reflect.Value, path string) bool {
 	d.seen(n, path)
 	if n.kind == kindNothing {
+		if d.broken[path] {
+			return false
+		}
 		d.fault(n, path, "must have a value", "nothing", "write one, or take out the line")
 		return false
 	}
@@ -173,7 +176,8 @@ func (d *decoder) word(n *node, v reflect.Value, path string) bool {
 			return true
 		}
 	}
-	d.fault(n, path, "must be "+quoteList(w.Words()), n.shown(path), suggest(n.text, w.Words()))
+	hint, _ := meant(n.text, w.Words()) // the rule lists the words already
+	d.fault(n, path, "must be "+quoteList(w.Words()), n.shown(path), hint)
 	return false
 }
 
@@ -189,7 +193,7 @@ func (d *decoder) section(n *node, v reflect.Value, path string) bool {
 		at := join(path, e.key)
 		f, ok := fields.find(e.key)
 		if !ok {
-			d.fault(e.keyNode, at, "must be a known field", "", suggest(e.key, fields.names()))
+			d.fault(e.keyNode, at, "must be a known field", "", d.known(n, e.key, fields))
 			continue
 		}
 		if d.value(e.value, v.FieldByIndex(f.index), at) {
@@ -202,6 +206,21 @@ func (d *decoder) section(n *node, v reflect.Value, path string) bool {
 		}
 	}
 	return true
+}
+
+// known is the hint for a field nobody knows. A field that is already there is
+// not what was meant.
+func (d *decoder) known(n *node, key string, fs fields) string {
+	var free []string
+	for _, name := range fs.names() {
+		if n.find(name) == nil {
+			free = append(free, name)
+		}
+	}
+	if len(free) == 0 {
+		return "take it out; all the fields there are here are written already"
+	}
+	return suggest(key, free)
 }
 
 func (d *decoder) list(n *node, v reflect.Value, path string) bool {

@@ -89,7 +89,7 @@ func count(n int, noun string) string {
 // shown makes a found value fit to be printed in a fault. A telephone number
 // is masked wherever it stands.
 func shown(s string) string {
-	if len(s) >= 10 && looksLikePhone(s) {
+	if looksLikePhone(s) && len(digitsOf(s)) >= 9 { // a date has eight
 		s = maskDigits(s)
 	}
 	if r := []rune(s); len(r) > MaxShown {
@@ -110,22 +110,31 @@ func quoteList(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// suggest finds the word most like the one written, so that a slip of the
-// finger is answered with the word that was meant.
+// suggest is the hint for a word nobody knows: the one that was meant, or
+// those there are.
 func suggest(word string, known []string) string {
-	best, least := "", 1+max(1, len(word)/3)
-	for _, k := range known {
-		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
-			best, least = k, d
-		}
-	}
-	if best != "" {
-		return "did you mean " + best + "?"
+	if hint, ok := meant(word, known); ok {
+		return hint
 	}
 	if len(known) == 0 || len(known) > 16 {
 		return ""
 	}
 	return "known here: " + strings.Join(known, ", ")
+}
+
+// meant finds the word most like the one written, so that a slip of the finger
+// is answered with the word that was meant.
+func meant(word string, known []string) (string, bool) {
+	best, least := "", 1+len(word)/3
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return "", false
+	}
+	return "did you mean " + best + "?", true
 }
 
 // distance is the number of letters to change, add, drop or swap with a

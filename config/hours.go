@@ -246,26 +246,34 @@ func (d *Date) UnmarshalText(b []byte) error {
 // UnmarshalText takes the name of a zone that exists.
 func (z *Timezone) UnmarshalText(b []byte) error {
 	name := string(b)
-	// The names "" and Local would follow the machine, and move the hours of
-	// the clinic with it.
-	if name != "" && name != "Local" {
+	// A name without a slash either follows the machine (Local) or stands
+	// still when the clocks change (EST), and moves the hours of the clinic.
+	if name == "UTC" || strings.Contains(name, "/") {
 		if loc, err := time.LoadLocation(name); err == nil {
 			*z = Timezone{name: name, loc: loc}
 			return nil
 		}
 	}
 	hint := "write an IANA zone, as in America/New_York"
-	for from, to := range map[string]string{"EST": "America/New_York", "EDT": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago", "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles"} {
-		if strings.EqualFold(name, from) || strings.EqualFold(name, zoneNickname(to)) {
-			hint = "did you mean " + to + "?"
+	for _, known := range zoneNames() {
+		zone := known[len(known)-1]
+		_, city, _ := strings.Cut(zone, "/")
+		if slices.Contains(known, strings.ToUpper(name)) || strings.EqualFold(strings.ReplaceAll(name, " ", "_"), city) {
+			hint = "did you mean " + zone + "?"
 		}
 	}
 	return &ruleError{rule: "must be a time zone", hint: hint}
 }
 
-func zoneNickname(zone string) string {
-	_, city, _ := strings.Cut(zone, "/")
-	return city
+// zoneNames are what people call the zones of the United States, the real name
+// last.
+func zoneNames() [][]string {
+	return [][]string{
+		{"ET", "EST", "EDT", "EST5EDT", "EASTERN", "America/New_York"},
+		{"CT", "CST", "CDT", "CST6CDT", "CENTRAL", "America/Chicago"},
+		{"MT", "MST", "MDT", "MST7MDT", "MOUNTAIN", "America/Denver"},
+		{"PT", "PST", "PDT", "PST8PDT", "PACIFIC", "America/Los_Angeles"},
+	}
 }
 
 // MarshalText writes the name of the zone.

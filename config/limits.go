@@ -5,10 +5,11 @@ package config
 const (
 	// MaxFile is the most bytes a configuration file may have.
 	MaxFile = 1 << 20
-	// MaxNodes is the most values a file may hold, each use of an alias
-	// counted as if it were written out, so that a short file cannot grow
-	// into a long one.
-	MaxNodes = 50_000
+	// MaxNodes is the most keys and values a file may hold, each use of an
+	// alias counted as if it were written out, so that a short file cannot
+	// grow into a long one. The largest clinic stays far below; the parser,
+	// whose time grows with the square of a section, stays below a second.
+	MaxNodes = 20_000
 	// MaxDepth is how deep sections may be nested.
 	MaxDepth = 24
 	// MaxAnchors is how many values may be marked for repetition.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -98,7 +99,15 @@ func (n *node) find(key string) *node {
 	return nil
 }
 
+// wordPattern is a key that can stand in the name of a field as it is.
+var wordPattern = regexp.MustCompile(`^[A-Za-z0-9_,-]{1,40}$`)
+
+// join names a field within a section. A key can be any text; one that is not
+// a word is quoted, shortened and masked like any other value found.
 func join(path, key string) string {
+	if !wordPattern.MatchString(key) || looksLikePhone(key) {
+		key = shown(key)
+	}
 	if path == "" {
 		return key
 	}
@@ -162,7 +171,7 @@ func (c *converter) grow(by, line int) bool {
 	c.total += by
 	if c.total > MaxNodes && !c.full {
 		c.full = true
-		c.fault(line, "", fmt.Sprintf("must not hold more than %d values, aliases written out", MaxNodes), "", "write each value where it belongs instead of repeating aliases")
+		c.faults = append(c.faults, *source{file: c.file}.tooMany(line))
 	}
 	return !c.full
 }
@@ -182,7 +191,7 @@ func (c *converter) alias(a *ast.AliasNode, path string) *node {
 	}
 	n, ok := c.anchors[a.Value.GetToken().Value]
 	if !ok {
-		c.fault(none.line, path, "must repeat a value written above", "*"+a.Value.GetToken().Value, "write the value out, or mark the first one with &"+a.Value.GetToken().Value)
+		c.fault(none.line, path, "must repeat a value written above", shown("*"+a.Value.GetToken().Value), "write the value out, or mark it above with & and the same name")
 		return none
 	}
 	if !c.grow(n.weight, none.line) {
@@ -193,16 +202,18 @@ func (c *converter) alias(a *ast.AliasNode, path string) *node {
 
 func (c *converter) table(n *node, values []*ast.MappingValueNode, path string, depth int) {
 	n.kind = kindTable
+	lines := make(map[string]int, len(values))
 	for _, v := range values {
 		key := &node{kind: kindText, line: lineOf(v.Key), weight: 1}
 		if !c.key(key, v.Key, path) {
 			continue
 		}
 		at := join(path, key.text)
-		if before := n.find(key.text); before != nil {
-			c.fault(key.line, at, "must not be said twice", "", fmt.Sprintf("it already stands on line %d; keep one of them", n.keyLine(key.text)))
+		if before, ok := lines[key.text]; ok {
+			c.fault(key.line, at, "must not be said twice", "", fmt.Sprintf("it already stands on line %d; keep one of them", before))
 			continue
 		}
+		lines[key.text] = key.line
 		value := c.convert(v.Value, at, depth+1)
 		if value.line == 0 {
 			value.line = key.line
@@ -210,15 +221,6 @@ func (c *converter) table(n *node, values []*ast.MappingValueNode, path string, 
 		n.entries = append(n.entries, entry{key: key.text, keyNode: key, value: value})
 		n.weight += value.weight + 1
 	}
-}
-
-func (n *node) keyLine(key string) int {
-	for _, e := range n.entries {
-		if e.key == key {
-			return e.keyNode.line
-		}
-	}
-	return 0
 }
 
 // key reads the key of an entry, which has to be one plain word.
@@ -253,7 +255,8 @@ func (c *converter) scalar(n *node, a ast.Node, path string) {
 	case *ast.NullNode, nil:
 		n.kind = kindNothing
 	case *ast.InfinityNode, *ast.NanNode:
-		c.fault(n.line, path, "must be a number that can be counted to", "", "write digits")
+		// No number here may be endless, so the decoder refuses the text.
+		n.kind, n.text = kindDecimal, a.GetToken().Value
 	default:
 		c.fault(n.line, path, "must be a plain value", "", "write a word, a number, a list or a section")
 	}

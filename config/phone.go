@@ -72,12 +72,7 @@ func checkPhone(s string) error {
 	if e164Pattern.MatchString(s) {
 		return nil
 	}
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, s)
+	digits := digitsOf(s)
 	hint := "write a plus, the country code and the number without spaces, as in \"+15550100123\""
 	switch {
 	case strings.HasPrefix(s, "+") && e164Pattern.MatchString("+"+digits):
@@ -86,6 +81,15 @@ func checkPhone(s string) error {
 		hint = "put +1 in front of a number of the United States, and leave out spaces and dashes"
 	}
 	return &ruleError{rule: "must be a telephone number in E.164 form", got: shown(maskDigits(s)), hint: hint}
+}
+
+func digitsOf(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
 }
 
 // maskDigits keeps the shape of an address and hides what it is: all letters

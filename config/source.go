@@ -79,6 +79,9 @@ func (s source) parse() (root *node, faults Faults) {
 	}
 	c := &converter{file: s.file, anchors: map[string]*node{}}
 	root = c.convert(body, "", 0)
+	if c.full {
+		return nil, c.faults // what was left out would only seem to be missing
+	}
 	if root.kind != kindTable && len(c.faults) == 0 {
 		c.fault(root.line, "", "must be a table of sections", root.shown(""), emptyHint)
 	}
@@ -109,7 +112,7 @@ func (s source) onlyDocument(file *ast.File) (ast.Node, *Fault) {
 // every level, ever sees it, and turns away the parts of YAML that a
 // configuration does without.
 func (s source) refused(tokens token.Tokens) *Fault {
-	open, dashes, anchors, line := 0, 0, 0, 0
+	open, dashes, anchors, line, values := 0, 0, 0, 0, 0
 	for _, tk := range tokens {
 		if tk.Position.Line != line {
 			line, dashes = tk.Position.Line, 0
@@ -121,6 +124,11 @@ func (s source) refused(tokens token.Tokens) *Fault {
 			open = max(0, open-1)
 		case token.SequenceEntryType:
 			dashes++
+			values++
+		case token.CollectEntryType:
+			values++
+		case token.MappingValueType:
+			values += 2
 		case token.AnchorType:
 			anchors++
 		case token.TagType:
@@ -131,11 +139,18 @@ func (s source) refused(tokens token.Tokens) *Fault {
 		if open > MaxDepth || dashes > MaxDepth {
 			return &Fault{File: s.file, Line: line, Rule: fmt.Sprintf("must not be nested deeper than %d", MaxDepth), Hint: "nothing in a configuration lies that deep"}
 		}
+		if values > MaxNodes {
+			return s.tooMany(line)
+		}
 		if anchors > MaxAnchors {
 			return &Fault{File: s.file, Line: line, Rule: fmt.Sprintf("must not hold more than %d anchors", MaxAnchors), Hint: "write each value where it belongs"}
 		}
 	}
 	return nil
+}
+
+func (s source) tooMany(line int) *Fault {
+	return &Fault{File: s.file, Line: line, Rule: fmt.Sprintf("must not hold more than %d values, aliases written out", MaxNodes), Hint: "write each value where it belongs instead of repeating it"}
 }
 
 // syntax turns an error of the YAML library into a fault. Only its fixed
@@ -155,10 +170,57 @@ func (s source) syntax(err error) Fault {
 		f.Line, f.Rule, f.Got, f.Hint = line, "must be indented with spaces", "a tab", "write two spaces for each step"
 		return f
 	}
-	if strings.Contains(f.Got, "end token") || strings.Contains(f.Got, "could not find end character") || f.Line >= s.lastLine() {
-		f.Hint = "the file seems to end in the middle: look for a missing quote or bracket, or a save that was cut short"
+	colons := s.colons(f.Line)
+	for _, p := range syntaxHints() {
+		if strings.Contains(f.Got, p.says) && colons >= p.colons {
+			f.Got, f.Hint = p.means, p.hint
+			break
+		}
 	}
 	return f
+}
+
+// A syntaxHint puts a message of the YAML library into an administrator's
+// words.
+type syntaxHint struct {
+	says   string
+	colons int // the least colons on the line for this to be what is meant
+	means  string
+	hint   string
+}
+
+const cutShort = "look for its end, or for a save that was cut short"
+
+func syntaxHints() []syntaxHint {
+	return []syntaxHint{
+		{"end character of double-quoted", 0, `a " that is never closed`, cutShort},
+		{"end character of single-quoted", 0, "a ' that is never closed", cutShort},
+		{"flow mapping end token", 0, "a { that is never closed", cutShort},
+		{"',' or '}' must", 0, "a { that is never closed", cutShort},
+		{"flow map content", 0, "a { that is never closed", cutShort},
+		{"sequence end token", 0, "a [ that is never closed", cutShort},
+		{"',' or ']' must", 0, "a [ that is never closed", cutShort},
+		{"mapping value is not allowed", 2, "a second colon on the line", "put a value with a colon in quotes"},
+		{"mapping value is not allowed", 0, "a line that fits no section", "give the line below it as many spaces in front as the line it belongs with"},
+		{"non-map value is specified", 0, "a line without a colon", "write a field, a colon and its value; the file may also have been cut short here"},
+		{"value is not allowed in this context", 0, "a line that fits no section", "give it as many spaces in front as the line it belongs with"},
+		{"reserved character", 0, "a value that starts with a character YAML keeps for itself", "put the value in quotes"},
+		{"invalid key for this map", 0, "a key that is not a word", "write the name of a field and a colon"},
+		{"undefined alias name", 0, "a * with no name", "put a value that starts with * in quotes"},
+		{"undefined anchor", 0, "a & with no value", "put a value that starts with & in quotes"},
+		{"unknown escape character", 0, `a \ in double quotes`, "write two of them, or use single quotes"},
+	}
+}
+
+// colons counts the colons on a line that could end a key.
+func (s source) colons(line int) int {
+	at := 0
+	for text := range strings.SplitSeq(s.text, "\n") {
+		if at++; at == line {
+			return strings.Count(text+" ", ": ")
+		}
+	}
+	return 0
 }
 
 // tabbed finds the first line indented with a tab.
@@ -172,5 +234,3 @@ func (s source) tabbed() int {
 	}
 	return 0
 }
-
-func (s source) lastLine() int { return 1 + strings.Count(strings.TrimRight(s.text, " \t\n"), "\n") }
