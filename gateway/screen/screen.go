@@ -74,18 +74,42 @@ type Verdict struct {
 
 // Screen holds the compiled rules. It is immutable and safe for concurrent use.
 type Screen struct {
-	version string
+	d *data
 }
 
-// New compiles the embedded rules.
-func New() (*Screen, error) { return &Screen{version: "empty"}, nil }
+// New compiles the embedded rules. It fails only when the data is malformed.
+func New() (*Screen, error) {
+	d, err := load()
+	if err != nil {
+		return nil, err
+	}
+	return &Screen{d: d}, nil
+}
 
-// Version returns the content digest of the rules data.
-func (s *Screen) Version() string { return s.version }
+// Version returns the content digest of the rules data: two screens of one
+// version give the same verdict for the same arguments.
+func (s *Screen) Version() string { return s.d.digest }
 
 // Judge judges text. It is a pure function of its arguments: recent is the last
 // few messages of both speakers, oldest first, without text itself; now is the
-// time of text in unix milliseconds; lang is a hint and never limits what is read.
+// time of text in unix milliseconds, 0 when unknown; lang is a hint and never
+// limits what is read. Words of recent are judged only together with text (a
+// message sent in pieces, a question it answers), never again by themselves.
 func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Verdict {
-	return Verdict{Severity: None, Rules: []string{}, Quotes: []Quote{}, Notes: []string{}, Version: s.version}
+	sp := s.d.newSpeller()
+	own := s.d.tokenise(text, 0, sp)
+	number(own)
+	t := s.d.parse(own)
+	j := judgment{d: s.d}
+	j.read(t, kindPatient)
+	if joined := s.d.join(own, text, recent, now, sp); joined != nil {
+		j.joined = true
+		j.read(s.d.parse(joined), kindPatient)
+	}
+	j.answers(t, recent, now, sp)
+	v := j.verdict(text, recent)
+	v.Minimised = len(t.spans[s.d.sets.minimiser]) > 0
+	v.Unreadable = !readable(text)
+	v.Version = s.d.digest
+	return v
 }

@@ -1,0 +1,241 @@
+package screen
+
+import (
+	"cmp"
+	"slices"
+)
+
+// span is a run of tokens, hi exclusive.
+type span struct{ lo, hi int32 }
+
+// elem is one step of a sequence: a class, and how many tokens may be skipped before it.
+type elem struct {
+	class int32
+	gap   int32
+}
+
+// sequence is an ordered run of classes inside one sentence.
+type sequence struct {
+	elems    []elem
+	bos, eos bool // anchored at the start or end of a sentence
+}
+
+// pattern is one or more sequences that must all be found within a reach of each other.
+type pattern struct{ parts []sequence }
+
+// text is the tokens of a text and the classes found in it.
+type text struct {
+	d       *data
+	toks    []token
+	spans   [][]span // by class, sorted by lo
+	lastLo  []int32  // scratch of run: start of the partial match that ends here
+	stamp   []int32
+	clock   int32
+	pseudo  []bool // tokens whose "no" denies nothing
+	skipped []bool // tokens an idiom has taken
+}
+
+// parse finds every class in the tokens: phrases first, idioms next (their
+// words then mean nothing else), concepts last, in the order of the data.
+func (d *data) parse(toks []token) *text {
+	t := &text{d: d, toks: toks, spans: make([][]span, len(d.classes))}
+	t.lastLo, t.stamp = make([]int32, len(toks)+1), make([]int32, len(toks)+1)
+	t.skipped, t.pseudo = make([]bool, len(toks)), make([]bool, len(toks))
+	for i := range toks {
+		t.phrasesAt(i, i, d.trie)
+		t.numberAt(i)
+	}
+	t.dropIdioms()
+	for _, c := range d.concepts {
+		t.spans[c.class] = t.conceptSpans(c)
+	}
+	for _, s := range t.spans[d.sets.pseudo] {
+		for i := s.lo; i < s.hi; i++ {
+			t.pseudo[i] = true
+		}
+	}
+	return t
+}
+
+// phrasesAt follows the phrase tree from token i; start is where the phrase began.
+func (t *text) phrasesAt(start, i int, n *node) {
+	for _, c := range n.ends {
+		t.spans[c] = append(t.spans[c], span{int32(start), int32(i)})
+	}
+	if i >= len(t.toks) || i > start && t.toks[i].brk == brkSentence {
+		return
+	}
+	for _, id := range t.toks[i].ids {
+		if next, ok := n.next[id]; ok {
+			t.phrasesAt(start, i+1, next)
+		}
+	}
+}
+
+func (t *text) numberAt(i int) {
+	tok := &t.toks[i]
+	if !tok.isNum {
+		return
+	}
+	for _, n := range t.d.numeric {
+		if tok.num >= n.lo && tok.num <= n.hi && (!n.dec || tok.dec) {
+			t.spans[n.class] = append(t.spans[n.class], span{int32(i), int32(i + 1)})
+		}
+	}
+}
+
+// dropIdioms takes the words of every idiom out of all other classes.
+func (t *text) dropIdioms() {
+	hit := false
+	for _, c := range t.d.idioms {
+		for _, s := range t.conceptSpans(c) {
+			hit = true
+			for i := s.lo; i < s.hi; i++ {
+				t.skipped[i] = true
+			}
+		}
+	}
+	if !hit {
+		return
+	}
+	for c := range t.spans {
+		t.spans[c] = slices.DeleteFunc(t.spans[c], func(s span) bool {
+			for i := s.lo; i < s.hi; i++ {
+				if t.skipped[i] {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}
+
+// conceptSpans is the union of a concept's patterns.
+func (t *text) conceptSpans(c concept) []span {
+	var out []span
+	for _, p := range c.patterns {
+		out = append(out, t.run(&p.parts[0])...)
+	}
+	return sorted(out)
+}
+
+func sorted(s []span) []span {
+	if len(s) < 2 {
+		return s
+	}
+	slices.SortFunc(s, func(a, b span) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi)) })
+	return slices.Compact(s)
+}
+
+// run finds a sequence in one pass over the spans of each step. For every place
+// a partial match can end it keeps only the nearest one, so the work grows with
+// the spans times the gap and never with their product.
+func (t *text) run(q *sequence) []span {
+	for _, e := range q.elems {
+		if len(t.spans[e.class]) == 0 {
+			return nil
+		}
+	}
+	cur := t.spans[q.elems[0].class]
+	if q.bos {
+		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.startsSentence(s.lo) })
+	}
+	for _, e := range q.elems[1:] {
+		if len(cur) == 0 {
+			return nil
+		}
+		cur = t.step(cur, e)
+	}
+	if q.eos {
+		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.endsSentence(s.hi) })
+	}
+	return cur
+}
+
+func (t *text) step(cur []span, e elem) []span {
+	t.clock++
+	for _, a := range cur {
+		if t.stamp[a.hi] != t.clock || t.lastLo[a.hi] < a.lo {
+			t.stamp[a.hi], t.lastLo[a.hi] = t.clock, a.lo
+		}
+	}
+	var out []span
+	for _, b := range t.spans[e.class] {
+		for end := b.lo; end > 0 && end >= b.lo-e.gap; end-- {
+			if t.toks[end-1].sent != t.toks[b.lo].sent || end < b.lo && t.contrast(end) {
+				break
+			}
+			if t.stamp[end] == t.clock {
+				out = append(out, span{t.lastLo[end], b.hi})
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (t *text) contrast(i int32) bool { return t.isA(i, t.d.sets.contrast) }
+
+// isA reports whether token i alone is a member of a set.
+func (t *text) isA(i, class int32) bool {
+	for _, id := range t.toks[i].ids {
+		if t.d.wordClass[id].has(class) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *text) startsSentence(i int32) bool {
+	return i == 0 || t.toks[i].sent != t.toks[i-1].sent || t.toks[i].brk == brkFragment
+}
+
+func (t *text) endsSentence(hi int32) bool {
+	return int(hi) == len(t.toks) || t.startsSentence(hi)
+}
+
+// touches reports whether a class has a span inside [lo, hi).
+func (t *text) touches(class, lo, hi int32) bool {
+	s := t.spans[class]
+	i, _ := slices.BinarySearchFunc(s, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
+	return i < len(s) && s[i].lo < hi
+}
+
+// near lists the spans of q around at, nearest first, within a reach of the text.
+func (t *text) near(spans []span, at span, reach reach) []span {
+	const most = 12
+	i, _ := slices.BinarySearchFunc(spans, at.lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
+	var out []span
+	for l, r := i-1, i; (l >= 0 || r < len(spans)) && len(out) < most; {
+		left := l >= 0 && (r >= len(spans) || at.lo-spans[l].hi <= spans[r].lo-at.hi)
+		s := span{}
+		if left {
+			s, l = spans[l], l-1
+		} else {
+			s, r = spans[r], r+1
+		}
+		if !t.reaches(at, s, reach) {
+			if left {
+				l = -1
+			} else {
+				r = len(spans)
+			}
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (t *text) reaches(a, b span, r reach) bool {
+	switch r {
+	case reachMessage:
+		return true
+	case reachSentence:
+		return t.toks[a.lo].sent == t.toks[b.lo].sent
+	}
+	if b.lo >= a.hi {
+		return b.lo-a.hi <= int32(r)
+	}
+	return a.lo-b.hi <= int32(r)
+}

@@ -1,0 +1,313 @@
+package screen
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// token is one word or number of a text.
+type token struct {
+	word       string
+	ids        []int32 // vocabulary words it may stand for; empty when unknown
+	start, end int     // raw bytes
+	brk        uint8   // the break before it
+	asked      bool    // the break before it holds a question mark
+	isNum      bool
+	dec        bool // the number was written with a decimal point
+	num        float64
+	sent       int32 // sentence
+	frag       int32 // 0 the judged text, else 1-based index into the recent messages
+}
+
+// Breaks before a token, weakest first.
+const (
+	brkNone     = iota
+	brkComma    // a comma, dash, colon, bracket, ellipsis or line end
+	brkFragment // another message
+	brkSentence // the end of a sentence
+)
+
+// Named limits: they bound the work a hostile text can ask for.
+const (
+	maxWordRunes   = 48 // longer runs are cut into pieces of this length
+	maxSplitRunes  = 24 // longest run taken apart into merged words
+	maxNumberRunes = 12
+)
+
+// tokenise cuts one text into tokens, reading numbers, spaced-out letters,
+// contractions and misspellings on the way.
+func (d *data) tokenise(raw string, frag int32, sp *speller) []token {
+	toks := d.cut(d.fold(raw), frag)
+	toks = d.unspace(toks, sp)
+	out := make([]token, 0, len(toks)+8)
+	for _, t := range toks {
+		out = d.resolve(out, t, sp)
+	}
+	out = d.rejoin(out)
+	d.readNumberWords(out)
+	return out
+}
+
+// cut splits glyphs at everything that is neither letter, digit nor a sign used inside a word.
+func (d *data) cut(g []glyph, frag int32) []token {
+	var out []token
+	brk, asked := uint8(brkNone), false
+	money := false
+	for i := 0; i < len(g); {
+		r := g[i].r
+		switch {
+		case isDigit(r):
+			j := numberEnd(g, i)
+			t := newToken(g, i, j, frag, brk, asked)
+			t.word = strings.ReplaceAll(t.word, ",", ".")
+			setNumber(&t, money)
+			// 5wk and 101f are a number and its unit; 5u1cide is not.
+			if k := wordEnd(g, i); k > j && d.leetWord(glyphText(g[i:k])) {
+				t = newToken(g, i, k, frag, brk, asked)
+				j = k
+			}
+			out = append(out, t)
+			brk, asked, money, i = brkNone, false, false, j
+		case isWordRune(r):
+			j := wordEnd(g, i)
+			out = append(out, newToken(g, i, j, frag, brk, asked))
+			brk, asked, money, i = brkNone, false, false, j
+		default:
+			if w := d.sign(g, i); w != "" {
+				t := newToken(g, i, i+1, frag, brk, asked)
+				t.word = w
+				out = append(out, t)
+				brk, asked = brkNone, false
+			}
+			b, q := breakOf(g, i)
+			brk, asked, money = max(brk, b), asked || q, r == '$'
+			i++
+		}
+	}
+	return out
+}
+
+func newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool) token {
+	return token{word: glyphText(g[i:j]), start: g[i].start, end: g[j-1].end, frag: frag, brk: brk, asked: asked}
+}
+
+func glyphText(g []glyph) string {
+	var b strings.Builder
+	for _, x := range g {
+		if x.r != '\'' && x.r != '’' {
+			b.WriteRune(x.r)
+		}
+	}
+	return b.String()
+}
+
+// sign turns the few signs that mean a word into it.
+func (d *data) sign(g []glyph, i int) string {
+	switch g[i].r {
+	case '/':
+		if i > 0 && i+1 < len(g) && isDigit(g[i-1].r) && isDigit(g[i+1].r) {
+			return "/"
+		}
+	case '&', '+':
+		return "and"
+	case '%':
+		return "percent"
+	}
+	return ""
+}
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
+
+func isWordRune(r rune) bool { return 'a' <= r && r <= 'z' || r > 0x7f && unicode.IsLetter(r) }
+
+// wordEnd walks a word. Apostrophes, digits and the signs used as letters stay
+// inside it only between two letters, so that "pain!" ends at the letter.
+func wordEnd(g []glyph, i int) int {
+	j := i
+	for j < len(g) && j-i < maxWordRunes {
+		r := g[j].r
+		if isWordRune(r) || isDigit(r) {
+			j++
+			continue
+		}
+		inside := strings.ContainsRune("'’*@$!", r) && j > i && j+1 < len(g) && (isWordRune(g[j+1].r) || r == '*' && g[j+1].r == '*')
+		if !inside {
+			break
+		}
+		j++
+	}
+	return j
+}
+
+// numberEnd walks digits with one decimal point or comma, or thousands commas.
+func numberEnd(g []glyph, i int) int {
+	j := i
+	for j < len(g) && j-i < maxNumberRunes {
+		if isDigit(g[j].r) {
+			j++
+			continue
+		}
+		if (g[j].r == '.' || g[j].r == ',') && j+1 < len(g) && isDigit(g[j+1].r) {
+			j++
+			continue
+		}
+		break
+	}
+	return j
+}
+
+func setNumber(t *token, money bool) {
+	s := t.word
+	if i := strings.LastIndexByte(s, '.'); i >= 0 && len(s)-i == 4 {
+		s = strings.ReplaceAll(s, ".", "") // 1,000
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || money {
+		return
+	}
+	t.isNum, t.num, t.dec = true, v, strings.Contains(s, ".")
+}
+
+// breakOf says how strongly a sign parts what stands around it.
+func breakOf(g []glyph, i int) (brk uint8, asked bool) {
+	switch g[i].r {
+	case '.', '…':
+		if i+1 < len(g) && g[i+1].r == '.' || i > 0 && g[i-1].r == '.' {
+			return brkComma, false
+		}
+		return brkSentence, false
+	case '!', ';', '。', '！', '¡':
+		return brkSentence, false
+	case '?', '¿', '？':
+		return brkSentence, g[i].r != '¿'
+	case ',', ':', '(', ')', '[', ']', '{', '}', '\n', '\r', '|', '"', '\u2028', '\u2029', '—', '–', '<', '>':
+		return brkComma, false
+	case '-':
+		if i > 0 && g[i-1].r == ' ' {
+			return brkComma, false
+		}
+	}
+	return brkNone, false
+}
+
+// unspace reads letters set apart ("c h e s t   p a i n", "s.u.i") as words.
+// What does not become known words is left as it was.
+func (d *data) unspace(toks []token, sp *speller) []token {
+	const shortest = 4
+	for i := 0; i < len(toks); i++ {
+		j := i
+		for j < len(toks) && len(toks[j].word) == 1 && isWordRune(rune(toks[j].word[0])) && j-i < maxWordRunes {
+			j++
+		}
+		if j-i < shortest {
+			if j > i {
+				i = j - 1
+			}
+			continue
+		}
+		joined := d.joinLetters(toks[i:j], sp)
+		if joined == nil {
+			i = j - 1
+			continue
+		}
+		rest := append([]token(nil), toks[j:]...)
+		toks = append(append(toks[:i], joined...), rest...)
+		i += len(joined) - 1
+	}
+	return toks
+}
+
+// joinLetters groups letters by the wider gaps between them, then by the words
+// they spell.
+func (d *data) joinLetters(run []token, sp *speller) []token {
+	narrow := run[1].start - run[0].end
+	for k := 1; k < len(run); k++ {
+		narrow = min(narrow, run[k].start-run[k-1].end)
+	}
+	var out []token
+	for i := 0; i < len(run); {
+		j := i + 1
+		for j < len(run) && run[j].start-run[j-1].end == narrow {
+			j++
+		}
+		var b strings.Builder
+		for _, t := range run[i:j] {
+			b.WriteString(t.word)
+		}
+		parts := []string{b.String()}
+		if !d.known(parts[0]) {
+			if parts = sp.split(parts[0]); parts == nil {
+				return nil
+			}
+		}
+		at := i
+		for _, p := range parts {
+			t := run[at]
+			t.word, t.end = p, run[at+len(p)-1].end
+			if at > i {
+				t.brk = brkNone
+			}
+			out, at = append(out, t), at+len(p)
+		}
+		i = j
+	}
+	return out
+}
+
+// resolve appends t as the vocabulary words it stands for.
+func (d *data) resolve(out []token, t token, sp *speller) []token {
+	if t.isNum {
+		t.ids = d.exact(t.word)
+		return append(out, t)
+	}
+	r := sp.read(t.word)
+	if len(r.words) == 0 {
+		t.ids = r.ids
+		return append(out, t)
+	}
+	for i, w := range r.words {
+		u := t
+		u.word, u.ids = w, d.exact(w)
+		if i > 0 {
+			u.brk, u.asked = brkNone, false
+		}
+		out = append(out, u)
+	}
+	return out
+}
+
+// rejoin reads two pieces as one word where only the whole is known ("sui cide").
+func (d *data) rejoin(toks []token) []token {
+	const shortest = 6
+	out := toks[:0]
+	for i := 0; i < len(toks); i++ {
+		t := toks[i]
+		if i+1 < len(toks) && toks[i+1].brk == brkNone && (len(t.ids) == 0 || len(toks[i+1].ids) == 0) && !t.isNum && len(t.word)+len(toks[i+1].word) >= shortest && len(t.word) <= maxSplitRunes && len(toks[i+1].word) <= maxSplitRunes {
+			if ids := d.exact(t.word + toks[i+1].word); ids != nil {
+				t.word += toks[i+1].word
+				t.ids, t.end = ids, toks[i+1].end
+				i++
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// readNumberWords gives number words their value: "thirty two" is 32 at its first word.
+func (d *data) readNumberWords(toks []token) {
+	for i := range toks {
+		t := &toks[i]
+		v, ok := d.numbers[t.word]
+		if !ok || t.isNum {
+			continue
+		}
+		if v >= 20 && v < 100 && i+1 < len(toks) {
+			if u, ok := d.numbers[toks[i+1].word]; ok && u > 0 && u < 10 {
+				v += u
+			}
+		}
+		t.isNum, t.num = true, v
+	}
+}

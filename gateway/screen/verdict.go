@@ -1,0 +1,236 @@
+package screen
+
+import (
+	"cmp"
+	"slices"
+)
+
+// finding is one rule that matched, as it stands.
+type finding struct {
+	rule        *rule
+	severity    Severity
+	standing    standing
+	experiencer string
+	quotes      []rawSpan
+}
+
+// rawSpan is a run of raw bytes in the judged text (frag 0) or a recent message.
+type rawSpan struct {
+	frag       int32
+	start, end int
+}
+
+// judgment gathers the findings of one call.
+type judgment struct {
+	d      *data
+	joined bool // the tokens read span several messages; only what touches the newest counts
+	found  []finding
+	aside  []finding
+}
+
+// read runs the rules over a text. All matches are found before any is judged,
+// because a denial that is part of one finding denies no other.
+func (j *judgment) read(t *text, want kind) {
+	type match struct {
+		rule  *rule
+		parts [][]span
+	}
+	var all []match
+	used := make([]bool, len(t.toks))
+	for i := range j.d.rules {
+		r := &j.d.rules[i]
+		if r.kind != want {
+			continue
+		}
+		for k := range r.patterns {
+			parts := t.partsOf(&r.patterns[k])
+			if parts == nil {
+				continue
+			}
+			all = append(all, match{r, parts})
+			for _, spans := range parts {
+				for _, s := range spans {
+					for n := s.lo; n < s.hi; n++ {
+						used[n] = true
+					}
+				}
+			}
+		}
+	}
+	for _, m := range all {
+		j.weigh(t, m.rule, m.parts, used)
+	}
+}
+
+// partsOf finds the spans of every part of a pattern, or nil when one is missing.
+func (t *text) partsOf(p *pattern) [][]span {
+	parts := make([][]span, 0, len(p.parts))
+	for i := range p.parts {
+		spans := t.run(&p.parts[i])
+		if len(spans) == 0 {
+			return nil
+		}
+		parts = append(parts, sorted(slices.Clone(spans)))
+	}
+	return parts
+}
+
+// weigh keeps the worst standing of a rule's matches. It stops at the first that
+// stands now: one is enough to fire.
+func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
+	best := finding{rule: r, standing: standsNonhuman + 1}
+	for _, first := range parts[0] {
+		f, ok := j.settle(t, r, first, parts, used)
+		if ok && f.standing < best.standing {
+			best = f
+		}
+		if best.standing == standsNow {
+			break
+		}
+	}
+	switch {
+	case best.standing > standsNonhuman:
+	case best.standing == standsNow:
+		best.severity = r.severity
+		j.found = append(j.found, best)
+	case best.standing == standsPast:
+		best.severity = r.severity
+		if r.severity.Rank() > S3.Rank() {
+			best.severity = S3
+		}
+		j.found = append(j.found, best)
+	default:
+		j.aside = append(j.aside, best)
+	}
+}
+
+// settle binds the other parts to one span of the first and judges the whole: it
+// stands only as well as its worst part.
+func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []bool) (finding, bool) {
+	f := finding{rule: r, standing: t.stand(r, first, used), experiencer: t.experiencer(first)}
+	chosen := []span{first}
+	for _, spans := range parts[1:] {
+		best, at := standsNonhuman+1, span{}
+		for _, s := range t.near(spans, first, r.reach) {
+			if st := t.stand(r, s, used); st < best {
+				best, at = st, s
+			}
+			if best == standsNow {
+				break
+			}
+		}
+		if best > standsNonhuman {
+			return f, false
+		}
+		f.standing = max(f.standing, best)
+		chosen = append(chosen, at)
+	}
+	if t.guarded(r, first) || j.joined && !t.touchesNewest(chosen) {
+		return f, false
+	}
+	for _, s := range chosen {
+		f.quotes = t.quote(f.quotes, s)
+	}
+	return f, true
+}
+
+func (t *text) guarded(r *rule, at span) bool {
+	for i := range r.unless {
+		g := &r.unless[i]
+		for _, s := range t.run(&g.seq) {
+			if t.reaches(at, s, g.reach) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touchesNewest reports whether a match read over several messages needs both the
+// newest and an older one; what stands in one alone has been judged alone.
+func (t *text) touchesNewest(parts []span) bool {
+	newest, older := false, false
+	for _, s := range parts {
+		for i := s.lo; i < s.hi; i++ {
+			if t.toks[i].frag == 0 {
+				newest = true
+			} else {
+				older = true
+			}
+		}
+	}
+	return newest && older
+}
+
+// quote appends the raw runs of a span, one for each message it touches.
+func (t *text) quote(out []rawSpan, s span) []rawSpan {
+	for i := s.lo; i < s.hi; {
+		k := i
+		for k+1 < s.hi && t.toks[k+1].frag == t.toks[i].frag {
+			k++
+		}
+		out = append(out, rawSpan{t.toks[i].frag, t.toks[i].start, t.toks[k].end})
+		i = k + 1
+	}
+	return out
+}
+
+// verdict is the worst of what was found. What was set aside is noted, so that
+// a replay can say why nothing fired.
+func (j *judgment) verdict(text string, recent []Message) Verdict {
+	v := Verdict{Severity: None, Rules: []string{}, Quotes: []Quote{}, Notes: []string{}}
+	slices.SortStableFunc(j.found, func(a, b finding) int {
+		return cmp.Or(
+			cmp.Compare(b.severity.Rank(), a.severity.Rank()),
+			cmp.Compare(a.rule.rank, b.rule.rank),
+			cmp.Compare(a.rule.id, b.rule.id),
+		)
+	})
+	for _, f := range j.found {
+		if !slices.Contains(v.Rules, f.rule.id) {
+			v.Rules = append(v.Rules, f.rule.id)
+		}
+		for _, q := range f.quotes {
+			v.addQuote(q, text, recent)
+		}
+	}
+	for _, f := range j.aside {
+		if note := f.standing.String() + ": " + f.rule.id; !slices.Contains(v.Notes, note) {
+			v.Notes = append(v.Notes, note)
+		}
+	}
+	slices.Sort(v.Notes)
+	switch {
+	case len(j.found) > 0:
+		worst := j.found[0]
+		v.Severity, v.Category = worst.severity, worst.rule.category
+		v.Experiencer, v.Temporality = worst.experiencer, worst.standing.String()
+	case len(j.aside) > 0:
+		v.Temporality = temporality(j.aside[0].standing)
+	}
+	return v
+}
+
+func temporality(s standing) string {
+	switch s {
+	case standsPast, standsHistorical:
+		return "past"
+	case standsHypothetical:
+		return "hypothetical"
+	}
+	return ""
+}
+
+// maxQuotes bounds the evidence of one verdict; the worst comes first.
+const maxQuotes = 16
+
+func (v *Verdict) addQuote(q rawSpan, text string, recent []Message) {
+	raw := text
+	if q.frag > 0 {
+		raw = recent[q.frag-1].Text
+	}
+	n := Quote{Text: raw[q.start:q.end], Start: q.start, End: q.end, Turn: int(q.frag)}
+	if len(v.Quotes) < maxQuotes && !slices.Contains(v.Quotes, n) {
+		v.Quotes = append(v.Quotes, n)
+	}
+}
