@@ -210,13 +210,13 @@ func (s *scene) closing() string {
 		return s.say("change")
 	case s.open != "":
 		q := s.b.Questions[s.open]
-		if s.asked && s.progress == 0 && s.missed || s.badDate && s.open == model.FactDOB {
+		if s.heard["explain"] || s.asked && s.progress == 0 && s.missed || s.badDate && s.open == model.FactDOB {
 			return q.Again.in(s.lang)
 		}
 		return q.Ask.in(s.lang)
 	case s.confirmed():
 		return s.say("closing")
-	case s.passOn != "", s.r.Reask == "" && (s.changed || len(s.heard) > 0):
+	case s.passOn != "", s.r.Reask == "" && (s.changed || len(s.heard) > 0 && !s.heard["explain"]):
 		return ""
 	}
 	return s.say("any_time")

@@ -55,6 +55,7 @@ type book struct {
 		Starts  phrases `yaml:"starts"`
 		Weak    phrases `yaml:"weak"`
 		Spelled phrases `yaml:"spelled"`
+		Titles  phrases `yaml:"titles"`
 		Last    phrases `yaml:"last"`
 		First   phrases `yaml:"first"`
 		Never   phrases `yaml:"never"`
@@ -69,6 +70,7 @@ type book struct {
 		Without phrases `yaml:"without"`
 		None    phrases `yaml:"none"`
 		Unsure  phrases `yaml:"unsure"`
+		Never   phrases `yaml:"never"`
 		Have    phrases `yaml:"have"`
 		Lead    phrases `yaml:"lead"`
 	} `yaml:"insurance"`

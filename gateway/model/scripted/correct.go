@@ -10,7 +10,7 @@ import (
 // that say what is wrong: "it's 1/3 not 1/2". It reports whether the rest is to
 // be read as one.
 func (s *scene) takeCorrection(t *text) bool {
-	correcting := t.take(s.b.Corrections) > 0 || s.at(askChange)
+	correcting := t.take(s.b.Corrections) > 0 || s.at(askChange) || s.refuses(t)
 	if s.correctPair(t) {
 		return true
 	}
@@ -20,17 +20,75 @@ func (s *scene) takeCorrection(t *text) bool {
 	return correcting
 }
 
+// refuses takes a "no" before a comma, where "no" is no answer.
+func (s *scene) refuses(t *text) bool {
+	w := t.words[0]
+	if t.used[0] || w.fold != "no" || w.stop != ',' || len(t.words) == 1 || s.choosing() && s.seen != model.FactReason && s.seen != model.FactTime {
+		return false
+	}
+	t.use(0, 1)
+	return true
+}
+
+// named takes a value that stands behind its field's name, as in "change my
+// insurance to Cigna".
+func (s *scene) named(t *text, whole span) bool {
+	for _, f := range s.fields {
+		for i := whole.i; i < whole.j; i++ {
+			j := t.matchAt(s.b.Fields[f].Called, i)
+			if j == 0 {
+				continue
+			}
+			if v, ok := s.value(t, f, t.trim(span{j, whole.j}, s.b.CorrectionPads)); ok {
+				s.put(f, v, t.m)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// value reads a span as the value of a field. Dates are read elsewhere.
+func (s *scene) value(t *text, field string, run span) (string, bool) {
+	if run.i >= run.j || t.asking() {
+		return "", false
+	}
+	switch field {
+	case model.FactName:
+		if s.nameEnd(t, run.i) == run.j {
+			return s.fullName(s.titled(t, run.i, run.j)), true
+		}
+	case model.FactInsurance:
+		return s.plan(t, run)
+	case model.FactTime:
+		return s.timeOf(t, run)
+	case model.FactReason:
+		if said := t.said(run); plausible(t, run) && !strings.Contains(said, "_") {
+			return clip(said), true
+		}
+	}
+	return "", false
+}
+
 // pair is something said to be right and something said to be wrong.
 type pair struct{ right, wrong span }
 
+// maxPairs bounds how many ways of parting a text are tried: whoever writes
+// "not" more often than this corrects nothing.
+const maxPairs = 12
+
 // correctPair takes "A not B" and "not B, A".
 func (s *scene) correctPair(t *text) bool {
+	dates, tried := s.b.dates(t, s.lang, s.now(), true), 0
 	for k, w := range t.words {
 		if t.used[k] || (w.fold != "not" && w.fold != "no") {
 			continue
 		}
 		for _, p := range pairs(t, k) {
-			if s.correctDate(t, p) || s.correctWord(t, p) {
+			if tried++; tried > maxPairs {
+				return false
+			}
+			if s.correctDate(t, p, dates) || s.correctWord(t, p) {
 				return true
 			}
 		}
@@ -48,7 +106,7 @@ func pairs(t *text, k int) []pair {
 		hi++
 	}
 	out := []pair{{right: span{lo, k}, wrong: span{k + 1, hi}}}
-	for m := k + 2; m < hi; m++ {
+	for m := k + 2; m < hi && len(out) < maxPairs; m++ {
 		switch t.words[m].fold {
 		case "its", "but", "es", "sino", "it":
 			out = append(out, pair{right: span{m + 1, hi}, wrong: span{k + 1, m}})
@@ -63,13 +121,13 @@ func pairs(t *text, k int) []pair {
 
 // correctDate replaces the date of birth when both sides are dates. What the
 // right one leaves unsaid stays as it was.
-func (s *scene) correctDate(t *text, p pair) bool {
+func (s *scene) correctDate(t *text, p pair, dates []found) bool {
 	old, ok := parseISO(s.known[model.FactDOB].Value)
 	if !ok {
 		return false
 	}
-	right, wrong, all := found{}, false, s.b.dates(t, s.lang, s.now(), true)
-	for _, d := range all {
+	right, wrong := found{}, false
+	for _, d := range dates {
 		switch {
 		case d.at.i >= p.right.i && d.at.j <= p.right.j:
 			right = d
@@ -119,7 +177,7 @@ func (s *scene) correctWord(t *text, p pair) bool {
 			continue
 		}
 		value, ok := swap(old, t.raw(wrong), t.raw(right))
-		if !ok || !s.fits(t, f, right) {
+		if _, fits := s.value(t, f, right); !ok || !fits {
 			continue
 		}
 		t.use(min(p.right.i, p.wrong.i), max(p.right.j, p.wrong.j))
@@ -127,21 +185,6 @@ func (s *scene) correctWord(t *text, p pair) bool {
 		return true
 	}
 	return false
-}
-
-// fits reports whether words may stand in a field.
-func (s *scene) fits(t *text, field string, run span) bool {
-	switch field {
-	case model.FactName:
-		return s.nameEnd(t, run.i) == run.j
-	case model.FactInsurance:
-		_, ok := s.plan(t, run)
-		return ok
-	case model.FactTime:
-		_, ok := s.timeOf(t, run)
-		return ok
-	}
-	return plausible(t, run)
 }
 
 // swap replaces whole words of a value, whatever their accents and capitals.
@@ -176,36 +219,27 @@ func (s *scene) amend(t *text, runs []span) bool {
 		return s.progress > 0 && s.open != askChange
 	}
 	name := s.known[model.FactName].Value
-	if end := s.nameEnd(t, run.i); name != "" && end == run.j {
-		said := titled(t, run.i, end)
-		if d := distance(fold(said), fold(s.fullName(said))); said != "" && (d > 0 || distance(fold(said), fold(name)) <= maxNameSlip) {
-			return s.amendName(t, said, name)
-		}
+	if end := s.nameEnd(t, run.i); name != "" && end == run.j && s.amendName(t, s.titled(t, run.i, end), name) {
+		return true
 	}
+	return s.amendLatest(t, run)
+}
+
+// amendLatest replaces what was told last, unless the open question is the
+// likelier aim.
+func (s *scene) amendLatest(t *text, run span) bool {
 	last := s.latest()
-	switch last {
-	case model.FactInsurance:
-		if v, ok := s.plan(t, run); ok && !s.at(model.FactTime) {
-			s.put(last, v, t.m)
-			return true
-		}
-	case model.FactTime:
-		if v, ok := s.timeOf(t, run); ok {
-			s.put(last, v, t.m)
-			return true
-		}
-	case model.FactName:
-		if s.nameEnd(t, run.i) == run.j {
-			s.put(last, s.fullName(titled(t, run.i, run.j)), t.m)
-			return true
-		}
-	case model.FactReason:
-		if !s.at(model.FactInsurance) && !s.at(askInsurance) && plausible(t, run) {
-			s.put(last, clip(t.said(run)), t.m)
-			return true
-		}
+	switch {
+	case last == model.FactInsurance && s.at(model.FactTime):
+		return false
+	case last == model.FactReason && (s.at(model.FactInsurance) || s.at(askInsurance)):
+		return false
 	}
-	return false
+	v, ok := s.value(t, last, run)
+	if ok {
+		s.put(last, v, t.m)
+	}
+	return ok
 }
 
 // amendName takes a whole name, or one word in the place of its likeness.

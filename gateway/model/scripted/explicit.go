@@ -1,6 +1,8 @@
 package scripted
 
 import (
+	"strings"
+
 	"github.com/tidegate/tidegate/gateway/model"
 )
 
@@ -74,6 +76,7 @@ func (s *scene) explicitName(t *text) {
 	if s.spelledName(t) {
 		return
 	}
+	last := s.lastName(t)
 	for i := range t.words {
 		j := t.matchAt(s.b.Name.Starts, i)
 		if j == 0 || j >= len(t.words) || t.words[j-1].stop == '.' {
@@ -84,9 +87,12 @@ func (s *scene) explicitName(t *text) {
 		if end == j || weak && !s.likelyName(t, j, end) {
 			continue
 		}
-		s.put(model.FactName, s.fullName(titled(t, j, end)), t.m)
+		s.putName(t, s.fullName(strings.TrimSpace(s.titled(t, j, end)+" "+last)))
 		t.use(i, end)
 		return
+	}
+	if known := strings.Fields(s.known[model.FactName].Value); last != "" && len(known) > 0 {
+		s.putName(t, strings.Join(append(known[:max(1, len(known)-1)], last), " "))
 	}
 }
 

@@ -92,3 +92,22 @@ func TestEmptyRequest(t *testing.T) {
 		t.Errorf("got %+v, %v; want silence", a, err)
 	}
 }
+
+// A text written to keep the flow busy is read as fast as any other: the work
+// per text is bounded by how often a word may be looked at, not by the writer.
+func FuzzRepetition(f *testing.F) {
+	for _, unit := range []string{"a ", "no, ", "not ", "1/2 ", "4 de ", "my name is ", "talk to ", "sorry "} {
+		f.Add(unit)
+	}
+	flow := mustFlow(f)
+	f.Fuzz(func(t *testing.T, unit string) {
+		if unit == "" {
+			return
+		}
+		w := newWorld(t, flow)
+		w.r.First, w.r.Lang, w.r.Question = false, "en", model.FactReason
+		w.r.Ledger = []model.Fact{{Name: model.FactName, Value: "Ana Ruiz", Source: 1}, {Name: model.FactDOB, Value: "1980-01-02", Source: 1}}
+		w.write(model.FromPatient, strings.Repeat(unit, 1+maxRunes/len(unit)), 0)
+		w.ask()
+	})
+}

@@ -24,13 +24,13 @@ func (s *scene) hear(m model.Message) {
 	if s.settled(t) {
 		return
 	}
-	for _, name := range []string{"hours", "address", "phone", "cost", "why"} {
+	for _, name := range []string{"explain", "hours", "address", "phone", "cost", "why"} {
 		s.takeSide(t, name)
 	}
 	s.takeLanguage(t)
 	correcting := s.takeCorrection(t)
 	s.takeCourtesy(t)
-	s.explicit(t, correcting)
+	s.explicit(t, correcting || s.at(askConfirm))
 	if s.at(askConfirm) && s.told > told {
 		s.seen = "" // "no, it is …": the fact was the answer
 	}
@@ -157,6 +157,9 @@ func (s *scene) remainder(t *text, correcting, moved bool) {
 	}
 	runs := s.runs(t)
 	switch {
+	case len(runs) == 0 && correcting && s.at(askConfirm):
+		s.progress++
+		s.open, s.tries = askChange, 0
 	case len(runs) == 0:
 		s.missed = s.missed || (!moved && !s.hello)
 	case correcting && s.amend(t, runs):
@@ -175,7 +178,7 @@ func (s *scene) runs(t *text) []span {
 	}
 	var out []span
 	for _, run := range t.rest() {
-		if run = t.trim(run, s.b.CorrectionPads); run.i < run.j {
+		if run = t.lead(run, s.b.CorrectionPads); run.i < run.j {
 			out = append(out, run)
 		}
 	}
@@ -217,6 +220,7 @@ func (s *scene) unclaimed(t *text, runs []span, moved bool) {
 		s.put(model.FactReason, clip(t.said(whole)), t.m)
 	case signs:
 		s.raise(reasonSigns)
+	case s.done && !t.asking() && s.named(t, whole):
 	case s.done && moved, moved && !t.asking():
 	case s.done:
 		s.request(t, whole)

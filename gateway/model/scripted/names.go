@@ -18,6 +18,9 @@ const (
 // is none. A name ends at punctuation and before a word no name is made of.
 func (s *scene) nameEnd(t *text, i int) int {
 	j := i
+	if i+1 < len(t.words) && t.has(span{i, i + 1}, s.b.Name.Titles) && s.nameWord(t, i+1) {
+		j++
+	}
 	for j < len(t.words) && j-i < maxNameWords && !t.used[j] && s.nameWord(t, j) {
 		j++
 		if stop := t.words[j-1].stop; stop != 0 && (stop != '.' || len(t.words[j-1].raw) > 2) {
@@ -36,6 +39,12 @@ func (s *scene) nameEnd(t *text, i int) int {
 // nameWord reports whether word i can be part of a name.
 func (s *scene) nameWord(t *text, i int) bool {
 	w := t.words[i]
+	if strings.HasSuffix(w.raw, "'s") || strings.HasSuffix(w.raw, "’s") {
+		return false
+	}
+	if r := []rune(w.raw); len(r) == 1 && isUpper(w.raw) && i > 0 && w.raw != "I" {
+		return true // an initial
+	}
 	if _, joiner := s.b.Name.Joiners[w.fold]; joiner {
 		return true
 	}
@@ -62,10 +71,18 @@ func (s *scene) nameWord(t *text, i int) bool {
 
 // titled joins the words of a name. One written without a capital letter, or
 // with nothing else, gets capitals as names have them.
-func titled(t *text, i, j int) string {
+func (s *scene) titled(t *text, i, j int) string {
 	var out []string
 	for ; i < j; i++ {
 		w := t.words[i].raw
+		_, joiner := s.b.Name.Joiners[t.words[i].fold]
+		if _, title := s.b.Name.Titles[t.words[i].fold]; title && len(out) == 0 && i+1 < j {
+			continue
+		}
+		if joiner && len(out) > 0 && w == strings.ToLower(w) {
+			out = append(out, w)
+			continue
+		}
 		if w == strings.ToLower(w) || w == strings.ToUpper(w) && len([]rune(w)) > 2 {
 			w = capital(w)
 		}
@@ -73,6 +90,29 @@ func titled(t *text, i, j int) string {
 	}
 	name := []rune(strings.Join(out, " "))
 	return strings.TrimSpace(string(name[:min(len(name), maxNameRunes)]))
+}
+
+// lastName takes "last name Ruiz" and returns the name.
+func (s *scene) lastName(t *text) string {
+	i, j, ok := t.find(s.b.Name.Last)
+	if !ok || j >= len(t.words) {
+		return ""
+	}
+	end := s.nameEnd(t, j)
+	name := s.titled(t, j, end)
+	if end > j {
+		t.use(i, end)
+	}
+	return name
+}
+
+// putName records a name. Of a first name alone, the last is asked for next.
+func (s *scene) putName(t *text, name string) {
+	alone := s.at(model.FactName) && s.tries == 0 && !strings.Contains(name, " ")
+	s.put(model.FactName, name, t.m)
+	if alone {
+		s.open = askLastName
+	}
 }
 
 func capital(w string) string {
@@ -119,7 +159,7 @@ func (s *scene) spelledName(t *text) bool {
 		if end = s.nameEnd(t, j); end == j {
 			return false
 		}
-		name = titled(t, j, end)
+		name = s.titled(t, j, end)
 	}
 	old := strings.Fields(s.known[model.FactName].Value)
 	head := span{0, i}

@@ -54,19 +54,16 @@ func (s *scene) takeName(t *text, runs []span) int {
 	if end == first.i || t.asking() {
 		return 0
 	}
-	name := titled(t, first.i, end)
+	name := s.titled(t, first.i, end)
 	switch {
 	case s.open == askLastName:
 		s.put(model.FactName, s.known[model.FactName].Value+" "+name, t.m)
 		s.changed = false
 	case end-first.i == 1 && len(runs) > 1 && t.words[end-1].stop == ',' && s.oneName(t, runs[1]):
-		s.put(model.FactName, s.fullName(titled(t, runs[1].i, runs[1].j)+" "+name), t.m)
+		s.put(model.FactName, s.fullName(s.titled(t, runs[1].i, runs[1].j)+" "+name), t.m)
 		t.use(runs[1].i, runs[1].j)
-	case end-first.i == 1 && s.tries == 0:
-		s.put(model.FactName, name, t.m)
-		s.open = askLastName
-	case end-first.i == 1 || end == first.j || end-first.i >= 2:
-		s.put(model.FactName, name, t.m)
+	default:
+		s.putName(t, name)
 	}
 	t.use(first.i, end)
 	return end - first.i
@@ -82,7 +79,7 @@ func (s *scene) bareName(t *text, runs []span) bool {
 	if s.nameEnd(t, run.i) != run.j || !isUpper(t.words[run.i].raw) || !isUpper(t.words[run.j-1].raw) {
 		return false
 	}
-	s.put(model.FactName, titled(t, run.i, run.j), t.m)
+	s.put(model.FactName, s.titled(t, run.i, run.j), t.m)
 	return true
 }
 
@@ -168,6 +165,9 @@ func (s *scene) replyInsurance(t *text, whole span, runs []span) bool {
 		s.put(model.FactInsurance, "not given", t.m)
 		return true
 	}
+	if len(runs) > 1 && t.covered(runs[0], b.Insurance.Have, b.Pad) {
+		runs = runs[1:] // "yes, Aetna"
+	}
 	plan, ok := s.plan(t, runs[0])
 	if !ok {
 		return false
@@ -187,7 +187,7 @@ func (s *scene) plan(t *text, run span) (string, bool) {
 	if run.i >= run.j || t.asking() && !known {
 		return "", false
 	}
-	if !known && (t.has(run, s.b.Clinical.Signs) || t.has(run, s.b.Reason.Words) || t.has(run, s.b.Reason.Starts)) {
+	if !known && (t.has(run, s.b.Clinical.Signs) || t.has(run, s.b.Reason.Words) || t.has(run, s.b.Insurance.Never)) {
 		return "", false
 	}
 	said := t.raw(run)
@@ -289,6 +289,9 @@ func (s *scene) choose(t *text, whole span, around phrases) bool {
 				return true
 			}
 		}
+	}
+	if s.named(t, whole) {
+		return true
 	}
 	for _, f := range s.fields {
 		if t.has(whole, s.b.Fields[f].Called) && (whole.j-whole.i <= 3 || t.has(whole, around)) {

@@ -31,6 +31,7 @@ var token = strings.Join([]string{"NO", "REPLY"}, "_")
 //	"+ "        is a text of the patient that waits for the next one
 //	"file> "    is a text of the patient with a file
 //	"nurse> "   is a nurse's text to the patient
+//	"note> "    is a fixed text of the gateway
 //	"handback> " is the note with which a nurse returns the conversation
 //	"reask> "   asks for the last answer again, with the reason
 //	"ask"       asks the agent to speak without a new text
@@ -178,6 +179,8 @@ func (w *world) tell(cmd, arg string) bool {
 	case "handback":
 		w.r.HandBack = arg
 		w.write(model.FromNote, "returned to the agent", 0)
+	case "note":
+		w.write(model.FromNote, arg, 0)
 	case "days":
 		var n int
 		_, _ = fmt.Sscan(arg, &n)

@@ -71,11 +71,23 @@ func (t *text) punctuate(c rune) bool {
 	}
 	if n := len(t.words); n > 0 {
 		last := &t.words[n-1]
+		if stop == '.' && abbreviated(last.fold) {
+			return true
+		}
 		if last.stop == 0 || last.stop == ',' || stop == '?' {
 			last.stop = stop
 		}
 	}
 	return true
+}
+
+// abbreviated reports whether a full stop after the word ends no sentence.
+func abbreviated(w string) bool {
+	switch w {
+	case "dr", "dra", "mr", "mrs", "ms", "sr", "sra", "srta", "jr", "st":
+		return true
+	}
+	return false
 }
 
 func wordRune(c rune) bool {
@@ -186,10 +198,15 @@ func (t *text) take(p phrases) int {
 }
 
 // matchAt returns where the longest phrase beginning at word i ends, 0 if none.
-func (t *text) matchAt(p phrases, i int) int {
+func (t *text) matchAt(p phrases, i int) int { return t.matchIn(p, i, len(t.words)) }
+
+// matchIn is matchAt for phrases that end at word limit or before.
+func (t *text) matchIn(p phrases, i, limit int) int {
 	best := 0
 	for _, pat := range p[t.words[i].fold] {
-		best = max(best, t.match(pat, i))
+		if j := t.match(pat, i); j <= limit {
+			best = max(best, j)
+		}
 	}
 	return best
 }
@@ -248,9 +265,7 @@ func (t *text) covered(s span, lists ...phrases) bool {
 	for i := s.i; i < s.j; {
 		best := 0
 		for _, p := range lists {
-			if j := t.matchAt(p, i); j <= s.j {
-				best = max(best, j)
-			}
+			best = max(best, t.matchIn(p, i, s.j))
 		}
 		if best == 0 {
 			return false
@@ -263,7 +278,7 @@ func (t *text) covered(s span, lists ...phrases) bool {
 // has reports whether one of the phrases stands inside s.
 func (t *text) has(s span, p phrases) bool {
 	for i := s.i; i < s.j; i++ {
-		if j := t.matchAt(p, i); j > 0 && j <= s.j {
+		if t.matchIn(p, i, s.j) > 0 {
 			return true
 		}
 	}
@@ -291,15 +306,21 @@ func (t *text) said(s span) string {
 	return b.String()
 }
 
-// trim cuts phrases that say nothing from both ends of a span.
-func (t *text) trim(s span, p phrases) span {
+// lead cuts phrases that say nothing from the beginning of a span.
+func (t *text) lead(s span, p phrases) span {
 	for s.i < s.j {
-		j := t.matchAt(p, s.i)
-		if j == 0 || j > s.j {
+		j := t.matchIn(p, s.i, s.j)
+		if j == 0 {
 			break
 		}
 		s.i = j
 	}
+	return s
+}
+
+// trim cuts phrases that say nothing from both ends of a span.
+func (t *text) trim(s span, p phrases) span {
+	s = t.lead(s, p)
 	for s.i < s.j && t.matchAt(p, s.j-1) == s.j {
 		s.j--
 	}
