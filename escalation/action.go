@@ -11,9 +11,9 @@ const (
 	ActTell ActionKind = "tell"
 	// ActPage: Page. Page.Person is asked on Page.Route until Page.Deadline.
 	ActPage ActionKind = "page"
-	// ActWithdraw: Page (as it stood: state due means it need not leave any
-	// more), Why, Actor, At. Tell Page.Person unless she is Actor or Why is
-	// WhySuperseded.
+	// ActWithdraw: Page (as it stood), Why, Actor, At. If it is still due its
+	// item is cancelled. If it left, or may have, Page.Person is told why it is
+	// void, unless she is Actor or Why is WhySuperseded.
 	ActWithdraw ActionKind = "withdraw"
 	// ActNotice: Person, Notice, Actor, At, Severity, Version, ReadBack, Answer.
 	// Words to one staff member that ask for nothing.

@@ -84,6 +84,9 @@ func TestWorstCaseIsWhatHappens(t *testing.T) {
 						last = now.Sub(start)
 					}
 				}
+				if c.Due <= now {
+					t.Fatalf("plan %d, %s: no timer stands ahead of %v: %s", i, sev, now, js(c))
+				}
 				now = c.Due
 				c, acts = Next(c, p, Event{Kind: EventTick}, now)
 			}

@@ -52,16 +52,6 @@ const (
 	EventPageFailed EventKind = "page_failed"
 )
 
-// EventKinds returns every kind of event, for tables that must be complete.
-func EventKinds() []EventKind {
-	return []EventKind{
-		EventOpen, EventTick,
-		EventClaim, EventPass, EventTransfer, EventResolve, EventLower, EventContact, EventRelay, EventNote,
-		EventRaise, EventRedFlag, EventWantsPerson, EventPatientText, EventCannotText, EventLink,
-		EventPageSent, EventPageFailed,
-	}
-}
-
 // Event is one thing that happened to a case. Which fields are read follows
 // from Kind.
 type Event struct {

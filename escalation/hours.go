@@ -36,7 +36,7 @@ const (
 	// crosses midnight or a change of clocks is seen whole.
 	weekDays = 9
 	// maxWeeks bounds the search for open time; a year of weeks without enough
-	// of it falls back to plain time.
+	// of it falls back to the first opening after the plain time.
 	maxWeeks = 53
 	// alwaysOpenAt stands for the opening of a clinic that never closes, which
 	// still wants its digest once a day.
@@ -101,7 +101,7 @@ func (h Hours) After(t molt.Time, d time.Duration) molt.Time {
 			return from.Add(left)
 		}
 	}
-	return t.Add(d)
+	return h.NextOpening(t.Add(d))
 }
 
 // faults lists what is wrong with the table, each with where in front.

@@ -164,6 +164,7 @@ func TestUnusableHoursAreOpen(t *testing.T) {
 func FuzzHours(f *testing.F) {
 	f.Add(int64(1772700000000), 3, 480, 1080, 90)
 	f.Add(int64(-1), 0, 0, 0, 0)
+	f.Add(int64(1), 2, 90, 92, 115) // two minutes a week: the hours of a year do not suffice
 	z := zone(f, "America/New_York")
 	f.Fuzz(func(t *testing.T, now int64, day, from, to, minutes int) {
 		h := Hours{Zone: z, Spans: []Span{{Day: time.Weekday(day), From: from, To: to}}}

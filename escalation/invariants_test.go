@@ -248,7 +248,7 @@ func (l *life) step(e Event) []Action {
 
 func (l *life) event() Event {
 	people := []molt.PersonID{"alice", "bob", "carol", "dan", "os:root", "mallory", ""}
-	kinds := EventKinds()
+	kinds := eventKinds()
 	sevs := []Severity{S1, S2, S3, S4, S1, S2, "", "S7"}
 	e := Event{
 		Kind: kinds[l.next(len(kinds))], ID: "c_ab12#1", Number: 1,
@@ -353,7 +353,7 @@ func FuzzNext(f *testing.F) {
 		if json.Unmarshal(stored, &c) != nil || json.Unmarshal(event, &e) != nil {
 			t.Skip()
 		}
-		for _, k := range append(EventKinds(), e.Kind, "unheard_of") {
+		for _, k := range append(eventKinds(), e.Kind, "unheard_of") {
 			e.Kind = k
 			Next(c, all[int(world)%len(all)], e, molt.Time(now))
 		}

@@ -388,7 +388,7 @@ func (m *machine) notice(to molt.PersonID, n NoticeKind, answer bool) {
 
 func (m *machine) admin(k AdminKind, step string) {
 	if m.mayRepeat("admin:"+string(k)+":"+step, false) {
-		m.do(Action{Kind: ActAdmin, Admin: k, People: slices.Clone(m.p.Admins), Step: step})
+		m.do(Action{Kind: ActAdmin, Admin: k, People: less(m.p.Admins, m.c.Exclude), Step: step})
 	}
 }
 

@@ -93,23 +93,25 @@ func (m *machine) team(name string) ([]molt.PersonID, PageKind) {
 		m.admin(AdminTeamVanished, name)
 		return m.askable(), PageAllHands
 	}
-	return slices.DeleteFunc(step.onCall(m.now), func(id molt.PersonID) bool {
-		return slices.Contains(m.c.Passed, id) || slices.Contains(m.c.Exclude, id)
-	}), PageStep
+	return less(less(step.onCall(m.now), m.c.Exclude), m.c.Passed), PageStep
+}
+
+// less returns the people who are not among the others.
+func less(people, others []molt.PersonID) []molt.PersonID {
+	return slices.DeleteFunc(slices.Clone(people), func(id molt.PersonID) bool { return slices.Contains(others, id) })
 }
 
 // askable lists all hands less who must not be asked, and less who said "not
 // me" while there is anybody else.
 func (m *machine) askable() []molt.PersonID {
-	all := slices.DeleteFunc(m.p.hands(m.now), func(id molt.PersonID) bool { return slices.Contains(m.c.Exclude, id) })
+	all := less(m.p.hands(m.now), m.c.Exclude)
 	if len(all) == 0 {
 		// The named hands may all be excluded; then it is everybody else.
 		everybody := m.p
 		everybody.AllHands, everybody.Steps = nil, nil
-		all = slices.DeleteFunc(everybody.hands(m.now), func(id molt.PersonID) bool { return slices.Contains(m.c.Exclude, id) })
+		all = less(everybody.hands(m.now), m.c.Exclude)
 	}
-	willing := slices.DeleteFunc(slices.Clone(all), func(id molt.PersonID) bool { return slices.Contains(m.c.Passed, id) })
-	if len(willing) > 0 {
+	if willing := less(all, m.c.Passed); len(willing) > 0 {
 		return willing
 	}
 	return all
@@ -165,7 +167,7 @@ func (m *machine) tellExhausted() {
 // page asks one person anew, on the route after the one tried last. It reports
 // whether there was a way.
 func (m *machine) page(id molt.PersonID, kind PageKind, deadline molt.Time) bool {
-	if slices.Contains(m.c.Exclude, id) || !m.p.reachable(id) {
+	if !m.p.reachable(id) {
 		return false
 	}
 	m.put(Page{Kind: kind, Person: id, Try: 1, Deadline: deadline})

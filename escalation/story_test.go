@@ -188,7 +188,7 @@ func lines(l []string) string {
 }
 
 func (s *story) event(line string, k EventKind, arg map[string]string) Event {
-	if !slices.Contains(EventKinds(), k) {
+	if !slices.Contains(eventKinds(), k) {
 		s.t.Fatalf("%q: no such event", line)
 	}
 	e := Event{Kind: k, ID: "c_ab12#1", Number: 1, Version: s.c.Version}

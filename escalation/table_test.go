@@ -20,7 +20,7 @@ func TestEveryPairIsDefined(t *testing.T) {
 	s := &story{t: t}
 	s.reset()
 	s.plan("", strings.Fields("nurses=alice,bob leads=carol HANDS=alice,bob,carol,dan ADMINS=dan HOURS=8-18"))
-	kinds := append(EventKinds(), "unheard_of")
+	kinds := append(eventKinds(), "unheard_of")
 	for _, st := range statesOf(s) {
 		for _, k := range kinds {
 			actors := []molt.PersonID{""}
@@ -58,6 +58,16 @@ func TestEveryPairIsDefined(t *testing.T) {
 	}
 }
 
+// eventKinds lists every kind of event.
+func eventKinds() []EventKind {
+	return []EventKind{
+		EventOpen, EventTick,
+		EventClaim, EventPass, EventTransfer, EventResolve, EventLower, EventContact, EventRelay, EventNote,
+		EventRaise, EventRedFlag, EventWantsPerson, EventPatientText, EventCannotText, EventLink,
+		EventPageSent, EventPageFailed,
+	}
+}
+
 // statesOf walks one case into each state, an S3 at night for listed; last come
 // the case that is not there and a state of a later build.
 func statesOf(s *story) []Case {
@@ -68,7 +78,7 @@ func statesOf(s *story) []Case {
 	}
 	notified := step(Case{}, Event{Kind: EventOpen, Severity: S2})
 	exhausted := notified
-	for exhausted.State == StateNotified {
+	for range 3 * defaultTerms(S2).Rounds {
 		exhausted = step(exhausted, Event{Kind: EventTick})
 	}
 	claimed := step(notified, Event{Kind: EventClaim, Actor: "alice"})
