@@ -107,8 +107,12 @@ func (p Plan) termFaults() []string {
 			name string
 			d    time.Duration
 		}{
-			{"ack", t.Ack}, {"contact", t.Contact}, {"repage", t.Repage}, {"idle", t.Idle},
-			{"all_hands_every", t.AllHandsEvery}, {"retell", t.Retell},
+			{"ack", t.Ack},
+			{"contact", t.Contact},
+			{"repage", t.Repage},
+			{"idle", t.Idle},
+			{"all_hands_every", t.AllHandsEvery},
+			{"retell", t.Retell},
 		} {
 			if f.d < 0 || f.d > 0 && f.d < time.Second {
 				out = append(out, fmt.Sprintf("terms: %s.%s is %v, less than a second", sev, f.name, f.d))

@@ -11,10 +11,14 @@ import (
 // changes are days on which clocks change, the odd ones too: by half an hour,
 // and at midnight.
 var changes = []struct{ zone, day string }{
-	{"America/New_York", "2026-03-08"}, {"America/New_York", "2026-11-01"},
-	{"Europe/Berlin", "2026-03-29"}, {"Europe/Berlin", "2026-10-25"},
-	{"Europe/London", "2026-03-29"}, {"Australia/Lord_Howe", "2026-04-05"},
-	{"Asia/Beirut", "2026-03-29"}, {"America/New_York", "2026-06-10"},
+	{"America/New_York", "2026-03-08"},
+	{"America/New_York", "2026-11-01"},
+	{"Europe/Berlin", "2026-03-29"},
+	{"Europe/Berlin", "2026-10-25"},
+	{"Europe/London", "2026-03-29"},
+	{"Australia/Lord_Howe", "2026-04-05"},
+	{"Asia/Beirut", "2026-03-29"},
+	{"America/New_York", "2026-06-10"},
 }
 
 func everyDay(z *time.Location, from, to int) Hours {
@@ -76,9 +80,12 @@ func TestOpeningsAndOpenTime(t *testing.T) {
 	for _, c := range changes {
 		z := zone(t, c.zone)
 		weekly := Hours{Zone: z, Spans: []Span{
-			{Day: time.Friday, From: 8 * 60, To: 12 * 60}, {Day: time.Friday, From: 12 * 60, To: 18 * 60},
-			{Day: time.Saturday, From: 22 * 60, To: 150}, {Day: time.Sunday, From: 150, To: 4 * 60},
-			{Day: time.Monday, From: 0, To: 24 * 60}, {Day: time.Tuesday, From: 9 * 60, To: 17 * 60},
+			{Day: time.Friday, From: 8 * 60, To: 12 * 60},
+			{Day: time.Friday, From: 12 * 60, To: 18 * 60},
+			{Day: time.Saturday, From: 22 * 60, To: 150},
+			{Day: time.Sunday, From: 150, To: 4 * 60},
+			{Day: time.Monday, From: 0, To: 24 * 60},
+			{Day: time.Tuesday, From: 9 * 60, To: 17 * 60},
 		}}
 		start := at(t, z, c.day+" 00:00").Add(-72 * time.Hour)
 		const week = 9 * 24 * 60

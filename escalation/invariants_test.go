@@ -311,7 +311,7 @@ func (l *life) silence() {
 // TestLives runs many random cases; a failure names the seed.
 func TestLives(t *testing.T) {
 	all := worlds(t)
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		l := &life{t: t, worlds: all, next: r.IntN}
 		l.run(80)

@@ -108,8 +108,12 @@ func (p Plan) terms(s Severity) Terms {
 		got  *time.Duration
 		want time.Duration
 	}{
-		{&t.Ack, d.Ack}, {&t.Contact, d.Contact}, {&t.Repage, d.Repage}, {&t.Idle, d.Idle},
-		{&t.AllHandsEvery, d.AllHandsEvery}, {&t.Retell, d.Retell},
+		{&t.Ack, d.Ack},
+		{&t.Contact, d.Contact},
+		{&t.Repage, d.Repage},
+		{&t.Idle, d.Idle},
+		{&t.AllHandsEvery, d.AllHandsEvery},
+		{&t.Retell, d.Retell},
 	} {
 		if *f.got <= 0 {
 			*f.got = f.want

@@ -87,7 +87,8 @@ func statesOf(s *story) []Case {
 	strange := notified
 	strange.State = "asleep"
 	return []Case{
-		{}, step(Case{}, Event{Kind: EventOpen, Severity: S3}), notified, exhausted,
+		{},
+		step(Case{}, Event{Kind: EventOpen, Severity: S3}), notified, exhausted,
 		claimed, active, resolved, step(resolved, Event{Kind: EventTick}), strange,
 	}
 }
