@@ -29,7 +29,9 @@ type ControlError struct {
 }
 
 // Error names the status and repeats the carrier's words.
-func (e *ControlError) Error() string { return fmt.Sprintf("carrier answered %d: %s", e.Status, e.Message) }
+func (e *ControlError) Error() string {
+	return fmt.Sprintf("carrier answered %d: %s", e.Status, e.Message)
+}
 
 // Text sends a text from a handset and returns its SID.
 func (c Client) Text(ctx context.Context, t Text) (string, error) {
@@ -61,13 +63,6 @@ func (c Client) Held(ctx context.Context) ([]Held, error) {
 			return answer.Held, err
 		}
 	}
-}
-
-// HeldNow returns the create requests held at this moment.
-func (c Client) HeldNow(ctx context.Context) ([]Held, error) {
-	var answer heldAnswer
-	err := c.do(ctx, http.MethodGet, "held", nil, &answer)
-	return answer.Held, err
 }
 
 // Release lets held requests go on and returns how many did. The zero Release frees all and clears the rules.
