@@ -41,7 +41,9 @@ func (c *Channel) decodeNode(d *decoder, n *node, path string) {
 // field, a wrong type, a missing field with a need tag or a value outside its
 // range tag is a fault with its line. Field names come from yaml or json tags.
 // Fields of the types [Duration], [Secret], [Address], [Phone] and of any
-// [encoding.TextUnmarshaler] read themselves.
+// [encoding.TextUnmarshaler] read themselves. A plain text field whose name
+// ends in token, secret, password or the like has to be a reference that
+// [ParseSecret] reads; the tags secret:"yes" and secret:"no" say otherwise.
 func (c Channel) Decode(into any) []Fault {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {

@@ -8,6 +8,9 @@ import (
 )
 
 func (c *checker) steps() {
+	if c.broken["escalation.steps"] {
+		return
+	}
 	var names []string
 	for i, s := range c.cfg.Escalation.Steps {
 		at := index("escalation.steps", i)
@@ -16,6 +19,9 @@ func (c *checker) steps() {
 		}
 		names = append(names, s.Name)
 		for j, on := range s.OnCall {
+			if c.broken[at+".on_call"] {
+				break
+			}
 			at := index(at+".on_call", j)
 			c.person(at+".person", on.Person)
 			if on.Hours.IsZero() {

@@ -3,6 +3,9 @@ package config
 import "slices"
 
 func (c *checker) staff() {
+	if c.broken["staff"] {
+		return // too many to compare with each other
+	}
 	var ids []PersonID
 	held := map[Address]PersonID{}
 	for i, p := range c.cfg.Staff {
@@ -46,6 +49,9 @@ func (c *checker) routes(at string, p Person, held map[Address]PersonID) {
 
 // people checks a list of staff who have to be reachable.
 func (c *checker) people(path string, ids []PersonID) {
+	if c.broken[path] {
+		return
+	}
 	for i, id := range ids {
 		if slices.Index(ids, id) < i {
 			c.report(index(path, i), "must not be said twice", shown(string(id)), "take it out")
@@ -56,18 +62,23 @@ func (c *checker) people(path string, ids []PersonID) {
 }
 
 func (c *checker) person(path string, id PersonID) {
-	if len(c.cfg.Staff) == 0 || id == "" {
-		return // that there is no staff is a fault of its own
+	if len(c.cfg.Staff) == 0 || id == "" || c.broken["staff"] {
+		return // what is wrong with the staff is a fault of its own
 	}
 	var known []PersonID
-	for _, p := range c.cfg.Staff {
+	unsure := false
+	for i, p := range c.cfg.Staff {
 		if p.ID == id {
 			if p.Role == RoleAuditor {
 				c.report(path, "must be somebody who can take a case", shown(string(id)), "an auditor only reads; name a nurse, lead or admin")
 			}
 			return
 		}
+		unsure = unsure || !c.sound(index("staff", i)+".id")
 		known = append(known, p.ID)
+	}
+	if unsure {
+		return // whoever is meant may be the one whose id has a fault
 	}
 	c.report(path, "must be one of your staff", shown(string(id)), mistaken(id, known))
 }

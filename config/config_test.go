@@ -97,7 +97,7 @@ func TestCanonicalHoldsNoSecret(t *testing.T) {
 	_, text := minimal(t)
 	// Without adapters nobody objects to a literal in a raw section.
 	text = strings.Replace(text, "env:TWILIO_AUTH_TOKEN", "hunter2", 1)
-	text = strings.Replace(text, "account: AC0000", "account: AC0000\n    api_keys: [hunter3, {password: 123456789}]\n    use_auth: true", 1)
+	text = strings.Replace(text, "account_sid: AC0000", "account_sid: AC0000\n    api_keys: [hunter3, {password: 123456789}]\n    use_auth: true", 1)
 	cfg, faults := Parse("x", []byte(text), Options{})
 	if len(faults) > 0 {
 		t.Fatal(faults)
@@ -122,14 +122,20 @@ func TestChannelDecode(t *testing.T) {
 	}
 	var typed struct {
 		Type    string `yaml:"type"`
-		Account string `yaml:"account"`
+		Account string `yaml:"account_sid"`
 		Token   Secret `yaml:"auth_token"`
 	}
 	if faults := ch.Decode(&typed); len(faults) > 0 || typed.Type != "twilio" {
 		t.Errorf("decode with a type: got %+v, %v", typed, faults)
 	}
-	f := ch.Fault("account", "must be known", "AC0000", "look again")
-	if got, want := f.Error(), "dir/tidegate.yaml:13: channels.main.account: must be known (got AC0000); look again"; got != want {
+	var plain plainSection
+	text := "channels: {c: {type: webchat, signing_secret: env:A, bot_tokens: [file:/b], token_limit: few, site_token: public}}"
+	_, faults := Parse("x", []byte(text), Options{Adapters: map[string]func(Channel) []Fault{"webchat": func(c Channel) []Fault { return c.Decode(&plain) }}})
+	if plain.Secret != "env:A" || plain.Limit != "few" || plain.Public != "public" || strings.Contains(faults.Error(), "channels") {
+		t.Errorf("decode of plain fields: got %+v, %v", plain, faults)
+	}
+	f := ch.Fault("account_sid", "must be known", "AC0000", "look again")
+	if got, want := f.Error(), "dir/tidegate.yaml:13: channels.main.account_sid: must be known (got AC0000); look again"; got != want {
 		t.Errorf("fault: got %s, want %s", got, want)
 	}
 	if f := ch.Fault("numbers[3]", "must be there", "", ""); f.Line != 12 {
@@ -148,7 +154,7 @@ func TestChannelDecode(t *testing.T) {
 // TestChannelDecodeKinds is the variety of fields an adapter may ask for.
 func TestChannelDecodeKinds(t *testing.T) {
 	_, text := minimal(t)
-	text = strings.Replace(text, "    account: AC0000\n    auth_token: env:TWILIO_AUTH_TOKEN\n", `    every: 5m
+	text = strings.Replace(text, "    account_sid: AC0000\n    auth_token: env:TWILIO_AUTH_TOKEN\n", `    every: 5m
     port: 300
     ratio: 0.5
     on: true

@@ -47,6 +47,10 @@ type nodeDecoder interface {
 // defaulter is an element of a list or table that has defaults.
 type defaulter interface{ setDefaults() }
 
+// dialed is a value that may stand without quotes though it looks like a
+// number.
+type dialed interface{ dialed() }
+
 // worded is a text that has to be one of a few.
 type worded interface{ Words() []string }
 
@@ -112,11 +116,15 @@ func (d *decoder) value(n *node, v reflect.Value, path string) bool {
 	}
 }
 
-// text decodes a value that reads itself. Numbers are taken as they were
+// text decodes a value that reads itself. What people dial is taken as it was
 // written, since 911 and +15550100100 look like numbers to YAML.
 func (d *decoder) text(n *node, t encoding.TextUnmarshaler, path string) bool {
 	if n.kind == kindList || n.kind == kindTable {
 		d.fault(n, path, "must be one value", n.shown(path), "write it on one line behind the colon")
+		return false
+	}
+	if n.kind == kindTruth {
+		d.fault(n, path, "must be text", n.shown(path), "put it in quotes")
 		return false
 	}
 	err := t.UnmarshalText([]byte(n.text))
@@ -125,8 +133,13 @@ func (d *decoder) text(n *node, t encoding.TextUnmarshaler, path string) bool {
 	}
 	if err != nil {
 		d.wrong(n, path, err)
+		return false
 	}
-	return err == nil
+	if _, ok := t.(dialed); n.kind == kindText || ok && n.kind == kindWhole {
+		return true
+	}
+	d.fault(n, path, "must be text", n.shown(path), "put it in quotes")
+	return false
 }
 
 func (d *decoder) scalar(n *node, v reflect.Value, path string) bool {
@@ -196,7 +209,7 @@ func (d *decoder) section(n *node, v reflect.Value, path string) bool {
 			d.fault(e.keyNode, at, "must be a known field", "", d.known(n, e.key, fields))
 			continue
 		}
-		if d.value(e.value, v.FieldByIndex(f.index), at) {
+		if d.value(e.value, v.FieldByIndex(f.index), at) && d.reference(e.value, at, f) {
 			d.bounds(e.value, v.FieldByIndex(f.index), at, f)
 		}
 	}
@@ -206,6 +219,29 @@ func (d *decoder) section(n *node, v reflect.Value, path string) bool {
 		}
 	}
 	return true
+}
+
+// reference checks a plain text field that holds a secret by its name or tag:
+// an adapter that knows nothing of [Secret] is still never handed a literal.
+func (d *decoder) reference(n *node, path string, f field) bool {
+	items := n.items
+	switch {
+	case !f.secret:
+		return true
+	case f.typ.Kind() == reflect.String:
+		items = []*node{n}
+	case f.typ.Kind() != reflect.Slice || f.typ.Elem().Kind() != reflect.String:
+		return true
+	}
+	sound := true
+	for _, item := range items {
+		var s Secret
+		if err := s.UnmarshalText([]byte(item.text)); err != nil {
+			d.wrong(item, path, err)
+			sound = false
+		}
+	}
+	return sound
 }
 
 // known is the hint for a field nobody knows. A field that is already there is

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,6 @@ func (d Duration) String() string {
 	text := ""
 	if days != 0 {
 		text = strconv.FormatInt(int64(days), 10) + "d"
-		rest = rest.Abs()
 	}
 	if rest == 0 {
 		return text
@@ -54,17 +54,26 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// durationPattern is all there is to write; what it leaves out (signs, bare
+// fractions, nanoseconds) is a slip more often than a wish.
+var durationPattern = regexp.MustCompile(`^([0-9]+d|([0-9]+d)?([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`)
+
 // ParseDuration reads a duration such as 90s, 1h30m or 7d.
 func ParseDuration(s string) (Duration, error) {
-	if s != "" && s != "0" && strings.Trim(s, "0123456789.") == "" {
+	switch {
+	case s != "" && strings.Trim(s, "0123456789.") == "":
 		return 0, &ruleError{rule: "must be a duration with its unit", hint: "write s, m, h or d behind the number, as in " + s + "s"}
+	case strings.HasPrefix(s, "-"):
+		return 0, &ruleError{rule: "must not be negative", hint: "write the time to wait, as in 2m"}
+	case !durationPattern.MatchString(s):
+		return 0, durationRule()
 	}
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		days, rest = "0", s
 	}
 	n, err := strconv.ParseInt(days, 10, 64)
-	if err != nil || n < 0 || n > int64(math.MaxInt64/Day)-1 {
+	if err != nil || n > int64(math.MaxInt64/Day)-1 {
 		return 0, durationRule()
 	}
 	var more time.Duration
@@ -74,8 +83,8 @@ func ParseDuration(s string) (Duration, error) {
 		}
 	}
 	total := Duration(n)*Day + Duration(more)
-	if more < 0 || total < 0 {
-		return 0, &ruleError{rule: "must not be negative", hint: "write the time to wait, as in 2m"}
+	if total < 0 {
+		return 0, durationRule() // the sum went over what a duration can hold
 	}
 	return total, nil
 }

@@ -127,6 +127,9 @@ func suggest(word string, known []string) string {
 func meant(word string, known []string) (string, bool) {
 	best, least := "", 1+len(word)/3
 	for _, k := range known {
+		if apart := len(word) - len(k); apart >= least || -apart >= least {
+			continue
+		}
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}

@@ -14,6 +14,7 @@ type field struct {
 	typ    reflect.Type
 	need   string
 	doc    string
+	secret bool // a text that has to be a reference
 	bounds *bounds
 }
 
@@ -62,10 +63,28 @@ func fieldsOf(t reflect.Type) fields {
 			typ:    sf.Type,
 			need:   sf.Tag.Get("need"),
 			doc:    sf.Tag.Get("jsonschema"),
+			secret: holdsSecret(name, sf.Tag.Get("secret")),
 			bounds: parseBounds(sf.Type, sf.Tag.Get("range")),
 		})
 	}
 	return fs
+}
+
+// holdsSecret decides by the tag secret:"yes" or secret:"no", and without one by
+// the name: bot_token and signing_secret hold secrets, token_limit does not.
+func holdsSecret(name, tag string) bool {
+	switch tag {
+	case "yes":
+		return true
+	case "no":
+		return false
+	}
+	for _, end := range []string{"token", "tokens", "secret", "secrets", "password", "passphrase", "credential", "credentials", "api_key", "private_key", "access_key"} {
+		if name == end || strings.HasSuffix(name, "_"+end) {
+			return true
+		}
+	}
+	return false
 }
 
 // parseBounds reads a range tag. A tag that cannot be read is a mistake in the

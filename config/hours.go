@@ -38,7 +38,7 @@ const dayMinutes = 24 * 60
 
 // timePattern is one span of a day; a two-digit 24-hour clock cannot be
 // mistaken for the afternoon.
-var timePattern = regexp.MustCompile(`^([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])$`)
+var timePattern = regexp.MustCompile(`^([01][0-9]|2[0-4]):([0-5][0-9]) *- *([01][0-9]|2[0-4]):([0-5][0-9])$`)
 
 // weekdays are the names of the days in the order of [time.Weekday].
 func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
@@ -176,7 +176,7 @@ func merge(spans []Span) []Span {
 func parseDays(s string) ([]time.Weekday, error) {
 	var days []time.Weekday
 	for part := range strings.SplitSeq(s, ",") {
-		first, last, ranged := strings.Cut(strings.TrimSpace(part), "-")
+		first, last, ranged := strings.Cut(strings.Trim(part, " "), "-")
 		if !ranged {
 			last = first
 		}
@@ -214,7 +214,7 @@ func parseSpan(n *node) (Span, error) {
 	if n.kind != kindText {
 		return Span{}, &ruleError{rule: "must be hours", got: n.shown(""), hint: `write them as in "08:00-17:00"`}
 	}
-	m := timePattern.FindStringSubmatch(strings.ReplaceAll(n.text, " ", ""))
+	m := timePattern.FindStringSubmatch(n.text)
 	if m == nil {
 		return Span{}, &ruleError{rule: "must be hours on a 24-hour clock", hint: `write them as in "08:00-17:00", with two digits each`}
 	}

@@ -16,10 +16,19 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // twilioSection is what an adapter would ask for.
 type twilioSection struct {
-	Account   string  `yaml:"account" need:"write the account, as in AC…"`
+	Account   string  `yaml:"account_sid" need:"write the account, as in AC…"`
 	AuthToken Secret  `yaml:"auth_token" need:"write where the token is, as in env:TWILIO_AUTH_TOKEN"`
 	Numbers   []Phone `yaml:"numbers"`
 	Retries   int     `yaml:"retries" range:"0..10"`
+}
+
+// plainSection is what an adapter asks for that knows nothing of this package.
+type plainSection struct {
+	Account string   `yaml:"account_sid"`
+	Secret  string   `yaml:"signing_secret"`
+	Tokens  []string `yaml:"bot_tokens"`
+	Limit   string   `yaml:"token_limit"`
+	Public  string   `yaml:"site_token" secret:"no"`
 }
 
 // testOptions are those of a gateway with a few parts.
@@ -28,7 +37,7 @@ func testOptions() Options {
 		TextKeys: []string{"crisis", "emergency", "hold", "hours"},
 		Adapters: map[string]func(Channel) []Fault{
 			"twilio":  func(c Channel) []Fault { return c.Decode(&twilioSection{Retries: 3}) },
-			"webchat": nil,
+			"webchat": func(c Channel) []Fault { return c.Decode(&plainSection{}) },
 			"slack":   nil,
 		},
 		Providers: []string{"ollama", "openai", "scripted"},
@@ -36,7 +45,7 @@ func testOptions() Options {
 	}
 }
 
-func readFile(t *testing.T, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -46,7 +55,7 @@ func readFile(t *testing.T, path string) []byte {
 }
 
 // files lists test files and refuses to find none.
-func files(t *testing.T, pattern string) []string {
+func files(t testing.TB, pattern string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {

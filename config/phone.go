@@ -60,6 +60,10 @@ func (d *Dial) UnmarshalText(b []byte) error {
 	return &ruleError{rule: "must be a number people can dial", hint: "write digits only, as in \"911\""}
 }
 
+func (*Phone) dialed()   {}
+func (*Address) dialed() {}
+func (*Dial) dialed()    {}
+
 func looksLikePhone(s string) bool {
 	bare := strings.TrimLeft(s, "+( ")
 	if bare == "" || bare[0] < '0' || bare[0] > '9' {

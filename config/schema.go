@@ -9,9 +9,6 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// durationForm is what [ParseDuration] reads, for editors.
-const durationForm = `^(0|([0-9]+d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*)$`
-
 // Schema is a JSON Schema (draft 2020-12) of the file, made from the same
 // structs and tags the decoder reads, with a sentence and the default for each
 // field. It knows the form of a file only; the rules between fields are
@@ -103,7 +100,7 @@ func formSchema(t reflect.Type) *jsonschema.Schema {
 	}
 	switch t {
 	case reflect.TypeFor[Duration]():
-		return text(durationForm, "90s", "2m", "1h30m", "7d")
+		return text(durationPattern.String(), "90s", "2m", "1h30m", "7d")
 	case reflect.TypeFor[Secret]():
 		return text(`^(env:[A-Z][A-Z0-9_]{0,63}|file:.+)$`, "env:TWILIO_AUTH_TOKEN", "file:/etc/tidegate/twilio-token")
 	case reflect.TypeFor[Phone]():

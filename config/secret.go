@@ -27,6 +27,14 @@ var ErrNoSecret = errors.New("no secret is configured")
 // tokens, which are lower-case hex or mixed.
 var envPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
+// ParseSecret reads a reference, env:NAME or file:/path. The error does not
+// repeat what it refuses.
+func ParseSecret(reference string) (Secret, error) {
+	var s Secret
+	err := s.UnmarshalText([]byte(reference))
+	return s, err
+}
+
 // IsZero reports whether no reference was written.
 func (s Secret) IsZero() bool { return s.kind == "" }
 

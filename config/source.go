@@ -153,16 +153,15 @@ func (s source) tooMany(line int) *Fault {
 	return &Fault{File: s.file, Line: line, Rule: fmt.Sprintf("must not hold more than %d values, aliases written out", MaxNodes), Hint: "write each value where it belongs instead of repeating it"}
 }
 
-// syntax turns an error of the YAML library into a fault. Only its fixed
-// message is used: the library would also print the lines around, and one of
-// them may hold a secret.
+// syntax turns an error of the YAML library into a fault. None of its words are
+// repeated, only the meaning of those known here: some quote the file, and the
+// line they quote may hold a secret.
 func (s source) syntax(err error) Fault {
 	f := Fault{File: s.file, Rule: "must be YAML", Hint: "look at the quotes, colons and indentation of this line and the one above"}
 	var syntax *yaml.SyntaxError
 	if !errors.As(err, &syntax) {
 		return f
 	}
-	f.Got = syntax.Message
 	if syntax.Token != nil && syntax.Token.Position != nil {
 		f.Line = syntax.Token.Position.Line
 	}
@@ -172,7 +171,7 @@ func (s source) syntax(err error) Fault {
 	}
 	colons := s.colons(f.Line)
 	for _, p := range syntaxHints() {
-		if strings.Contains(f.Got, p.says) && colons >= p.colons {
+		if strings.Contains(syntax.Message, p.says) && colons >= p.colons {
 			f.Got, f.Hint = p.means, p.hint
 			break
 		}
@@ -204,6 +203,10 @@ func syntaxHints() []syntaxHint {
 		{"mapping value is not allowed", 0, "a line that fits no section", "give the line below it as many spaces in front as the line it belongs with"},
 		{"non-map value is specified", 0, "a line without a colon", "write a field, a colon and its value; the file may also have been cut short here"},
 		{"value is not allowed in this context", 0, "a line that fits no section", "give it as many spaces in front as the line it belongs with"},
+		{"invalid header option", 0, "a | or > with words behind it", "put the value in quotes"},
+		{"multi-line content", 0, "a | or > with nothing below it", "put the value in quotes"},
+		{"sequence entries are not allowed", 0, "a list where a value stands already", "write each entry on a line of its own, two spaces further in"},
+		{"found character '\t'", 0, "a tab", "write spaces"},
 		{"reserved character", 0, "a value that starts with a character YAML keeps for itself", "put the value in quotes"},
 		{"invalid key for this map", 0, "a key that is not a word", "write the name of a field and a colon"},
 		{"undefined alias name", 0, "a * with no name", "put a value that starts with * in quotes"},

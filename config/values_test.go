@@ -13,7 +13,7 @@ import (
 func TestDuration(t *testing.T) {
 	for in, want := range map[string]string{
 		"90s": "1m30s", "2m": "2m", "1h30m": "1h30m", "7d": "7d", "1d12h": "1d12h", "24h": "1d", "36h": "1d12h",
-		"0s": "0s", "0": "0s", "1500ms": "1.5s", "10m": "10m", "20h": "20h", "1h0m5s": "1h0m5s",
+		"0s": "0s", "0d": "0s", "1500ms": "1.5s", "10m": "10m", "20h": "20h", "1h0m5s": "1h0m5s",
 	} {
 		d, err := ParseDuration(in)
 		if err != nil || d.String() != want {
@@ -23,8 +23,8 @@ func TestDuration(t *testing.T) {
 			t.Errorf("%v read back: got %v, %v", d, again, err)
 		}
 	}
-	for _, in := range []string{"", "5", "1.5", "soon", "-1s", "-1d", "1d-2h", "d", "1.5d", "2 m", "999999999999d", "106750d999999h", "1w", "1d1d"} {
-		if d, err := ParseDuration(in); err == nil && in != "" {
+	for _, in := range []string{"", "0", "5", "1.5", "+5s", ".5s", "5ns", "soon", "-1s", "-1d", "1d-2h", "d", "1.5d", "2 m", "999999999999d", "106750d999999h", "1w", "1d1d"} {
+		if d, err := ParseDuration(in); err == nil {
 			t.Errorf("ParseDuration(%q): got %v, want a fault", in, d)
 		}
 	}
