@@ -162,6 +162,50 @@ func TestALeaseEndedInAGroupIsNotHeldInIt(t *testing.T) {
 	}
 }
 
+// A refused batch leaves nothing of itself in the transaction that it shares
+// with others that are taken, whatever it was refused for.
+func TestARefusalLeavesNothingInItsGroup(t *testing.T) {
+	one := uint64(1)
+	for name, refuse := range map[string]func(b *molt.Batch){
+		"seq":          func(b *molt.Batch) { b.Expect.Seq = 9 },
+		"epoch":        func(b *molt.Batch) { b.Expect.Epoch = &one },
+		"seen":         func(b *molt.Batch) { b.Expect.Unseen = []molt.MarkID{"before"} },
+		"lease":        func(b *molt.Batch) { b.Expect.Leases = []molt.Lease{{Item: "old", Token: 1}} },
+		"epoch falls":  func(b *molt.Batch) { b.Epoch = 1 },
+		"time":         func(b *molt.Batch) { b.Events[0].At = 1 },
+		"shed":         func(b *molt.Batch) { b.Shed = []uint64{2, 9} },
+		"done absent":  func(b *molt.Batch) { b.Done = []molt.ItemID{"old", "absent"} },
+		"retry absent": func(b *molt.Batch) { b.Retry = []molt.Retry{{Item: "absent"}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Options{})
+			commit(t, s, molt.Batch{Conversation: "c", Events: []molt.Event{{At: 5, Kind: "x"}}, Epoch: 2, Put: []molt.Item{{ID: "old", Lane: "agent"}}})
+			bad := molt.Batch{
+				Conversation: "c", Expect: molt.Expect{Seq: 1, Now: 1}, Events: []molt.Event{{At: 6, Kind: "x"}}, Snapshot: []byte("s"), Epoch: 3,
+				Keys: []molt.WrappedKey{{ID: "k", Conversation: "c"}}, Shed: []uint64{1}, Cancel: []molt.ItemID{"old"},
+				Put: []molt.Item{{ID: "bad", Lane: "agent"}}, Marks: []molt.Mark{{ID: "bad"}},
+			}
+			refuse(&bad)
+			errs := gate(s, nil).behind(s, mark("before"), bad, mark("after"))
+			var r *molt.Refused
+			if errs[0] != nil || errs[2] != nil || !errors.As(errs[1], &r) {
+				t.Fatalf("got %v, want only the second refused", errs)
+			}
+			if got := fmt.Sprint(marks(t, s)); got != "map[after:true before:true gate:true]" {
+				t.Errorf("marks: got %v", got)
+			}
+			l, err := s.Load(context.Background(), "c", 0)
+			if err != nil || l.Head.Seq != 1 || l.Head.Epoch != 2 || len(l.Tail) != 1 || l.Tail[0].Body == nil || len(l.Keys)+len(l.Snapshot.Body) != 0 {
+				t.Errorf("journal: got %+v, %v, want it as it was", l, err)
+			}
+			p, err := s.Scan(context.Background(), molt.Query{Table: molt.TableItems, Limit: 10})
+			if err != nil || len(p.Items) != 1 || p.Items[0].ID != "old" {
+				t.Errorf("items: got %+v, %v, want the old one", p.Items, err)
+			}
+		})
+	}
+}
+
 // A batch that goes wrong midway, at whatever step, leaves nothing of itself,
 // and costs its neighbors nothing.
 func TestAFaultTakesItsOwnBatchOnly(t *testing.T) {
