@@ -47,8 +47,14 @@ func Adapters(set map[string]channels.Adapter) func(string) (channels.Adapter, b
 	}
 }
 
-// Send waits for the sender's budget and makes one attempt, which ends within
-// channels.SendTimeout. The fault is nil when the provider took the text. What
+// Wait returns when the sender's budget has room for the text. It comes before
+// the attempt is recorded: whatever changes while a text waits can still stop it.
+func (b *Outbox) Wait(ctx context.Context, o channels.Outbound) error {
+	segments, _ := segment.Count(o.Words.Reveal())
+	return b.budget.Wait(ctx, o.Account, o.Class, segments)
+}
+
+// Send makes one attempt, which ends within channels.SendTimeout. The fault is nil when the provider took the text. What
 // an adapter returns against its contract, or leaves by a panic, counts as
 // unknown: the text may have left.
 func (b *Outbox) Send(ctx context.Context, channel string, o channels.Outbound) (channels.Receipt, *channels.SendError) {
@@ -57,10 +63,6 @@ func (b *Outbox) Send(ctx context.Context, channel string, o channels.Outbound) 
 		return channels.Receipt{}, &channels.SendError{
 			Kind: channels.FaultConfiguration, Certain: true, Hint: "The channel is no longer configured.", Err: errNoChannel,
 		}
-	}
-	segments, _ := segment.Count(o.Words.Reveal())
-	if err := b.budget.Wait(ctx, o.Account, o.Class, segments); err != nil {
-		return channels.Receipt{}, notBegun(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, channels.SendTimeout)
 	defer cancel()
@@ -72,14 +74,6 @@ func (b *Outbox) Send(ctx context.Context, channel string, o channels.Outbound) 
 		return channels.Receipt{}, faultOf(err)
 	}
 	return r, nil
-}
-
-func notBegun(err error) *channels.SendError {
-	kind := channels.FaultTransient
-	if errors.Is(err, ErrFull) {
-		kind = channels.FaultRate
-	}
-	return &channels.SendError{Kind: kind, Certain: true, Hint: "The sender's budget is used up: more senders, or fewer texts.", Err: err}
 }
 
 // attempt calls the adapter. A panic's value may hold words and is dropped.

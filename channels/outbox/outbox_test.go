@@ -96,21 +96,18 @@ func TestSendWithoutChannel(t *testing.T) {
 	}
 }
 
-func TestSendThatNeverBeganIsCertain(t *testing.T) {
+func TestWaitHoldsBackWhatTheBudgetHasNoRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
 		b := newOutbox(t, func(context.Context, channels.Outbound) (channels.Receipt, error) {
-			calls++
 			return channels.Receipt{ProviderID: "SM1"}, nil
 		})
-		if _, fault := b.Send(t.Context(), "sms", outbound(molt.Words(strings.Repeat("x", 1500)))); fault != nil {
-			t.Fatal(fault)
+		if err := b.Wait(t.Context(), outbound(molt.Words(strings.Repeat("x", 1500)))); err != nil {
+			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, fault := b.Send(ctx, "sms", outbound("x"))
-		if fault == nil || !fault.Certain || fault.Kind != channels.FaultTransient || calls != 1 {
-			t.Errorf("Send = %+v after %d calls; want a certain transient fault and no second call", fault, calls)
+		if err := b.Wait(ctx, outbound("x")); err == nil {
+			t.Error("Wait = nil right after ten segments; want the context's error")
 		}
 	})
 }

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/twilio"
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/agent/persona"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/model/scripted"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// parts are a configuration turned into what the gateway is made of. Building
+// them opens no store and no socket, so that `check` builds what `serve` runs.
+type parts struct {
+	cfg      *config.Config
+	screen   *screen.Screen
+	rules    *turn.Rules
+	adapters map[string]channels.Adapter
+	session  *agent.Session
+	persona  model.Persona
+	clinic   model.Clinic
+}
+
+// loadConfig reads the file with everything checked that can be told from it.
+func loadConfig(path string) (*config.Config, error) {
+	return config.Load(path, config.Options{
+		TextKeys: policy.TextNames(),
+		Personas: []string{persona.BuiltIn},
+		Adapters: map[string]func(config.Channel) []config.Fault{"twilio": checkTwilio},
+	})
+}
+
+func checkTwilio(c config.Channel) []config.Fault {
+	var s twilio.Section
+	return c.Decode(&s)
+}
+
+// build makes all parts, or says what is wrong with the first that cannot be made.
+func build(cfg *config.Config, e env) (*parts, error) {
+	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}}
+	var err error
+	if p.screen, err = screen.New(); err != nil {
+		return nil, fmt.Errorf("screen: %w", err)
+	}
+	if err := p.buildChannels(e); err != nil {
+		return nil, err
+	}
+	if err := p.buildAgent(); err != nil {
+		return nil, err
+	}
+	return p, p.buildRules()
+}
+
+func (p *parts) buildChannels(e env) error {
+	for id, c := range p.cfg.Channels {
+		var s twilio.Section
+		if faults := c.Decode(&s); len(faults) > 0 {
+			return config.Faults(faults)
+		}
+		o, err := s.Options(string(id), p.cfg.Listen.PublicURL, func(ref string) (string, error) {
+			var secret config.Secret
+			if err := secret.UnmarshalText([]byte(ref)); err != nil {
+				return "", err
+			}
+			return secret.Resolve(e.getenv, os.ReadFile)
+		})
+		if err != nil {
+			return config.Faults{c.Fault("", err.Error(), "", "write the reference as env:NAME or file:/path, and see that it is there")}
+		}
+		a, err := twilio.New(o)
+		if err != nil {
+			return config.Faults{c.Fault("", err.Error(), "", "")}
+		}
+		p.adapters[string(id)] = a
+	}
+	return nil
+}
+
+func (p *parts) buildAgent() error {
+	pers, err := p.loadPersona()
+	if err != nil {
+		return err
+	}
+	p.persona = pers.Model()
+	hours := pers.Hours
+	if hours == "" {
+		hours = hoursInWords(p.cfg.Clinic.Hours)
+	}
+	c := p.cfg.Clinic
+	p.clinic = model.Clinic{Name: c.Name, Hours: hours, Phone: spoken(string(c.Phone)), Emergency: string(c.Emergency)}
+	var chain []model.Provider
+	for _, m := range p.cfg.Agent.Models {
+		flow, err := scripted.New()
+		if err != nil {
+			return fmt.Errorf("model %s: %w", m, err)
+		}
+		if flow.Name() != string(m) {
+			return config.Faults{p.cfg.Fault("agent.models", "must name a model there is", string(m), "write "+flow.Name())}
+		}
+		chain = append(chain, flow)
+	}
+	p.session, err = agent.New(agent.Options{Providers: chain, Timeout: p.cfg.Agent.AskTimeout.Std()})
+	return err
+}
+
+func (p *parts) loadPersona() (persona.Persona, error) {
+	if strings.HasPrefix(p.cfg.Agent.Persona, "builtin:") {
+		return persona.Intake()
+	}
+	path := p.cfg.Path(p.cfg.Agent.Persona)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return persona.Persona{}, fmt.Errorf("agent.persona: %w", err)
+	}
+	return persona.Parse(path, data)
+}
+
+// buildRules turns the configuration into what decisions follow.
+func (p *parts) buildRules() error {
+	cfg := p.cfg
+	plan, err := planOf(cfg)
+	if err != nil {
+		return err
+	}
+	own := map[string]map[string]string{}
+	for lang, named := range cfg.Texts {
+		own[string(lang)] = map[string]string{}
+		for name, words := range named {
+			own[string(lang)][name] = string(words)
+		}
+	}
+	texts, err := policy.NewTexts(string(cfg.Clinic.Languages[0]), map[string]string{
+		"clinic": cfg.Clinic.Name, "emergency": string(cfg.Clinic.Emergency), "crisis": string(cfg.Clinic.Crisis), "phone": spoken(string(cfg.Clinic.Phone)),
+	}, own)
+	if err != nil {
+		return config.Faults{cfg.Fault("texts", err.Error(), "", "")}
+	}
+	r := &turn.Rules{
+		Clinic: cfg.Clinic.Name, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Texts: texts,
+		Gate:  policy.Gate{MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)}},
+		Agent: cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
+		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,
+	}
+	for _, l := range cfg.Clinic.Languages {
+		r.Languages = append(r.Languages, string(l))
+	}
+	for id, a := range p.adapters {
+		if accounts := a.Accounts(); len(accounts) > 0 {
+			r.Accounts[id] = accounts[0]
+		}
+	}
+	r.Digest = cfg.Digest()
+	p.rules = r
+	return nil
+}
+
+func planOf(cfg *config.Config) (escalation.Plan, error) {
+	zone := cfg.Clinic.Timezone.Location()
+	plan := escalation.Plan{
+		Terms: escalation.DefaultTerms(), People: map[molt.PersonID]escalation.Person{},
+		Hours: *hoursOf(cfg.Clinic.Hours, zone), CoolDown: cfg.Escalation.CoolDown.Std(),
+	}
+	for sev, pace := range cfg.Escalation.Severities {
+		t := plan.Terms[escalation.Severity(sev)]
+		t.Ack, t.Contact, t.Repage = pace.Ack.Std(), pace.Contact.Std(), pace.Repage.Std()
+		t.AllHandsEvery = pace.AllHandsEvery.Std()
+		if pace.Rounds > 0 {
+			t.Rounds = pace.Rounds
+		}
+		plan.Terms[escalation.Severity(sev)] = t
+	}
+	for _, s := range cfg.Staff {
+		person := escalation.Person{ID: molt.PersonID(s.ID), Name: s.Name, Role: escalation.Role(s.Role), Lang: string(s.Lang)}
+		for _, r := range s.Routes {
+			person.Routes = append(person.Routes, escalation.Route{Name: r.Name, Channel: string(r.Channel), Address: molt.Address(r.Address), PHI: r.PHI})
+		}
+		plan.People[person.ID] = person
+	}
+	for _, s := range cfg.Escalation.Steps {
+		step := escalation.Step{Name: s.Name, Ack: s.Ack.Std()}
+		for _, on := range s.OnCall {
+			step.OnCall = append(step.OnCall, escalation.Shift{Person: molt.PersonID(on.Person), Hours: hoursOf(on.Hours, zone)})
+		}
+		plan.Steps = append(plan.Steps, step)
+	}
+	for _, id := range cfg.Escalation.AllHands {
+		plan.AllHands = append(plan.AllHands, molt.PersonID(id))
+	}
+	for _, id := range cfg.Escalation.Admins {
+		plan.Admins = append(plan.Admins, molt.PersonID(id))
+	}
+	var faults config.Faults
+	for _, f := range plan.Validate() {
+		faults = append(faults, cfg.Fault("escalation", f, "", "nobody may be left without a person who can be paged"))
+	}
+	if len(faults) > 0 {
+		return plan, faults
+	}
+	return plan, nil
+}
+
+// hoursOf turns configured hours into spans of the week.
+func hoursOf(h config.Hours, zone *time.Location) *escalation.Hours {
+	out := &escalation.Hours{Zone: zone}
+	for day := range h.Week {
+		if h.Always {
+			out.Spans = append(out.Spans, escalation.Span{Day: time.Weekday(day), From: 0, To: 24 * 60})
+			continue
+		}
+		for _, s := range h.Week[day] {
+			out.Spans = append(out.Spans, escalation.Span{Day: time.Weekday(day), From: s.From, To: s.To})
+		}
+	}
+	return out
+}
+
+// hoursInWords writes opening hours as a patient reads them: "Mon-Thu
+// 8am-12pm, 1pm-5pm; Fri 8am-12pm".
+func hoursInWords(h config.Hours) string {
+	if h.Always {
+		return "24 hours"
+	}
+	names := [...]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
+	var parts []string
+	for i := 0; i < 7; {
+		day := (i + 1) % 7 // a week begins on Monday
+		words := spansInWords(h.Week[day])
+		last := i
+		for last+1 < 7 && spansInWords(h.Week[(last+2)%7]) == words {
+			last++
+		}
+		if words != "" {
+			label := names[day]
+			if last > i {
+				label += "-" + names[(last+1)%7]
+			}
+			parts = append(parts, label+" "+words)
+		}
+		i = last + 1
+	}
+	return strings.Join(parts, "; ")
+}
+
+func spansInWords(spans []config.Span) string {
+	var out []string
+	for _, s := range spans {
+		out = append(out, clock(s.From)+"-"+clock(s.To))
+	}
+	return strings.Join(out, ", ")
+}
+
+func clock(minute int) string {
+	h, m := minute/60%24, minute%60
+	half := "am"
+	if h >= 12 {
+		half = "pm"
+	}
+	if h = h % 12; h == 0 {
+		h = 12
+	}
+	if m == 0 {
+		return strconv.Itoa(h) + half
+	}
+	return fmt.Sprintf("%d:%02d%s", h, m, half)
+}
+
+// spoken writes a North American number as people do; others as they are.
+func spoken(e164 string) string {
+	if len(e164) == 12 && strings.HasPrefix(e164, "+1") {
+		return e164[2:5] + "-" + e164[5:8] + "-" + e164[8:]
+	}
+	return e164
+}

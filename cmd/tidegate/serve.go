@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/channels/twilio/twiliofake"
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway"
+	"github.com/tidegate/tidegate/molt/boltstore"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// The files of a data folder.
+const (
+	storeFile  = "tidegate.db"
+	keyFile    = "tenant.key"
+	socketFile = "admin.sock"
+)
+
+func serveCmd(e env) *cobra.Command {
+	var path string
+	var lifeline bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon",
+		Long:  "Runs the daemon from a configuration file until SIGINT or SIGTERM. It prints one line\n`ready public=… private=… pid=…` on standard output; its log is JSON on standard error.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			if lifeline {
+				var cancel context.CancelFunc
+				ctx, cancel = twiliofake.EndWithInput(ctx, e.stdin)
+				defer cancel()
+			}
+			return serve(ctx, path, e, nil)
+		},
+	}
+	c.Flags().StringVarP(&path, "config", "c", "tidegate.yaml", "the configuration file")
+	c.Flags().BoolVar(&lifeline, "end-with-stdin", false, "stop when standard input is closed, as when the parent process ends")
+	return c
+}
+
+// serve runs the daemon until ctx ends. ready hears of the addresses once the
+// doors are open.
+func serve(ctx context.Context, path string, e env, ready func(public, private string)) error {
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	p, err := build(cfg, e)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(cfg, e)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	public, private, err := listen(cfg)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(gateway.Options{
+		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Adapters: p.adapters,
+		Session: p.session, Persona: p.persona, Clinic: p.clinic,
+		Public: public, Private: private, Admin: h.socket,
+		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksAtOnce: cfg.Limits.AsksAtOnce, AsksPerHour: cfg.Limits.AsksPerHour,
+		Backfill: gateway.Backfill{
+			Enabled: cfg.Backfill.Enabled, Every: cfg.Backfill.Every.Std(), Overlap: cfg.Backfill.Overlap.Std(), Since: cfg.Backfill.Since,
+		},
+		Log: logger(cfg, e.stderr), Broken: h.store.Broken(),
+	})
+	if err != nil {
+		return err
+	}
+	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
+	fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
+	if ready != nil {
+		ready(pub, priv)
+	}
+	return g.Run(ctx)
+}
+
+func logger(cfg *config.Config, w io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(string(cfg.Log.Level))
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// listen opens both listeners, or none.
+func listen(cfg *config.Config) (public, private net.Listener, err error) {
+	if public, err = net.Listen("tcp", cfg.Listen.Public); err != nil {
+		return nil, nil, fmt.Errorf("listen.public: %w", err)
+	}
+	if private, err = net.Listen("tcp", cfg.Listen.Private); err != nil {
+		_ = public.Close()
+		return nil, nil, fmt.Errorf("listen.private: %w", err)
+	}
+	return public, private, nil
+}
+
+// house is an opened data folder.
+type house struct {
+	dir    string
+	store  *boltstore.Store
+	ring   *seal.Keyring
+	socket net.Listener
+}
+
+// openHouse takes the data folder: the store's lock first, and only under it
+// the socket, so that a stale one is removed by its heir alone.
+func openHouse(cfg *config.Config, e env) (*house, error) {
+	h := &house{dir: cfg.Path(cfg.Data)}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	var err error
+	if h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, storeFile)}); err != nil {
+		return nil, err
+	}
+	if h.ring, err = openRing(cfg, h.dir, e); err != nil {
+		h.close()
+		return nil, err
+	}
+	path := filepath.Join(h.dir, socketFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		h.close()
+		return nil, fmt.Errorf("stale socket: %w", err)
+	}
+	if h.socket, err = listenSocket(path); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func openRing(cfg *config.Config, dir string, e env) (*seal.Keyring, error) {
+	if cfg.Keys.Tenant.IsZero() {
+		return seal.LoadOrCreate(filepath.Join(dir, keyFile), rand.Reader)
+	}
+	text, err := cfg.Keys.Tenant.Resolve(e.getenv, os.ReadFile)
+	if err != nil {
+		return nil, fmt.Errorf("keys.tenant: %w", err)
+	}
+	return seal.FromBytes([]byte(text))
+}
+
+func (h *house) close() {
+	if h.socket != nil {
+		_ = h.socket.Close()
+	}
+	if h.store != nil {
+		_ = h.store.Close()
+	}
+}
+
+// patience is how long a verb waits for a process of its own to begin or end.
+const patience = 10 * time.Second

@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of the listeners: what drags is cut, what floods waits outside.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 20 * time.Second
+	idleTimeout   = 60 * time.Second
+	maxHeader     = 16 << 10
+	maxPublic     = 2000 // connections at a time
+	maxPrivate    = 200
+)
+
+func (g *Gateway) servePublic(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("POST /hooks/{channel}/{hook}", &intake.Hooks{
+		Desk:     g.desk,
+		Adapters: func(id string) (channels.Adapter, bool) { a, ok := g.o.Adapters[id]; return a, ok },
+		Count: func(channel string, hook channels.Hook, status int, took time.Duration) {
+			g.metrics.hooks.WithLabelValues(channel, string(hook), strconv.Itoa(status)).Inc()
+			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
+		},
+	})
+	return serve(ctx, g.o.Public, mux, maxPublic)
+}
+
+func (g *Gateway) servePrivate(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", g.readyz)
+	metrics := promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		g.countCases(r.Context())
+		metrics.ServeHTTP(w, r)
+	})
+	return serve(ctx, g.o.Private, mux, maxPrivate)
+}
+
+// readyz says whether the daemon can accept and commit, by committing.
+func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if g.ready.Load() {
+		_, err := g.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: "probe:ready", Value: []byte(molt.TimeOf(g.o.Now()).String())}}})
+		if err == nil {
+			_, _ = w.Write([]byte("ready\n"))
+			return
+		}
+	}
+	http.Error(w, "not ready: cannot accept and commit", http.StatusServiceUnavailable)
+}
+
+func (g *Gateway) countCases(ctx context.Context) {
+	rows, err := g.desk.WorkList(ctx)
+	if err != nil {
+		g.metrics.faults.WithLabelValues("work_list").Inc()
+		return
+	}
+	g.metrics.listed.Reset()
+	for _, r := range rows {
+		g.metrics.listed.WithLabelValues(string(r.Severity)).Inc()
+	}
+}
+
+// serve answers on a listener until ctx ends, then lets requests under way end.
+func serve(ctx context.Context, l net.Listener, h http.Handler, connections int) error {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
+	stopped := make(chan error, 1)
+	go func() { // ends once ctx does: Run waits for it below
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+		defer cancel()
+		stopped <- s.Shutdown(stop)
+	}()
+	err := s.Serve(netutil.LimitListener(l, connections))
+	if !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}

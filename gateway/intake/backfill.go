@@ -1,0 +1,132 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of one look into a carrier's list.
+const (
+	backfillPage    = 200
+	maxBackfillRuns = 50 // pages of one look; the rest is the next look's
+)
+
+// watermark is how far a channel's account was looked through.
+type watermark struct {
+	At molt.Time `json:"at"`
+	// Start is where the very first look began: what was sent before it was
+	// never ours to answer, whatever the overlap.
+	Start molt.Time `json:"start"`
+}
+
+func (d *Desk) watermarkID(channel string, account molt.Address) molt.MarkID {
+	return d.o.Ring.Mark("wm", channel, account.Reveal())
+}
+
+// MarkStart commits where the very first look of an account begins, unless it
+// has a watermark. It runs before the doors open, so that nothing falls between.
+func (d *Desk) MarkStart(ctx context.Context, channel string, account molt.Address, since molt.Time) error {
+	id := d.watermarkID(channel, account)
+	body, err := json.Marshal(watermark{At: since, Start: since})
+	if err != nil {
+		return fmt.Errorf("watermark: %w", err)
+	}
+	_, err = d.o.Store.Commit(ctx, molt.Batch{
+		Expect: molt.Expect{Unseen: []molt.MarkID{id}}, Marks: []molt.Mark{{ID: id, Value: body}},
+	})
+	if molt.IsRefused(err, molt.RefusedSeen) {
+		return nil
+	}
+	return err
+}
+
+// Look is what one look into a carrier's list found.
+type Look struct {
+	Listed int // texts in the list
+	New    int // of them, those that no webhook had brought
+}
+
+// Backfill looks through an account's list from its watermark, less the
+// overlap, and takes in what is not known yet. The watermark moves only after
+// the texts are committed.
+func (d *Desk) Backfill(ctx context.Context, l channels.Lister, channel string, account molt.Address, overlap time.Duration) (Look, error) {
+	var look Look
+	from, err := d.watermark(ctx, channel, account)
+	if err != nil {
+		return look, err
+	}
+	began := molt.TimeOf(d.o.Now())
+	since := max(from.At.Add(-overlap), from.Start)
+	for range maxBackfillRuns {
+		texts, more, err := l.ListInbound(ctx, account, since, backfillPage)
+		if err != nil {
+			return look, fmt.Errorf("list %s: %w", channel, err)
+		}
+		last, err := d.takeListed(ctx, texts, &look)
+		if err != nil {
+			return look, err
+		}
+		if !more {
+			return look, d.moveWatermark(ctx, channel, account, watermark{At: began, Start: from.Start})
+		}
+		if last <= since {
+			last = since + 1 // a whole page of one moment: go on rather than in circles
+		}
+		since = last
+		if err := d.moveWatermark(ctx, channel, account, watermark{At: max(from.At, last), Start: from.Start}); err != nil {
+			return look, err
+		}
+	}
+	return look, nil
+}
+
+func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *Look) (last molt.Time, err error) {
+	tickets := make([]Ticket, 0, len(texts))
+	for _, in := range texts {
+		in.Via = "backfill"
+		t, err := d.Accept(ctx, in)
+		if err != nil {
+			return last, err
+		}
+		tickets = append(tickets, t)
+		last = max(last, in.At)
+	}
+	for _, t := range tickets {
+		a, err := t.Wait(ctx)
+		if err != nil {
+			return last, err
+		}
+		look.Listed++
+		if !a.Duplicate {
+			look.New++
+		}
+	}
+	return last, nil
+}
+
+func (d *Desk) watermark(ctx context.Context, channel string, account molt.Address) (watermark, error) {
+	now := molt.TimeOf(d.o.Now())
+	w := watermark{At: now, Start: now}
+	value, ok, err := d.Mark(ctx, d.watermarkID(channel, account))
+	if err != nil || !ok {
+		return w, err
+	}
+	if err := json.Unmarshal(value, &w); err != nil {
+		return w, fmt.Errorf("watermark: %w", err)
+	}
+	return w, nil
+}
+
+func (d *Desk) moveWatermark(ctx context.Context, channel string, account molt.Address, w watermark) error {
+	body, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("watermark: %w", err)
+	}
+	_, err = d.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: d.watermarkID(channel, account), Value: body}}})
+	return err
+}

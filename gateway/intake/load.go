@@ -1,0 +1,149 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// load brings the conversation's state into the mailbox, verified: the chain
+// from the snapshot on, the seal of everything that is read.
+func (d *Desk) load(ctx context.Context, m *mailbox) error {
+	if m.loaded || m.moved != "" {
+		return nil
+	}
+	to, ok, err := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(m.id)))
+	if err != nil {
+		return err
+	}
+	if ok {
+		m.moved = molt.ConversationID(to)
+		return nil
+	}
+	l, err := d.o.Store.Load(ctx, m.id, recentEvents)
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	state, memory, box, err := d.fold(ctx, m.id, l)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFrozen, err)
+	}
+	m.state, m.memory, m.box, m.head, m.loaded = state, memory, box, l.Head, true
+	return nil
+}
+
+// fold verifies and reads a loaded journal.
+func (d *Desk) fold(ctx context.Context, id molt.ConversationID, l molt.Loaded) (turn.State, memory, *seal.Box, error) {
+	var s turn.State
+	box, err := seal.NewBox(d.o.Ring, id, l.Keys, d.o.Random)
+	if err != nil {
+		return s, nil, nil, err
+	}
+	if err := seal.VerifyChain(l.Snapshot.Hash, l.Snapshot.Seq, id, l.Tail); err != nil {
+		return s, nil, nil, err
+	}
+	if l.Snapshot.Body != nil {
+		plain, err := box.Open(seal.KindSnapshot, l.Snapshot.Key, l.Snapshot.Body)
+		if err != nil {
+			return s, nil, nil, fmt.Errorf("snapshot: %w", err)
+		}
+		if err := json.Unmarshal(plain, &s); err != nil {
+			return s, nil, nil, fmt.Errorf("snapshot: %w", err)
+		}
+		if s.Seq != l.Snapshot.Seq {
+			return s, nil, nil, fmt.Errorf("snapshot is of event %d and stored as of %d: %w", s.Seq, l.Snapshot.Seq, molt.ErrCorrupt)
+		}
+	}
+	mem := memory{}
+	recent, err := d.reach(ctx, id, &s, l)
+	if err != nil {
+		return s, nil, nil, err
+	}
+	for _, e := range recent {
+		if _, err := d.read(box, mem, e); err != nil {
+			return s, nil, nil, err
+		}
+	}
+	for _, e := range l.Tail {
+		ev, err := d.read(box, mem, e)
+		if err != nil {
+			return s, nil, nil, err
+		}
+		s = turn.Apply(s, ev)
+	}
+	return s, mem, box, nil
+}
+
+// reach returns the events up to the snapshot as far back as the state's
+// messages go.
+func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State, l molt.Loaded) ([]molt.Event, error) {
+	if len(s.Turns) == 0 || len(l.Recent) == 0 {
+		return nil, nil
+	}
+	first := s.Turns[0].Seq
+	for _, r := range s.Turns {
+		first = min(first, r.Seq)
+	}
+	if l.Recent[0].Seq <= first {
+		return l.Recent, nil
+	}
+	again, err := d.o.Store.Load(ctx, id, int(l.Snapshot.Seq-first)+1)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	if again.Snapshot.Seq != l.Snapshot.Seq {
+		return nil, errors.New("the journal moved while it was read")
+	}
+	return again.Recent, nil
+}
+
+// read opens one event and keeps its words. A shed body reads as nothing.
+func (d *Desk) read(box *seal.Box, mem memory, e molt.Event) (turn.Event, error) {
+	if e.Body == nil {
+		return turn.Decode(e.Seq, e.At, e.Kind, nil)
+	}
+	if seal.Sum(e.Body) != e.Sum {
+		return turn.Event{}, fmt.Errorf("event %d: %w", e.Seq, molt.ErrCorrupt)
+	}
+	plain, err := box.Open(e.Kind, e.Key, e.Body)
+	if err != nil {
+		return turn.Event{}, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	ev, err := turn.Decode(e.Seq, e.At, e.Kind, plain)
+	if err == nil {
+		mem.note(ev)
+	}
+	return ev, err
+}
+
+// OpenWork reads an item. Its keys are looked up where the mailbox does not
+// have them, so that it works beside a frozen journal too.
+func (d *Desk) OpenWork(ctx context.Context, it molt.Item) (Work, error) {
+	var w Work
+	box, err := d.boxOf(ctx, it.Conversation)
+	if err != nil {
+		return w, err
+	}
+	plain, err := box.Open(seal.KindItem(it.Lane), it.Key, it.Body)
+	if err != nil {
+		return w, fmt.Errorf("item %s: %w", it.ID, err)
+	}
+	if err := json.Unmarshal(plain, &w); err != nil {
+		return w, fmt.Errorf("item %s: %w", it.ID, err)
+	}
+	return w, nil
+}
+
+// boxOf makes a box of a conversation's keys, for reading beside its mailbox.
+func (d *Desk) boxOf(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
+	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return seal.NewBox(d.o.Ring, id, p.Keys, d.o.Random)
+}

@@ -1,0 +1,143 @@
+package intake
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// letter is one thing to decide on, and where its answer goes.
+type letter struct {
+	began   turn.Began
+	inbound *channels.Inbound // a text, decided together with others that wait
+	seen    molt.MarkID       // the text's own mark
+	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
+
+	done   chan struct{}
+	answer Answer
+	err    error
+}
+
+// mailbox orders the commits of one conversation. The fields below the line
+// belong to whoever drains it.
+type mailbox struct {
+	id molt.ConversationID
+
+	mu      sync.Mutex
+	queue   []*letter
+	running bool
+	place   *list.Element // in the desk's idle list, nil while running; guarded by the desk
+
+	loaded bool
+	moved  molt.ConversationID // the successor that took over
+	state  turn.State
+	head   molt.Head
+	box    *seal.Box
+	memory memory
+}
+
+// post puts a letter into a mailbox and sees to it that somebody drains it.
+func (d *Desk) post(ctx context.Context, id molt.ConversationID, l *letter) (Ticket, error) {
+	l.done = make(chan struct{})
+	select {
+	case d.waiting <- struct{}{}:
+	case <-ctx.Done():
+		return Ticket{}, ctx.Err()
+	}
+	d.deliver(id, l)
+	return Ticket{l}, nil
+}
+
+// deliver puts letters into a mailbox in one move, so that none falls between
+// a mailbox that is being forgotten and a new one.
+func (d *Desk) deliver(id molt.ConversationID, letters ...*letter) {
+	d.mu.Lock()
+	m := d.boxes[id]
+	if m == nil {
+		m = &mailbox{id: id}
+		d.boxes[id] = m
+	}
+	if m.place != nil {
+		d.idle.Remove(m.place)
+		m.place = nil
+	}
+	m.mu.Lock()
+	m.queue = append(m.queue, letters...)
+	start := !m.running
+	m.running = true
+	m.mu.Unlock()
+	d.mu.Unlock()
+	if start {
+		d.o.Spawn(func() { d.drain(m) })
+	}
+}
+
+// rest puts a mailbox on the idle list, unless a letter came meanwhile, and
+// forgets the least recently used ones.
+func (d *Desk) rest(m *mailbox) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.queue) > 0 {
+		return false
+	}
+	m.running = false
+	if m.place == nil {
+		m.place = d.idle.PushBack(m)
+	}
+	for len(d.boxes) > MaxMailboxes && d.idle.Len() > 0 {
+		old := d.idle.Remove(d.idle.Front()).(*mailbox)
+		old.place = nil
+		delete(d.boxes, old.id)
+	}
+	return true
+}
+
+// drain decides what waits until nothing does.
+func (d *Desk) drain(m *mailbox) {
+	for {
+		m.mu.Lock()
+		batch := m.next()
+		m.mu.Unlock()
+		if len(batch) == 0 {
+			if d.rest(m) {
+				return
+			}
+			continue
+		}
+		d.handle(m, batch)
+	}
+}
+
+// next takes the letters that are decided together: texts that stand in a row,
+// or one other letter.
+func (m *mailbox) next() []*letter {
+	n := 0
+	for n < len(m.queue) && n < MaxInbound && m.queue[n].inbound != nil {
+		n++
+	}
+	if n == 0 && len(m.queue) > 0 {
+		n = 1
+	}
+	batch := m.queue[:n:n]
+	m.queue = m.queue[n:]
+	return batch
+}
+
+func (d *Desk) finish(l *letter, a Answer, err error) {
+	l.answer, l.err = a, err
+	close(l.done)
+	<-d.waiting
+}
+
+func (d *Desk) finishAll(letters []*letter, a Answer, err error) {
+	for _, l := range letters {
+		d.finish(l, a, err)
+	}
+}

@@ -1,0 +1,56 @@
+package intake
+
+import (
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// memory holds the words of the messages a state refers to: the state itself
+// has none, so that shedding an event sheds its words everywhere.
+type memory map[uint64]map[int]molt.Words
+
+func (m memory) recall(r turn.Ref) molt.Words { return m[r.Seq][r.Index] }
+
+// note keeps the words of an event that has some.
+func (m memory) note(e turn.Event) {
+	switch b := e.Body.(type) {
+	case *channels.Inbound:
+		m[e.Seq] = map[int]molt.Words{0: b.Words}
+	case *turn.Decided:
+		for i, x := range b.Effects {
+			if x.Kind != turn.EffectSay || x.Out == nil {
+				continue
+			}
+			if m[e.Seq] == nil {
+				m[e.Seq] = map[int]molt.Words{}
+			}
+			m[e.Seq][i] = x.Out.Words
+		}
+	}
+}
+
+// forget drops what the state no longer refers to.
+func (m memory) forget(s *turn.State) {
+	if len(m) <= 2*turn.MaxTurns {
+		return
+	}
+	keep := make(map[uint64]bool, len(s.Turns))
+	for _, r := range s.Turns {
+		keep[r.Seq] = true
+	}
+	for seq := range m {
+		if !keep[seq] {
+			delete(m, seq)
+		}
+	}
+}
+
+// forgetAfter drops what a step noted that was then not committed.
+func (m memory) forgetAfter(seq uint64) {
+	for s := range m {
+		if s > seq {
+			delete(m, s)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tidegate/tidegate/gateway/turn"
+)
+
+// metrics count what happens. No label holds a number, a name or a word.
+type metrics struct {
+	registry  *prometheus.Registry
+	hooks     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	decisions *prometheus.CounterVec
+	cases     *prometheus.CounterVec
+	sends     *prometheus.CounterVec
+	asks      *prometheus.CounterVec
+	faults    *prometheus.CounterVec
+	backfill  *prometheus.CounterVec
+	listed    *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_webhooks_total", Help: "Webhooks by channel, door and HTTP status.",
+		}, []string{"channel", "hook", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tidegate_webhook_seconds", Help: "From a webhook's first byte to its answer, commit included.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15},
+		}, []string{"hook"}),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_decisions_total", Help: "Decisions by reason.",
+		}, []string{"reason"}),
+		cases: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_case_changes_total", Help: "Decisions that changed a case, by its severity and state since.",
+		}, []string{"severity", "state"}),
+		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_sends_total", Help: "Attempts to send by class and outcome.",
+		}, []string{"class", "outcome"}),
+		asks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_asks_total", Help: "Questions to models by model and outcome.",
+		}, []string{"model", "outcome"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_faults_total", Help: "Faults of the gateway itself, by place.",
+		}, []string{"place"}),
+		backfill: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_backfill_total", Help: "Texts listed by the back-filler, by what they turned out to be.",
+		}, []string{"channel", "outcome"}),
+		listed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tidegate_cases_open", Help: "Cases that are not settled, by severity, at the last scrape.",
+		}, []string{"severity"}),
+	}
+	m.registry.MustRegister(m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) decision(d turn.Decided) {
+	m.decisions.WithLabelValues(string(d.Reason)).Inc()
+	if d.Case != nil {
+		m.cases.WithLabelValues(string(d.Case.Severity), string(d.Case.State)).Inc()
+	}
+}

@@ -1,0 +1,363 @@
+package turn
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/outbox"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// maxActs is how many acts a second copy is recognized of.
+const maxActs = 32
+
+// Apply folds one event into a copy of the state. It is total: an event of an
+// unknown kind, or one that refers to what is not there, moves Seq and At and
+// changes nothing else.
+func Apply(s State, e Event) State {
+	c := s.clone()
+	c.fold(e)
+	return *c
+}
+
+func (s *State) fold(e Event) {
+	s.Seq, s.At = e.Seq, max(s.At, e.At)
+	if s.Owner == "" {
+		s.Owner = escalation.OwnerAgent
+	}
+	switch b := e.Body.(type) {
+	case *Began:
+		s.Began, s.Lang = *b, b.Lang
+	case *channels.Inbound:
+		s.foldInbound(e, b)
+	case *screen.Verdict:
+		if h := s.lastHeard(); h != nil && h.Verdict == nil {
+			h.Verdict = b
+		}
+	case *Code:
+		if h := s.lastHeard(); h != nil && h.Code == nil {
+			h.Code = b
+		}
+	case *Attempted:
+		s.foldAttempted(e, b)
+	case *Sent:
+		s.foldSent(b.Item, b.Receipt)
+	case *Failed:
+		s.foldFailed(b)
+	case *Checked:
+		s.foldChecked(b)
+	case *channels.StatusReport:
+		s.foldStatus(b)
+	case *Timed:
+		s.dropTimer(b.Name, b.Item)
+	case *Acted:
+		s.foldActed(b)
+	case *Listed:
+		if len(s.Digest) < MaxDigest {
+			s.Digest = append(s.Digest, *b)
+		}
+	case *Decided:
+		s.foldDecided(e, b)
+	}
+}
+
+func (s *State) foldInbound(e Event, b *channels.Inbound) {
+	at := e.At
+	if b.At > 0 && b.At < at {
+		at = b.At // fragments join by the provider's time, in whatever order they come
+	}
+	s.addTurn(Ref{Seq: e.Seq, From: model.FromPatient, At: at, Media: len(b.Media)})
+	if len(s.Undecided) < MaxUndecided {
+		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), At: b.At})
+	}
+	if s.Stream() {
+		return
+	}
+	if len(s.Pending) == 0 {
+		s.Waiting = e.At
+	}
+	s.Pending = append(s.Pending, e.Seq)
+	if len(s.Pending) > MaxPending {
+		s.Pending = s.Pending[1:]
+	}
+}
+
+func (s *State) lastHeard() *Heard {
+	if len(s.Undecided) == 0 {
+		return nil
+	}
+	return &s.Undecided[len(s.Undecided)-1]
+}
+
+func (s *State) foldAttempted(e Event, b *Attempted) {
+	d := s.send(b.Item)
+	if d == nil {
+		return
+	}
+	d.State, d.Attempt, d.LastAt, d.Checks = SendAttempted, b.Attempt, e.At, 0
+	if d.FirstAt == 0 {
+		d.FirstAt = e.At
+	}
+	if d.Class == channels.ClassAgent {
+		s.Spoken = true
+	}
+}
+
+func (s *State) foldSent(item molt.ItemID, r channels.Receipt) {
+	d := s.send(item)
+	if d == nil {
+		return
+	}
+	if !d.Finished() {
+		d.State = SendSent
+	}
+	d.rank(r.Status, r.Code)
+}
+
+func (s *State) foldFailed(b *Failed) {
+	if d := s.send(b.Item); d != nil {
+		d.Code = b.Code
+		if b.Fault != channels.FaultUnknown && d.State == SendAttempted {
+			d.State = SendDue // whether it is tried again, the decision says
+		}
+	}
+	if b.Fault == channels.FaultOptedOut {
+		if d := s.send(b.Item); d != nil && d.Person == "" {
+			s.Stopped = true
+		}
+	}
+}
+
+func (s *State) foldChecked(b *Checked) {
+	d := s.send(b.Item)
+	if d == nil {
+		return
+	}
+	if b.Found {
+		s.foldSent(b.Item, b.Receipt)
+		return
+	}
+	d.Checks++
+}
+
+func (s *State) foldStatus(b *channels.StatusReport) {
+	d := s.send(b.Item)
+	if d == nil {
+		return
+	}
+	// A report is the carrier's word that it took the text: it repairs an
+	// answer that was lost on its way to us.
+	if d.State == SendAttempted {
+		d.State = SendSent
+	}
+	d.rank(b.Status, b.Code)
+}
+
+// rank takes over a status unless a later or equal one is known.
+func (d *Send) rank(st channels.Status, code int) {
+	if st.Rank() <= d.Status.Rank() {
+		return
+	}
+	d.Status, d.Code = st, code
+}
+
+func (s *State) foldActed(b *Acted) {
+	if b.ID == "" {
+		return
+	}
+	s.Acts = append(s.Acts, b.ID)
+	if len(s.Acts) > maxActs {
+		s.Acts = s.Acts[1:]
+	}
+}
+
+func (s *State) foldDecided(e Event, d *Decided) {
+	s.Undecided = nil
+	if d.Owner != "" && d.Owner != s.Owner {
+		s.Owner = d.Owner
+		if d.Owner != escalation.OwnerAgent {
+			s.Pending, s.Waiting = nil, 0
+			s.markEarly()
+		}
+	}
+	s.Epoch = max(s.Epoch, d.Epoch)
+	if d.Case != nil {
+		if s.Case == nil || s.Case.ID != d.Case.ID {
+			s.Cases++
+		}
+		c := *d.Case
+		s.Case = &c
+	}
+	for _, f := range d.Facts {
+		s.addFact(f)
+	}
+	s.foldSet(d.Set)
+	for i, x := range d.Effects {
+		s.foldEffect(e, i, x)
+	}
+	s.trim()
+}
+
+// markEarly marks what the agent had begun to send when the silence began.
+func (s *State) markEarly() {
+	for i := range s.Sends {
+		if d := &s.Sends[i]; d.Class == channels.ClassAgent && d.State == SendAttempted {
+			d.Early = true
+		}
+	}
+}
+
+func (s *State) foldSet(set *Set) {
+	if set == nil {
+		return
+	}
+	put(&s.Lang, set.Lang)
+	put(&s.Question, set.Question)
+	put(&s.Done, set.Done)
+	put(&s.HandBack, set.HandBack)
+	put(&s.Stopped, set.Stopped)
+	put(&s.Silences, set.Silences)
+	put(&s.HelpAt, set.HelpAt)
+	put(&s.HoldTextAt, set.HoldTextAt)
+	put(&s.Digest, set.Digest)
+	put(&s.Ask, set.Ask)
+	if set.Answered {
+		s.Pending, s.Waiting = nil, 0
+	}
+}
+
+func put[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func (s *State) foldEffect(e Event, i int, x Effect) {
+	switch x.Kind {
+	case EffectSay, EffectPage:
+		s.foldOut(e, i, x)
+	case EffectAsk:
+		s.AskedAt = append(s.AskedAt, int64(x.Due))
+	case EffectTimer:
+		s.dropTimer(x.Name, "")
+		s.Timers = append(s.Timers, Timer{Name: x.Name, Item: x.Item, Due: x.Due})
+	case EffectCancel:
+		s.finish(x.Item, SendCancelled)
+		s.dropTimer("", x.Item)
+	case EffectDone:
+		if x.Name == string(ReasonFenced) {
+			s.finish(x.Item, SendFenced)
+		}
+		s.finish(x.Item, SendFailed)
+	case EffectRetry:
+		// Not found by any check: the attempt counts as not made. A check to
+		// come leaves it as it is.
+		if d := s.send(x.Item); d != nil && d.State == SendAttempted && x.Name != string(outbox.DoCheck) {
+			d.State = SendDue
+		}
+	case EffectLost:
+		if d := s.send(x.Item); d != nil {
+			d.Reported = true
+		}
+	case EffectCode:
+		if x.Code != nil {
+			s.Code, s.Told = x.Code.Code, nil
+		}
+	case EffectTold:
+		s.tell(molt.PersonID(x.Name), x.Version)
+	case EffectUncode:
+		if s.Code == x.Name {
+			s.Code, s.Told = "", nil
+		}
+	}
+}
+
+func (s *State) foldOut(e Event, i int, x Effect) {
+	if x.Out == nil {
+		return
+	}
+	o := x.Out
+	s.Sends = append(s.Sends, Send{
+		Item: x.Item, Lane: x.Lane, What: o.What, Class: o.Class, Epoch: s.Epoch, Put: e.At,
+		State: SendDue, Person: o.Person, Page: o.Page,
+	})
+	if o.Person != "" && o.Version > 0 {
+		s.tell(o.Person, o.Version)
+	}
+	if x.Kind == EffectSay {
+		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item})
+	}
+}
+
+func (s *State) tell(p molt.PersonID, version int) {
+	s.Told = slices.DeleteFunc(s.Told, func(t Told) bool { return t.Person == p })
+	s.Told = append(s.Told, Told{Person: p, Version: version})
+	if len(s.Told) > MaxTold {
+		s.Told = s.Told[1:]
+	}
+}
+
+// fromOf says who speaks in a text of that class, as the agent's window tells it.
+func fromOf(c channels.Class) string {
+	switch c {
+	case channels.ClassAgent:
+		return model.FromAgent
+	case channels.ClassNurse:
+		return model.FromNurse
+	}
+	return model.FromNote
+}
+
+// finish moves a send that is not finished yet.
+func (s *State) finish(id molt.ItemID, to SendState) {
+	if d := s.send(id); d != nil && !d.Finished() {
+		d.State = to
+	}
+}
+
+func (s *State) dropTimer(name string, item molt.ItemID) {
+	s.Timers = slices.DeleteFunc(s.Timers, func(t Timer) bool {
+		return (item == "" || t.Item == item) && (name == "" || t.Name == name) && (name != "" || item != "")
+	})
+}
+
+func (s *State) addTurn(r Ref) {
+	s.Turns = append(s.Turns, r)
+	if len(s.Turns) > MaxTurns {
+		s.Turns = s.Turns[len(s.Turns)-MaxTurns:]
+	}
+}
+
+// addFact appends to the ledger. Nothing is forgotten while there is room; past
+// the limit the oldest fact that a later one of its name superseded goes.
+func (s *State) addFact(f model.Fact) {
+	s.Ledger = append(s.Ledger, f)
+	if len(s.Ledger) <= MaxLedger {
+		return
+	}
+	for i, old := range s.Ledger {
+		later := func(g model.Fact) bool { return g.Name == old.Name }
+		if slices.ContainsFunc(s.Ledger[i+1:], later) {
+			s.Ledger = slices.Delete(s.Ledger, i, i+1)
+			return
+		}
+	}
+	s.Ledger = s.Ledger[1:]
+}
+
+// trim keeps the state within its limits after a decision.
+func (s *State) trim() {
+	for i := 0; len(s.Sends) > MaxSends && i < len(s.Sends); {
+		if s.Sends[i].Finished() {
+			s.Sends = slices.Delete(s.Sends, i, i+1)
+			continue
+		}
+		i++
+	}
+	hourAgo := int64(s.At.Add(-time.Hour))
+	s.AskedAt = slices.DeleteFunc(s.AskedAt, func(t int64) bool { return t < hourAgo })
+}

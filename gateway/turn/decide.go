@@ -1,0 +1,212 @@
+package turn
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Decide answers the facts of one step. The state has them folded in already;
+// the decision will be the journal's next event. The same arguments always give
+// the same decision.
+func Decide(s State, facts []Event, env Env) Decided {
+	x := newDecider(s, env)
+	for _, f := range facts {
+		x.fact(f)
+	}
+	switch {
+	case len(x.s.Undecided) == 0:
+	case x.s.Stream():
+		x.staffTexts(x.heard())
+	default:
+		x.patientTexts(x.heard())
+	}
+	x.workRow()
+	return x.d
+}
+
+// heard is one inbound of this step with its words.
+type heard struct {
+	Heard
+	words string
+}
+
+func (x *decider) heard() []heard {
+	var out []heard
+	for _, h := range x.s.Undecided {
+		out = append(out, heard{Heard: h, words: x.env.Recall(Ref{Seq: h.Seq}).Reveal()})
+	}
+	x.s.Undecided = nil
+	return out
+}
+
+// fact answers everything but inbound, which is answered together.
+func (x *decider) fact(f Event) {
+	switch b := f.Body.(type) {
+	case *Began:
+		x.because(ReasonBegan, "")
+	case *Replied:
+		x.replied(b)
+	case *Looked:
+		x.looked(b)
+	case *Attempted:
+		x.because(ReasonAttempt, "")
+	case *Sent:
+		x.sent(b.Item)
+	case *Failed:
+		x.failed(b)
+	case *Checked:
+		x.checked(b)
+	case *channels.StatusReport:
+		x.status(b)
+	case *Timed:
+		x.timed(b)
+	case *Acted:
+		x.acted(b)
+	case *Listed:
+		x.listed(b)
+	case *Read:
+		x.because(ReasonRead, "")
+	}
+}
+
+// decider is one decision in the making. It folds what it decides into its own
+// copy of the state, so that a later fact of the step sees it.
+type decider struct {
+	s    State
+	env  Env
+	d    Decided
+	at   Event // the decision itself, for folding
+	work WorkRow
+}
+
+func newDecider(s State, env Env) *decider {
+	x := &decider{s: *s.clone(), env: env}
+	if x.s.Owner == "" {
+		x.s.Owner = escalation.OwnerAgent
+	}
+	x.d = Decided{Reason: ReasonNothing, Rules: env.Rules.Digest, Entropy: hex.EncodeToString(env.Entropy)}
+	x.at = Event{Seq: s.Seq + 1, At: env.Now, Kind: KindDecided}
+	x.work = x.row()
+	return x
+}
+
+// because sets the reason unless a weightier one stands.
+func (x *decider) because(r Reason, detail string) {
+	if weight(r) >= weight(x.d.Reason) {
+		x.d.Reason, x.d.Detail = r, detail
+	}
+}
+
+// weight orders reasons of one step: what changes who speaks outweighs what
+// merely follows.
+func weight(r Reason) int {
+	switch r {
+	case ReasonNothing:
+		return 0
+	case ReasonBegan:
+		return 1
+	case ReasonRedFlag, ReasonFault:
+		return 9
+	case ReasonWatchdog, ReasonAgentFailed, ReasonEscalated, ReasonOptedOut, ReasonRefused:
+		return 8
+	case ReasonCase, ReasonActed:
+		return 6
+	}
+	return 7
+}
+
+// emit adds an effect, giving new work its id.
+func (x *decider) emit(e Effect) molt.ItemID {
+	if e.Item == "" && e.Lane != "" {
+		e.Item = molt.ItemID(fmt.Sprintf("%s/%d.%d", x.env.Conversation, x.at.Seq, len(x.d.Effects)))
+	}
+	x.d.Effects = append(x.d.Effects, e)
+	x.s.foldEffect(x.at, len(x.d.Effects)-1, e)
+	return e.Item
+}
+
+// set changes plain fields: in the decision and in the copy alike.
+func (x *decider) set(change func(*Set)) {
+	if x.d.Set == nil {
+		x.d.Set = &Set{}
+	}
+	change(x.d.Set)
+	x.s.foldSet(x.d.Set)
+}
+
+// timer sets the one timer of that name; 0 stops it.
+func (x *decider) timer(name string, at molt.Time) {
+	if t := x.s.timer(name); t != nil {
+		if t.Due == at {
+			return
+		}
+		x.emit(Effect{Kind: EffectCancel, Item: t.Item})
+	}
+	if at > 0 {
+		x.emit(Effect{Kind: EffectTimer, Lane: molt.LaneTimer + ":" + molt.Lane(name), Due: max(at, x.env.Now), Name: name})
+	}
+}
+
+// timed answers a timer. Its item is done whatever it says.
+func (x *decider) timed(b *Timed) {
+	x.emit(Effect{Kind: EffectDone, Item: b.Item})
+	switch b.Name {
+	case timerCase:
+		x.because(ReasonCase, "timer")
+		x.escalate(escalation.Event{Kind: escalation.EventTick})
+	case timerWatchdog:
+		x.watchdog()
+	case timerDigest:
+		x.digest()
+	}
+}
+
+// The timers.
+const (
+	timerCase     = "case"
+	timerWatchdog = "watchdog"
+	timerDigest   = "digest"
+)
+
+// setOwner changes who may speak: the epoch moves and what the agent has not
+// begun to say is withdrawn.
+func (x *decider) setOwner(o escalation.Owner) {
+	if o == x.s.Owner {
+		return
+	}
+	x.d.Owner, x.d.Epoch = o, x.s.Epoch+1
+	x.s.Owner, x.s.Epoch = x.d.Owner, x.d.Epoch
+	x.s.Pending, x.s.Waiting = nil, 0
+	for _, d := range x.s.Sends {
+		if d.Class == channels.ClassAgent && d.State == SendDue {
+			x.emit(Effect{Kind: EffectCancel, Item: d.Item})
+		}
+	}
+	x.dropAsk()
+	x.timer(timerWatchdog, 0)
+}
+
+func (x *decider) dropAsk() {
+	if x.s.Ask.Item == "" {
+		return
+	}
+	x.emit(Effect{Kind: EffectCancel, Item: x.s.Ask.Item})
+	x.set(func(s *Set) { s.Ask = &Ask{} })
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// cutWords cuts at a letter's border.
+func cutWords(s string, limit int) molt.Words {
+	if len(s) <= limit {
+		return molt.Words(s)
+	}
+	for limit > 0 && s[limit]&0xc0 == 0x80 {
+		limit--
+	}
+	return molt.Words(s[:limit])
+}

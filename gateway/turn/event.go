@@ -1,0 +1,318 @@
+package turn
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// The kinds of events. All but KindDecided are facts.
+const (
+	KindBegan     = "began"
+	KindInbound   = "inbound"
+	KindScreened  = "screened" // the verdict on the inbound right before it
+	KindCode      = "code"     // what the code in the staff text right before it stands for
+	KindReplied   = "replied"
+	KindLooked    = "looked"
+	KindAttempted = "attempted"
+	KindSent      = "sent"
+	KindFailed    = "failed"
+	KindChecked   = "checked"
+	KindStatus    = "status"
+	KindTimed     = "timed"
+	KindActed     = "acted"
+	KindListed    = "listed" // a case of another journal joins this person's next digest
+	KindRead      = "read"
+	KindDecided   = "decided"
+)
+
+// Event is one journal entry with its body read.
+type Event struct {
+	Seq  uint64
+	At   molt.Time
+	Kind string
+	Body any // a pointer to the kind's body below; nil for a kind this build does not know
+}
+
+// Began is the first event of every journal: whose it is.
+type Began struct {
+	Channel    string              `json:"channel"`
+	Account    molt.Address        `json:"account"`
+	Peer       molt.Address        `json:"peer"`
+	Person     molt.PersonID       `json:"person,omitempty"`     // a stream: the staff member's
+	Generation int                 `json:"generation,omitempty"` // a successor: the how-manieth
+	After      molt.ConversationID `json:"after,omitempty"`      // the frozen conversation it follows
+	Lang       string              `json:"lang,omitempty"`
+	// Quarantined: it was sent to a number of ours that no channel lists. It is
+	// screened and a person reads it, but no text can answer it.
+	Quarantined bool `json:"quarantined,omitempty"`
+}
+
+// Code is what the short code in a staff text stands for.
+type Code struct {
+	Code         string              `json:"code"`
+	Known        bool                `json:"known"`
+	Conversation molt.ConversationID `json:"conversation,omitempty"`
+	Case         molt.CaseID         `json:"case,omitempty"`
+}
+
+// Looked is the last look at a text that is then not attempted.
+type Looked struct {
+	Item   molt.ItemID `json:"item"`
+	Reason Reason      `json:"reason"`
+}
+
+// Replied is what came of asking the agent.
+type Replied struct {
+	Item    molt.ItemID  `json:"item"`
+	Epoch   uint64       `json:"epoch"` // when it was asked
+	Saw     uint64       `json:"saw"`   // the journal's sequence number it was asked at
+	Answer  model.Answer `json:"answer"`
+	Failed  bool         `json:"failed,omitempty"` // no provider gave a usable answer
+	Why     string       `json:"why,omitempty"`
+	TookMS  int64        `json:"took_ms,omitempty"`
+	Request string       `json:"request,omitempty"` // digest of what was asked
+}
+
+// Attempted is committed before the carrier is called.
+type Attempted struct {
+	Item    molt.ItemID `json:"item"`
+	Attempt int         `json:"attempt"`
+}
+
+// Sent is a carrier's yes.
+type Sent struct {
+	Item    molt.ItemID      `json:"item"`
+	Attempt int              `json:"attempt"`
+	Receipt channels.Receipt `json:"receipt"`
+}
+
+// Failed is a carrier's no, or no answer at all (FaultUnknown).
+type Failed struct {
+	Item         molt.ItemID        `json:"item"`
+	Attempt      int                `json:"attempt"`
+	Fault        channels.FaultKind `json:"fault"`
+	Code         int                `json:"code,omitempty"`
+	Certain      bool               `json:"certain,omitempty"`
+	RetryAfterMS int64              `json:"retry_after_ms,omitempty"`
+	Hint         string             `json:"hint,omitempty"`
+}
+
+// Checked is what the carrier's list said about an attempt without an answer.
+type Checked struct {
+	Item    molt.ItemID      `json:"item"`
+	Attempt int              `json:"attempt"`
+	Found   bool             `json:"found"`
+	Failed  bool             `json:"failed,omitempty"` // the list itself had no answer
+	Receipt channels.Receipt `json:"receipt,omitzero"`
+}
+
+// Timed is a timer that fired.
+type Timed struct {
+	Name string      `json:"name"`
+	Item molt.ItemID `json:"item"`
+}
+
+// Acted is what a staff member did about this conversation, from whatever surface.
+type Acted struct {
+	ID          string              `json:"id"`    // the form's nonce or the message's id: twice is once
+	Actor       molt.PersonID       `json:"actor"` // or "os:name"
+	Via         string              `json:"via"`   // "sms", "cli", "console"
+	Reply       *escalation.Route   `json:"reply,omitempty"`
+	Verb        Verb                `json:"verb"`
+	Case        molt.CaseID         `json:"case,omitempty"`
+	Version     int                 `json:"version,omitempty"` // the actor saw; 0: the one her last page or notice stood for
+	Words       molt.Words          `json:"words,omitempty"`
+	To          molt.PersonID       `json:"to,omitempty"`
+	Severity    escalation.Severity `json:"severity,omitempty"`
+	Reached     bool                `json:"reached,omitempty"`
+	FalseAlarm  bool                `json:"false_alarm,omitempty"`
+	Disposition string              `json:"disposition,omitempty"`
+	NextOwner   escalation.Owner    `json:"next_owner,omitempty"`
+}
+
+// Listed says that a case of another journal waits for the opening at At.
+type Listed struct {
+	Case     molt.CaseID         `json:"case"`
+	Severity escalation.Severity `json:"severity"`
+	Code     string              `json:"code,omitempty"`
+	At       molt.Time           `json:"at"`
+}
+
+// Read is a person's look at the record.
+type Read struct {
+	Actor molt.PersonID `json:"actor"`
+	What  string        `json:"what"`
+}
+
+// Decided is a decision with all it changes.
+type Decided struct {
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail,omitempty"` // an id of a rule or a kind; never anybody's words
+
+	Rules   string `json:"rules"`   // digest of the rules decided by
+	Entropy string `json:"entropy"` // the random bytes handed in, hex
+
+	Owner escalation.Owner `json:"owner,omitempty"` // when it changes
+	Epoch uint64           `json:"epoch,omitempty"`
+	Case  *escalation.Case `json:"case,omitempty"` // as it stands now, when it changed
+
+	Set     *Set         `json:"set,omitempty"`
+	Facts   []model.Fact `json:"facts,omitempty"` // additions to the ledger
+	Effects []Effect     `json:"effects,omitempty"`
+}
+
+// Set holds plain fields of the state that a decision changes; nil leaves one.
+type Set struct {
+	Lang       *string     `json:"lang,omitempty"`
+	Question   *string     `json:"question,omitempty"`
+	Done       *bool       `json:"done,omitempty"`
+	HandBack   *molt.Words `json:"hand_back,omitempty"`
+	Stopped    *bool       `json:"stopped,omitempty"`
+	Answered   bool        `json:"answered,omitempty"` // nothing of the patient's waits for the agent any more
+	Silences   *int        `json:"silences,omitempty"`
+	HelpAt     *molt.Time  `json:"help_at,omitempty"`
+	HoldTextAt *molt.Time  `json:"hold_text_at,omitempty"`
+	Digest     *[]Listed   `json:"digest,omitempty"`
+	Ask        *Ask        `json:"ask,omitempty"` // the zero Ask: none
+}
+
+// EffectKind says what an effect is.
+type EffectKind string
+
+// The effects.
+const (
+	EffectAsk    EffectKind = "ask"
+	EffectSay    EffectKind = "say"    // a text to the patient
+	EffectPage   EffectKind = "page"   // a text to a staff member
+	EffectTimer  EffectKind = "timer"  // At Due, Name
+	EffectAct    EffectKind = "act"    // carried to another journal
+	EffectCancel EffectKind = "cancel" // Item is not done after all
+	EffectDone   EffectKind = "done"   // Item is finished
+	EffectRetry  EffectKind = "retry"  // Item is due again at Due
+	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
+	EffectCode   EffectKind = "code"   // a short code is taken
+	EffectUncode EffectKind = "uncode" // a short code is free again
+	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
+	EffectWork   EffectKind = "work"   // the work list's row of this case changes
+)
+
+// Effect is one thing to do, in the same commit as the decision.
+type Effect struct {
+	Kind    EffectKind  `json:"kind"`
+	Item    molt.ItemID `json:"item,omitempty"`
+	Lane    molt.Lane   `json:"lane,omitempty"`
+	Due     molt.Time   `json:"due,omitempty"`
+	Name    string      `json:"name,omitempty"`
+	Version int         `json:"version,omitempty"`
+	Out     *Out        `json:"out,omitempty"`
+	Act     *Act        `json:"act,omitempty"`
+	Code    *Code       `json:"code,omitempty"`
+	Work    *WorkRow    `json:"work,omitempty"`
+}
+
+// Out is an outbound text with all that is needed to send it, whatever has
+// become of the journal.
+type Out struct {
+	What       string         `json:"what"` // what kind of text, an id
+	Class      channels.Class `json:"class"`
+	Channel    string         `json:"channel"`
+	Account    molt.Address   `json:"account"`
+	Peer       molt.Address   `json:"peer"`
+	Words      molt.Words     `json:"words"`
+	ValidityMS int64          `json:"validity_ms,omitempty"`
+	Put        molt.Time      `json:"put"`
+	Person     molt.PersonID  `json:"person,omitempty"`
+	Page       string         `json:"page,omitempty"`    // the escalation's page id
+	Version    int            `json:"version,omitempty"` // of the case, which the code in the text stands for from now on
+	Disclosure bool           `json:"disclosure,omitempty"`
+	ReviewedBy molt.PersonID  `json:"reviewed_by,omitempty"`
+}
+
+// Act is something to carry to another journal: exactly one of its targets is
+// set, and exactly one of Acted and Listed.
+type Act struct {
+	Conversation molt.ConversationID `json:"conversation,omitempty"`
+	Stream       *escalation.Route   `json:"stream,omitempty"` // the stream at this address
+	Person       molt.PersonID       `json:"person,omitempty"` // whose stream
+	Acted        *Acted              `json:"acted,omitempty"`
+	Listed       *Listed             `json:"listed,omitempty"`
+}
+
+// WorkRow is a case as the work list over all journals shows it. It holds
+// nobody's words.
+type WorkRow struct {
+	Case         molt.CaseID         `json:"case"`
+	Conversation molt.ConversationID `json:"conversation"`
+	Kind         escalation.Kind     `json:"kind"`
+	State        escalation.State    `json:"state"`
+	Severity     escalation.Severity `json:"severity"`
+	Category     string              `json:"category,omitempty"`
+	Opened       molt.Time           `json:"opened"`
+	Since        molt.Time           `json:"since"`
+	Due          molt.Time           `json:"due,omitempty"`
+	Claimant     molt.PersonID       `json:"claimant,omitempty"`
+	Version      int                 `json:"version"`
+	Code         string              `json:"code,omitempty"`
+	CannotText   bool                `json:"cannot_text,omitempty"`
+	Gone         bool                `json:"gone,omitempty"` // closed: the row goes
+}
+
+// NewBody returns a pointer to an empty body of that kind, nil for one this
+// build does not know.
+func NewBody(kind string) any {
+	switch kind {
+	case KindBegan:
+		return new(Began)
+	case KindInbound:
+		return new(channels.Inbound)
+	case KindScreened:
+		return new(screen.Verdict)
+	case KindCode:
+		return new(Code)
+	case KindReplied:
+		return new(Replied)
+	case KindLooked:
+		return new(Looked)
+	case KindAttempted:
+		return new(Attempted)
+	case KindSent:
+		return new(Sent)
+	case KindFailed:
+		return new(Failed)
+	case KindChecked:
+		return new(Checked)
+	case KindStatus:
+		return new(channels.StatusReport)
+	case KindTimed:
+		return new(Timed)
+	case KindActed:
+		return new(Acted)
+	case KindListed:
+		return new(Listed)
+	case KindRead:
+		return new(Read)
+	case KindDecided:
+		return new(Decided)
+	}
+	return nil
+}
+
+// Decode reads a body. An unknown kind gives a nil body and no error: a newer
+// build's facts must not stop an older one from folding.
+func Decode(seq uint64, at molt.Time, kind string, plain []byte) (Event, error) {
+	e := Event{Seq: seq, At: at, Kind: kind, Body: NewBody(kind)}
+	if e.Body == nil || plain == nil {
+		e.Body = nil
+		return e, nil
+	}
+	if err := json.Unmarshal(plain, e.Body); err != nil {
+		return e, fmt.Errorf("event %d (%s): %w", seq, kind, err)
+	}
+	return e, nil
+}

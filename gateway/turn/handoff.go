@@ -1,0 +1,230 @@
+package turn
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of a handoff as text.
+const (
+	MaxQuoteBytes   = 160
+	MaxHandoffBytes = 1200
+	handoffMessages = 6
+)
+
+// notice says to a staff member what became of her act or of a case she holds.
+func (x *decider) notice(a escalation.Action) {
+	code := x.s.Code
+	words := map[escalation.NoticeKind]string{
+		escalation.NoticeAlreadyYours:    "Case " + code + " is already yours.",
+		escalation.NoticePassed:          "Case " + code + ": passed, others are asked.",
+		escalation.NoticeTransferred:     "Case " + code + " is now with " + x.name(a.Actor) + ".",
+		escalation.NoticeResolved:        "Case " + code + " is resolved. Thank you.",
+		escalation.NoticeAlreadyResolved: "Case " + code + " was resolved already.",
+		escalation.NoticeReopened:        "Case " + code + " is open again and yours.",
+		escalation.NoticeLowered:         "Case " + code + " is now " + string(a.Severity) + ".",
+		escalation.NoticeRaised:          "Case " + code + " needs you: a new red flag, now " + string(a.Severity) + ".",
+		escalation.NoticeLapsed:          "Case " + code + ": no contact was recorded in time, others are asked.",
+		escalation.NoticeCannotText:      "Case " + code + ": texts do not reach this patient. Please call.",
+	}[a.Notice]
+	switch a.Notice {
+	case escalation.NoticeWon:
+		x.handoffTo(a.Person)
+		return
+	case escalation.NoticeNoted:
+		return // her words went out; a receipt for each would only add noise
+	case escalation.NoticeCannotText:
+		words += x.number911(a.Person)
+	}
+	x.toStaff(a.Person, "notice_"+string(a.Notice), molt.Words(words), a.Version)
+}
+
+// number911 gives the number to call, on a surface that may show it.
+func (x *decider) number911(p molt.PersonID) string {
+	if r, ok := x.routeOf(p); ok && r.PHI {
+		return " " + x.s.Began.Peer.Reveal()
+	}
+	return ""
+}
+
+// refusal tells who has the case, so that nobody acts twice on one patient.
+func (x *decider) refusal(a escalation.Action) molt.Words {
+	code := x.s.Code
+	switch a.Why {
+	case escalation.WhyTaken:
+		return molt.Words(fmt.Sprintf("Case %s was taken by %s at %s.", code, x.name(a.Actor), x.hhmm(a.At)))
+	case escalation.WhyNotYours:
+		if a.Actor == "" {
+			return molt.Words(fmt.Sprintf("Nobody has case %s yet. Reply %s A to take it first.", code, code))
+		}
+		return molt.Words(fmt.Sprintf("Case %s is with %s since %s.", code, x.name(a.Actor), x.hhmm(a.At)))
+	case escalation.WhyResolved:
+		return molt.Words(fmt.Sprintf("Case %s was resolved by %s.", code, x.name(a.Actor)))
+	case escalation.WhyOwnCase:
+		return "This case is about you. A colleague has to take it."
+	case escalation.WhyNoContact:
+		return molt.Words(fmt.Sprintf("Case %s: reach the patient first (%s R words, or %s C after a call), or %s D false for a false alarm.", code, code, code, code))
+	case escalation.WhyCannotText:
+		return molt.Words("Case " + code + ": texts do not reach this patient. Please call." + x.number911(a.Person))
+	case escalation.WhyStale:
+		return molt.Words(fmt.Sprintf("Case %s moved on since. Reply %s ? to see it.", code, code))
+	}
+	return molt.Words(fmt.Sprintf("Case %s: not done (%s).", code, a.Why))
+}
+
+// pageWords is what a page says. Where the surface may not show it, there is no
+// name, number or symptom in it.
+func (x *decider) pageWords(p escalation.Page) molt.Words {
+	code := x.s.Code
+	head := fmt.Sprintf("%s page, case %s.", x.s.Case.Severity, code)
+	switch p.Kind {
+	case escalation.PageAllHands:
+		head = fmt.Sprintf("%s ALL HANDS, case %s: nobody has it.", x.s.Case.Severity, code)
+	case escalation.PageRaised:
+		head = fmt.Sprintf("%s: case %s got worse.", x.s.Case.Severity, code)
+	case escalation.PageAgain:
+		head = fmt.Sprintf("%s: case %s is yours and the patient waits.", x.s.Case.Severity, code)
+	case escalation.PageTransfer:
+		head = fmt.Sprintf("%s: case %s was handed to you.", x.s.Case.Severity, code)
+	}
+	if p.Route.PHI {
+		if q := x.quote(); q != "" {
+			head += " Patient wrote: " + q
+		}
+	}
+	if x.s.Case.CannotText {
+		head += " Cannot be texted: call."
+	}
+	return molt.Words(fmt.Sprintf("%s Reply %s A to take, %s P to pass.", head, code, code))
+}
+
+// quote is the newest of the texts on which the case rests.
+func (x *decider) quote() string {
+	for i := len(x.s.Turns) - 1; i >= 0; i-- {
+		ref := x.s.Turns[i]
+		if ref.From == model.FromPatient && contains(x.s.Case.Evidence, ref.Seq) {
+			q := `"` + cutWords(x.env.Recall(ref).Reveal(), MaxQuoteBytes).Reveal() + `"`
+			if x.env.Now.Sub(ref.At) > Late {
+				q += " (sent " + x.hhmm(ref.At) + ")"
+			}
+			return q
+		}
+	}
+	return ""
+}
+
+// handoffTo sends the whole context to who took the case: as text where the
+// surface may show it, else as the way to see it.
+func (x *decider) handoffTo(p molt.PersonID) {
+	r, ok := x.routeOf(p)
+	if !ok {
+		return
+	}
+	code := x.s.Code
+	words := fmt.Sprintf("Case %s is yours. Call the patient, or run: tidegate cases show %s", code, code)
+	if r.PHI {
+		words = fmt.Sprintf("Case %s is yours.\n%s\n%s R words, %s C called, %s D note when done.",
+			code, HandoffText(&x.s, x.env.Recall), code, code, code)
+	}
+	x.toRoute(p, r, Out{What: "handoff", Words: cutWords(words, MaxRelayBytes), Version: x.s.Case.Version})
+}
+
+// HandoffText renders a case from raw messages: situation, background, what
+// was said, what the patient was told.
+func HandoffText(s *State, recall func(Ref) molt.Words) string {
+	var b strings.Builder
+	if c := s.Case; c != nil {
+		fmt.Fprintf(&b, "%s %s", c.Severity, strings.TrimSpace(string(c.Kind)+" "+c.Category))
+		if c.CannotText {
+			b.WriteString(", cannot be texted")
+		}
+	}
+	fmt.Fprintf(&b, "\nPhone: %s (may be writing for someone else)\n", s.Began.Peer.Reveal())
+	if facts := LedgerText(s.Ledger); facts != "" {
+		b.WriteString("Told: " + facts + "\n")
+	}
+	if s.Question != "" {
+		b.WriteString("Open question: " + s.Question + "\n")
+	}
+	turns := s.Turns
+	if len(turns) > handoffMessages {
+		turns = turns[len(turns)-handoffMessages:]
+	}
+	for _, ref := range turns {
+		if line := turnLine(s, ref, recall); line != "" {
+			b.WriteString(line + "\n")
+		}
+	}
+	return cutWords(strings.TrimSpace(b.String()), MaxHandoffBytes).Reveal()
+}
+
+// turnLine is one message as a nurse reads it, with what became of ours.
+func turnLine(s *State, ref Ref, recall func(Ref) molt.Words) string {
+	words := recall(ref).Reveal()
+	if words == "" {
+		words = "[no words kept]"
+	}
+	words = cutWords(words, MaxQuoteBytes).Reveal()
+	if ref.From == model.FromPatient {
+		return "Patient: " + words
+	}
+	who := map[string]string{model.FromAgent: "Agent", model.FromNurse: "Staff"}[ref.From]
+	if who == "" {
+		who = "Sent"
+	}
+	if fate := s.Fate(ref.Item); fate != "" {
+		who += " (" + fate + ")"
+	}
+	return who + ": " + words
+}
+
+// Fate says in a word what became of an outbound text; "" when it simply left
+// or is no longer followed.
+func (s *State) Fate(item molt.ItemID) string {
+	d := s.send(item)
+	switch {
+	case d == nil:
+		return ""
+	case d.State == SendCancelled || d.State == SendFenced:
+		return "not sent"
+	case d.Early:
+		return "left before"
+	case d.State == SendFailed || d.Status == channels.StatusUndelivered || d.Status == channels.StatusFailed:
+		return "not delivered"
+	case d.State == SendDue || d.State == SendAttempted:
+		return "on its way"
+	case d.Status == channels.StatusDelivered || d.Status == channels.StatusRead:
+		return "delivered"
+	}
+	return ""
+}
+
+// LedgerText lists what the patient told, the latest value of each fact.
+func LedgerText(ledger []model.Fact) string {
+	var parts []string
+	for _, f := range Latest(ledger) {
+		parts = append(parts, f.Name+": "+f.Value)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Latest keeps of each fact the last, in the order in which the names first
+// came.
+func Latest(ledger []model.Fact) []model.Fact {
+	var out []model.Fact
+	at := map[string]int{}
+	for _, f := range ledger {
+		if i, ok := at[f.Name]; ok {
+			out[i] = f
+			continue
+		}
+		at[f.Name] = len(out)
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,52 @@
+package turn
+
+import (
+	"time"
+
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Rules are what decisions follow: the configuration as the core needs it.
+// They are a value; a reload makes another one.
+type Rules struct {
+	Digest    string // of everything below, recorded with each decision
+	Clinic    string
+	Languages []string // the first is the clinic's usual one
+	Zone      *time.Location
+	Plan      escalation.Plan
+	Accounts  map[string]molt.Address // each channel's usual sender for staff
+	Texts     policy.Texts
+	Gate      policy.Gate
+	Agent     bool // may the agent speak at all
+
+	Debounce      time.Duration
+	DebounceMax   time.Duration
+	Watchdog      time.Duration
+	HoldTextEvery time.Duration
+	AsksPerHour   int
+}
+
+// Limits of the core's own making.
+const (
+	MaxTries       = 2                // broken answers until a person is asked
+	MaxSuperseded  = 2                // answers overtaken by a newer text until one is let through
+	MaxSilences    = 2                // silences in a row without a word in between
+	HelpAgain      = 10 * time.Minute // a second HELP within it asks for a person
+	Late           = 30 * time.Minute // a text older than that is shown with its time
+	SafetyValidity = 10 * time.Minute // stale advice must never arrive
+	PageValidity   = 10 * time.Minute
+	NurseValidity  = 4 * time.Hour
+	AgentValidity  = 4 * time.Hour
+)
+
+// Env is what a decision may look at beside the state.
+type Env struct {
+	Conversation molt.ConversationID
+	Now          molt.Time
+	Entropy      []byte // fresh random bytes, recorded with the decision
+	Rules        *Rules
+	// Recall gives the words of an earlier message; "" when they are gone.
+	Recall func(Ref) molt.Words
+}

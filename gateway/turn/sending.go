@@ -1,0 +1,185 @@
+package turn
+
+import (
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/outbox"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// LookDo is what the last look at an outbound text says.
+type LookDo string
+
+// What a look says.
+const (
+	LookSend  LookDo = "send"
+	LookCheck LookDo = "check" // begun before, no answer known: ask the carrier's list
+	LookDrop  LookDo = "drop"  // not any more; Reason says why
+)
+
+// Look is the last look at a text before it is attempted.
+type Look struct {
+	Do      LookDo
+	Reason  Reason
+	Attempt int       // for LookSend: the attempt it will be; for LookCheck: the one looked for
+	Since   molt.Time // for LookCheck: when that attempt began
+}
+
+// SendDue takes the last look at a text. What the agent says is fenced when the
+// owner changed since it was put; nothing goes to a patient who opted out but
+// what the law permits; what nobody waits for any more does not leave.
+func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
+	d := s.send(item)
+	if d == nil {
+		if o.Class == channels.ClassAgent {
+			return Look{Do: LookDrop, Reason: ReasonStale}
+		}
+		return Look{Do: LookSend, Attempt: 1}
+	}
+	switch {
+	case d.Finished():
+		return Look{Do: LookDrop, Reason: ReasonSent}
+	case d.State == SendAttempted:
+		return Look{Do: LookCheck, Attempt: d.Attempt, Since: d.LastAt}
+	case d.Class == channels.ClassAgent && (d.Epoch != s.Epoch || s.Owner != escalation.OwnerAgent):
+		return Look{Do: LookDrop, Reason: ReasonFenced}
+	case d.Class == channels.ClassAgent && now.Sub(d.Put) > outbox.MaxAgentAge:
+		return Look{Do: LookDrop, Reason: ReasonStale}
+	case s.Stopped && o.Person == "" && !permitted(o.What):
+		return Look{Do: LookDrop, Reason: ReasonOptedOut}
+	}
+	return Look{Do: LookSend, Attempt: d.Attempt + 1}
+}
+
+// permitted names what may go to somebody who opted out.
+func permitted(what string) bool { return what == "stop_check" || what == "help" }
+
+// looked ends a text that is not attempted after all.
+func (x *decider) looked(b *Looked) {
+	d := x.s.send(b.Item)
+	x.because(b.Reason, "")
+	x.emit(Effect{Kind: EffectDone, Item: b.Item, Name: string(b.Reason)})
+	switch {
+	case d == nil || b.Reason == ReasonSent || b.Reason == ReasonFenced:
+	case d.Page != "":
+		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
+	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():
+		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+	case d.Class == channels.ClassAgent && b.Reason == ReasonStale:
+		x.undelivered(d)
+	}
+}
+
+// sent ends a text that the carrier took.
+func (x *decider) sent(item molt.ItemID) {
+	d := x.s.send(item)
+	x.because(ReasonSent, "")
+	x.emit(Effect{Kind: EffectDone, Item: item})
+	if d != nil && d.Page != "" {
+		x.escalate(escalation.Event{Kind: escalation.EventPageSent, PageID: d.Page})
+	}
+}
+
+// failed asks the schedule what follows from a fault.
+func (x *decider) failed(b *Failed) {
+	d := x.s.send(b.Item)
+	if d == nil {
+		x.because(ReasonGaveUp, "forgotten")
+		x.emit(Effect{Kind: EffectDone, Item: b.Item})
+		return
+	}
+	// An answer of "no" to an attempt that a later report proved taken.
+	if d.Finished() {
+		x.because(ReasonSent, "")
+		x.emit(Effect{Kind: EffectDone, Item: b.Item})
+		return
+	}
+	x.follow(d, b.Fault, time.Duration(b.RetryAfterMS)*time.Millisecond)
+}
+
+// checked asks the schedule again after a look into the carrier's list.
+func (x *decider) checked(b *Checked) {
+	d := x.s.send(b.Item)
+	if d == nil || d.Finished() {
+		x.sent(b.Item)
+		return
+	}
+	x.because(ReasonCheck, "")
+	x.follow(d, channels.FaultUnknown, 0)
+}
+
+// follow carries out the schedule's plan for a text with a fault.
+func (x *decider) follow(d *Send, fault channels.FaultKind, retryAfter time.Duration) {
+	p := outbox.Next(outbox.Outcome{
+		Class: d.Class, Item: d.Item, Attempt: d.Attempt, Checks: d.Checks, Kind: fault,
+		RetryAfter: retryAfter, First: d.FirstAt, Now: x.env.Now,
+	})
+	switch p.Do {
+	case outbox.DoRetry, outbox.DoPlain:
+		// What the agent says is not tried again into somebody else's turn.
+		if d.Class == channels.ClassAgent && (d.Epoch != x.s.Epoch || d.Early) {
+			x.giveUp(d, string(fault))
+			return
+		}
+		x.because(ReasonRetry, string(fault))
+		x.emit(Effect{Kind: EffectRetry, Item: d.Item, Due: p.Due, Name: string(p.Do)})
+	case outbox.DoCheck:
+		x.because(ReasonCheck, string(fault))
+		x.emit(Effect{Kind: EffectRetry, Item: d.Item, Due: p.Due, Name: string(p.Do)})
+	default:
+		x.giveUp(d, string(fault))
+	}
+}
+
+// giveUp ends a text that will not arrive, and somebody learns of it.
+func (x *decider) giveUp(d *Send, detail string) {
+	lost := *d
+	x.because(ReasonGaveUp, detail)
+	x.emit(Effect{Kind: EffectDone, Item: d.Item})
+	x.undelivered(&lost)
+}
+
+// undelivered is what follows when a text did not reach its reader: a page
+// takes its next route; a patient is called instead of texted.
+func (x *decider) undelivered(d *Send) {
+	switch {
+	case d.Page != "":
+		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
+	case d.Person != "":
+	case d.Class == channels.ClassAgent && d.Early:
+	case d.Class == channels.ClassNurse && x.s.Case != nil && x.s.Case.Held():
+		x.toStaff(x.s.Case.Claimant, "not_delivered", molt.Words("Case "+x.s.Code+": your text did not reach the patient. Please call."), 0)
+		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+	case x.s.Open():
+		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+	default:
+		x.escalate(x.newCase(escalation.Event{
+			Why: escalation.KindUndeliverable, Severity: escalation.S3, Evidence: x.lastInbound(), CannotText: true,
+		}))
+	}
+}
+
+// status takes a carrier's later word. A failure counts once: when its rank is
+// new.
+func (x *decider) status(b *channels.StatusReport) {
+	d := x.s.send(b.Item)
+	if d == nil || d.Status != b.Status {
+		return // forgotten, or an older report than what is known
+	}
+	switch b.Status {
+	case channels.StatusDelivered, channels.StatusRead:
+		x.because(ReasonDelivered, "")
+		if d.Page != "" {
+			x.escalate(escalation.Event{Kind: escalation.EventPageSent, PageID: d.Page})
+		}
+	case channels.StatusUndelivered, channels.StatusFailed:
+		if d.Reported {
+			return
+		}
+		x.because(ReasonUndelivered, "")
+		x.emit(Effect{Kind: EffectLost, Item: d.Item})
+		x.undelivered(x.s.send(b.Item))
+	}
+}

@@ -1,0 +1,213 @@
+package turn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// acted carries out what a staff member does about this conversation.
+func (x *decider) acted(a *Acted) {
+	if n := len(x.s.Acts); a.ID != "" && slices.Contains(x.s.Acts[:max(n-1, 0)], a.ID) {
+		x.because(ReasonNothing, "act_again")
+		return
+	}
+	x.because(ReasonActed, string(a.Verb))
+	if a.Verb == VerbTakeOver {
+		x.takeOver(a)
+		return
+	}
+	if x.s.Case == nil || a.Case != "" && a.Case != x.s.Case.ID {
+		x.because(ReasonRefused, string(escalation.WhyNoCase))
+		x.toStaff(a.Actor, "refused", "That case is over.", 0)
+		return
+	}
+	if a.Verb == VerbShow {
+		x.handoffTo(a.Actor)
+		return
+	}
+	x.carryOut(a)
+}
+
+// carryOut runs the act through the case machine and does what an accepted one
+// means for the patient.
+func (x *decider) carryOut(a *Acted) {
+	before, owner := *x.s.Case, x.s.Owner
+	refused := x.escalate(escalation.Event{
+		Kind: eventOf(a.Verb), Actor: a.Actor, To: a.To, Version: x.versionFor(a), Reached: a.Reached, Severity: a.Severity,
+		Disposition: a.Disposition, Note: a.Words, FalseAlarm: a.FalseAlarm, NextOwner: a.NextOwner,
+	})
+	if refused {
+		return
+	}
+	if x.s.Case.Version != before.Version && x.s.Case.Claimant == a.Actor {
+		// What she did herself she knows: her code stands for the case as it is now.
+		x.emit(Effect{Kind: EffectTold, Name: string(a.Actor), Version: x.s.Case.Version})
+	}
+	switch a.Verb {
+	case VerbRelay:
+		x.sayAs(Out{What: "relay", Class: channels.ClassNurse, Words: a.Words, ReviewedBy: a.Actor})
+	case VerbResolve:
+		if owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent {
+			x.resume(a.Words)
+		}
+	}
+}
+
+// versionFor is the version of the case that the actor speaks of: the one she
+// names, or the one her last page or notice was sent with. Somebody who was
+// never told one speaks of the case as it is.
+func (x *decider) versionFor(a *Acted) int {
+	if a.Version > 0 {
+		return a.Version
+	}
+	for _, t := range x.s.Told {
+		if t.Person == a.Actor {
+			return t.Version
+		}
+	}
+	return x.s.Case.Version
+}
+
+func eventOf(v Verb) escalation.EventKind {
+	switch v {
+	case VerbTake:
+		return escalation.EventClaim
+	case VerbPass:
+		return escalation.EventPass
+	case VerbRelay:
+		return escalation.EventRelay
+	case VerbCalled:
+		return escalation.EventContact
+	case VerbResolve:
+		return escalation.EventResolve
+	case VerbRaise:
+		return escalation.EventRaise
+	case VerbLower:
+		return escalation.EventLower
+	case VerbTransfer:
+		return escalation.EventTransfer
+	}
+	return escalation.EventNote
+}
+
+func (x *decider) takeOver(a *Acted) {
+	sev := a.Severity
+	if !sev.Known() {
+		sev = escalation.S3
+	}
+	x.escalate(x.newCase(escalation.Event{Why: escalation.KindNurse, Actor: a.Actor, Severity: sev, Evidence: x.lastInbound()}))
+}
+
+// relayToHolder passes a patient's words to who holds the case: the words
+// themselves only where that surface may show them.
+func (x *decider) relayToHolder(in []heard) {
+	x.because(ReasonRelayed, "")
+	if !x.s.Open() {
+		// Human only, and nobody holds it: the machine opens a case.
+		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
+		return
+	}
+	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
+	holder := x.s.Case.Claimant
+	r, ok := x.routeOf(holder)
+	if !ok {
+		return
+	}
+	for _, h := range in {
+		words := fmt.Sprintf("%s: the patient wrote. Call, or run: tidegate cases show %s", x.s.Code, x.s.Code)
+		if r.PHI {
+			words = fmt.Sprintf("%s patient: %s", x.s.Code, wordsOrMedia(h))
+		}
+		x.toRoute(holder, r, Out{What: "patient_words", Words: cutWords(words, MaxRelayBytes)})
+	}
+}
+
+func wordsOrMedia(h heard) string {
+	if h.Media == 0 {
+		return h.words
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s [%d attached]", h.words, h.Media))
+}
+
+// staffTexts answers a staff member's own journal: a valid code acts on its
+// case, anything else is screened as a patient's text would be.
+func (x *decider) staffTexts(in []heard) {
+	for _, h := range in {
+		typed, ok := ReadVerb(h.words)
+		switch {
+		case ok && h.Code != nil && h.Code.Known && typed.Known:
+			x.carry(h, typed)
+		case h.Verdict != nil && h.Verdict.Severity.Rank() >= screen.S3.Rank():
+			x.staffAsPatient(h)
+		case h.Code != nil && h.Code.Known:
+			x.because(ReasonVerbs, "")
+			x.reply("verbs", molt.Words(verbs(h.Code.Code)))
+		case x.s.Open():
+			x.because(ReasonHeld, "")
+			x.held()
+		default:
+			x.because(ReasonVerbs, "")
+			x.reply("verbs", "No open case has that code. "+molt.Words(verbs("CODE")))
+		}
+	}
+}
+
+func verbs(code string) string {
+	return fmt.Sprintf("%[1]s A take, %[1]s P pass, %[1]s R words to patient, %[1]s C called (C no: no answer), %[1]s D note: done, %[1]s ? handoff", code)
+}
+
+// reply answers a staff member in her own stream.
+func (x *decider) reply(what string, words molt.Words) {
+	b := x.s.Began
+	x.toRoute(b.Person, escalation.Route{Name: "stream", Channel: b.Channel, Address: b.Peer}, Out{What: what, Words: words})
+}
+
+// carry puts a staff act on its way to the case's own journal.
+func (x *decider) carry(h heard, t Typed) {
+	x.because(ReasonVerb, string(t.Acted.Verb))
+	a := t.Acted
+	a.ID = "sms:" + h.Provider
+	a.Actor, a.Via, a.Case = x.s.Began.Person, "sms", h.Code.Case
+	x.emit(Effect{Kind: EffectAct, Lane: molt.LaneAction, Due: x.env.Now, Act: &Act{Conversation: h.Code.Conversation, Acted: &a}})
+}
+
+// staffAsPatient opens a case about the staff member herself; others are paged.
+func (x *decider) staffAsPatient(h heard) {
+	x.because(ReasonRedFlag, h.Verdict.Category)
+	kind := escalation.EventRedFlag
+	if x.s.Case == nil {
+		kind = escalation.EventOpen
+	}
+	x.escalate(escalation.Event{
+		Kind: kind, Why: escalation.KindStaffAsPatient, Severity: escalation.Severity(h.Verdict.Severity),
+		Category: h.Verdict.Category, Evidence: []uint64{h.Seq}, Exclude: []molt.PersonID{x.s.Began.Person},
+	})
+}
+
+// listed keeps a case of another journal for this person's next digest.
+func (x *decider) listed(l *Listed) {
+	x.because(ReasonDigest, "listed")
+	if t := x.s.timer(timerDigest); t == nil || l.At < t.Due {
+		x.timer(timerDigest, l.At)
+	}
+}
+
+// digest tells the work list of an opening in one text.
+func (x *decider) digest() {
+	x.because(ReasonDigest, "")
+	if len(x.s.Digest) == 0 {
+		return
+	}
+	var rows []string
+	for _, l := range x.s.Digest {
+		rows = append(rows, strings.TrimSpace(string(l.Severity)+" "+l.Code))
+	}
+	x.set(func(s *Set) { s.Digest = &[]Listed{} })
+	x.reply("digest", cutWords(fmt.Sprintf("Work list: %d waiting: %s. CODE A takes one.", len(rows), strings.Join(rows, ", ")), MaxRelayBytes))
+}

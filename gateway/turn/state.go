@@ -1,0 +1,183 @@
+package turn
+
+import (
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of what a state holds. They bound a snapshot whatever a patient does.
+const (
+	MaxTurns     = 40  // messages an agent, the screen or a handoff may look back on
+	MaxSends     = 64  // outbound texts whose fate is followed
+	MaxLedger    = 128 // ledger facts; the oldest superseded ones go first
+	MaxPending   = 64  // texts that wait for the agent
+	MaxUndecided = 512 // texts of one step, and of those committed alone
+	MaxTold      = 64  // people who know a version of the current case
+	MaxDigest    = 50  // cases one digest tells of
+)
+
+// State is a conversation as its journal folds. It refers to events, not to
+// their words, except for the ledger and a hand-back note.
+type State struct {
+	Seq   uint64    `json:"seq"`
+	At    molt.Time `json:"at"`
+	Began Began     `json:"began"`
+
+	Lang     string           `json:"lang,omitempty"`
+	Owner    escalation.Owner `json:"owner"`
+	Epoch    uint64           `json:"epoch"`
+	Stopped  bool             `json:"stopped,omitempty"` // the patient opted out
+	Ledger   []model.Fact     `json:"ledger,omitempty"`
+	Question string           `json:"question,omitempty"`
+	Done     bool             `json:"done,omitempty"`
+	HandBack molt.Words       `json:"hand_back,omitempty"`
+	Spoken   bool             `json:"spoken,omitempty"` // a text of the agent was attempted
+	Silences int              `json:"silences,omitempty"`
+
+	Turns []Ref `json:"turns,omitempty"`
+	// Undecided holds inbound that no decision has answered: that of the step
+	// under way, and what was committed alone when the journal would not hold still.
+	Undecided []Heard `json:"undecided,omitempty"`
+
+	Pending []uint64  `json:"pending,omitempty"` // inbound that waits for the agent
+	Waiting molt.Time `json:"waiting,omitempty"` // since when the oldest of them waits
+	Ask     Ask       `json:"ask,omitzero"`
+	AskedAt []int64   `json:"asked_at,omitempty"` // asks of the last hour, for the limit
+
+	Sends  []Send           `json:"sends,omitempty"`
+	Timers []Timer          `json:"timers,omitempty"`
+	Case   *escalation.Case `json:"case,omitempty"` // the current or the last one
+	Cases  int              `json:"cases,omitempty"`
+	Code   string           `json:"code,omitempty"` // the current case's short code
+	Told   []Told           `json:"told,omitempty"` // which version each person last heard of
+	Acts   []string         `json:"acts,omitempty"` // ids of the last acts: a second copy changes nothing
+
+	HelpAt     molt.Time `json:"help_at,omitempty"`
+	HoldTextAt molt.Time `json:"hold_text_at,omitempty"`
+	Digest     []Listed  `json:"digest,omitempty"` // a stream: cases waiting for the next opening
+}
+
+// Heard is one inbound with what the screen and the code table say of it.
+type Heard struct {
+	Seq      uint64          `json:"seq"`
+	Provider string          `json:"provider,omitempty"`
+	Media    int             `json:"media,omitempty"`
+	At       molt.Time       `json:"at,omitempty"` // the provider's time
+	Verdict  *screen.Verdict `json:"verdict,omitempty"`
+	Code     *Code           `json:"code,omitempty"`
+}
+
+// Ref points at one message of the conversation.
+type Ref struct {
+	Seq   uint64      `json:"seq"`
+	Index int         `json:"index,omitempty"` // of the effect, in a decision
+	From  string      `json:"from"`            // model.From…
+	At    molt.Time   `json:"at"`
+	What  string      `json:"what,omitempty"`
+	Media int         `json:"media,omitempty"` // files that came with it
+	Item  molt.ItemID `json:"item,omitempty"`
+}
+
+// Ask is the question to the agent that is on its way.
+type Ask struct {
+	Item       molt.ItemID `json:"item,omitempty"`
+	First      molt.Time   `json:"first,omitempty"` // when the oldest text it answers came
+	Tries      int         `json:"tries,omitempty"` // broken answers so far
+	Superseded int         `json:"superseded,omitempty"`
+	Reask      string      `json:"reask,omitempty"` // what was wrong with the last answer
+}
+
+// SendState is how far an outbound text has got.
+type SendState string
+
+// The states of a send.
+const (
+	SendDue       SendState = "due"       // committed, not begun
+	SendAttempted SendState = "attempted" // begun, no outcome known
+	SendSent      SendState = "sent"      // the carrier has it; Status says more
+	SendFailed    SendState = "failed"    // it will not arrive
+	SendCancelled SendState = "cancelled" // withdrawn before it was begun
+	SendFenced    SendState = "fenced"    // not attempted, because the owner changed
+)
+
+// Send is the fate of one outbound text.
+type Send struct {
+	Item    molt.ItemID     `json:"item"`
+	Lane    molt.Lane       `json:"lane"`
+	What    string          `json:"what"`
+	Class   channels.Class  `json:"class"`
+	Epoch   uint64          `json:"epoch"`
+	Put     molt.Time       `json:"put"`
+	State   SendState       `json:"state"`
+	Attempt int             `json:"attempt,omitempty"`
+	FirstAt molt.Time       `json:"first_at,omitempty"`
+	LastAt  molt.Time       `json:"last_at,omitempty"`
+	Checks  int             `json:"checks,omitempty"`
+	Status  channels.Status `json:"status,omitempty"`
+	Code    int             `json:"code,omitempty"`
+	Person  molt.PersonID   `json:"person,omitempty"`
+	Page    string          `json:"page,omitempty"`
+	Early   bool            `json:"early,omitempty"` // left before the silence
+	// Reported says that the decision on a carrier's late "undelivered" is made.
+	Reported bool `json:"reported,omitempty"`
+}
+
+// Finished reports whether nothing more is to be done about the send.
+func (s Send) Finished() bool { return s.State != SendDue && s.State != SendAttempted }
+
+// Timer is a moment at which the core wants to decide.
+type Timer struct {
+	Name string      `json:"name"`
+	Item molt.ItemID `json:"item"`
+	Due  molt.Time   `json:"due"`
+}
+
+// Told is the version of the current case that a person's last page or notice
+// was sent with. Her code stands for it.
+type Told struct {
+	Person  molt.PersonID `json:"person"`
+	Version int           `json:"version"`
+}
+
+// Stream reports whether this is a staff member's own journal.
+func (s *State) Stream() bool { return s.Began.Person != "" }
+
+// Open reports whether a case is open: not resolved, not closed.
+func (s *State) Open() bool { return s.Case != nil && s.Case.State != "" && !s.Case.Settled() }
+
+func (s *State) send(id molt.ItemID) *Send {
+	for i := range s.Sends {
+		if s.Sends[i].Item == id {
+			return &s.Sends[i]
+		}
+	}
+	return nil
+}
+
+func (s *State) timer(name string) *Timer {
+	for i := range s.Timers {
+		if s.Timers[i].Name == name {
+			return &s.Timers[i]
+		}
+	}
+	return nil
+}
+
+// clone copies the state so that folding into the copy leaves the original.
+func (s *State) clone() *State {
+	c := *s
+	c.Ledger = append([]model.Fact(nil), s.Ledger...)
+	c.Turns = append([]Ref(nil), s.Turns...)
+	c.Undecided = append([]Heard(nil), s.Undecided...)
+	c.Pending = append([]uint64(nil), s.Pending...)
+	c.AskedAt = append([]int64(nil), s.AskedAt...)
+	c.Sends = append([]Send(nil), s.Sends...)
+	c.Timers = append([]Timer(nil), s.Timers...)
+	c.Told = append([]Told(nil), s.Told...)
+	c.Acts = append([]string(nil), s.Acts...)
+	c.Digest = append([]Listed(nil), s.Digest...)
+	return &c
+}

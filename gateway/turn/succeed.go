@@ -1,0 +1,41 @@
+package turn
+
+import (
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Succeed is the decision with which a successor conversation begins, when a
+// journal cannot be loaded or Decide faulted. It looks at nothing that was
+// before: s is folded from the successor's own first facts. Somebody is paged,
+// the patient is told, and no agent speaks.
+func Succeed(s State, env Env, atLeast escalation.Severity) Decided {
+	x := newDecider(s, env)
+	sev, category := atLeast.Worse(escalation.S3), "fault"
+	var evidence []uint64
+	for _, h := range x.s.Undecided {
+		evidence = append(evidence, h.Seq)
+		if h.Verdict == nil || h.Verdict.Severity.Rank() < screen.S3.Rank() {
+			continue
+		}
+		if v := escalation.Severity(h.Verdict.Severity); v.Rank() <= sev.Rank() {
+			sev, category = v, h.Verdict.Category
+		}
+	}
+	x.s.Undecided = nil
+	x.because(ReasonFault, category)
+	if x.s.Began.Quarantined {
+		x.set(func(s *Set) { s.Stopped = ptr(true) })
+	}
+	e := x.newCase(escalation.Event{Why: escalation.KindFault, Severity: sev, Category: category, Evidence: evidence})
+	if p := x.s.Began.Person; p != "" {
+		e.Exclude = []molt.PersonID{p}
+	}
+	x.escalate(e)
+	for _, p := range x.env.Rules.Plan.Admins {
+		x.toStaff(p, "admin_frozen", "Tidegate: a conversation's journal is frozen. Its patient is with staff. Run: tidegate verify", 0)
+	}
+	x.workRow()
+	return x.d
+}

@@ -1,0 +1,65 @@
+package turn
+
+import (
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// MaxScreened is how many earlier messages the screen reads beside a text.
+const MaxScreened = 8
+
+// Recent is what the screen reads beside a new text: the last messages of both
+// speakers, ours only when they left. An answer binds only to a question that
+// was asked.
+func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
+	var out []screen.Message
+	for i := len(s.Turns) - 1; i >= 0 && len(out) < MaxScreened; i-- {
+		ref := s.Turns[i]
+		if ref.From != model.FromPatient && !s.left(ref.Item) {
+			continue
+		}
+		from := ref.From
+		if from == model.FromNote {
+			from = model.FromAgent
+		}
+		out = append(out, screen.Message{From: from, Text: recall(ref).Reveal(), At: int64(ref.At)})
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// left reports whether an outbound text was attempted, or is too old to be
+// followed any more.
+func (s *State) left(item molt.ItemID) bool {
+	d := s.send(item)
+	return d == nil || d.State == SendAttempted || d.State == SendSent
+}
+
+// Request is what the agent is asked now: its ledger, the open question and a
+// window of messages. What was fenced or withdrawn is not in it, and the
+// gateway's own texts appear as neutral notes.
+func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, recall func(Ref) molt.Words, now molt.Time) model.Request {
+	q := model.Request{
+		Persona: persona, Clinic: clinic, Lang: s.Lang, Now: now, Ledger: Latest(s.Ledger), Question: s.Question,
+		HandBack: s.HandBack.Reveal(), First: !s.Spoken, Reask: s.Ask.Reask,
+	}
+	clinic.OpenNow = r.Plan.Hours.In(now)
+	q.Clinic = clinic
+	for _, ref := range s.Turns {
+		if ref.From != model.FromPatient && !s.left(ref.Item) {
+			continue
+		}
+		m := model.Message{From: ref.From, Words: recall(ref), At: ref.At, Seq: ref.Seq, Media: ref.Media}
+		if ref.From == model.FromNote {
+			m.Words = molt.Words("(The clinic sent a fixed text: " + ref.What + ".)")
+		}
+		q.Window = append(q.Window, m)
+		if contains(s.Pending, ref.Seq) {
+			q.New++
+		}
+	}
+	return q
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// doAsk asks the agent, with no transaction open, and brings its answer as a
+// fact.
+func (g *Gateway) doAsk(ctx context.Context, it molt.Leased) {
+	now := molt.TimeOf(g.o.Now())
+	if due := g.asks.take(now); due > now {
+		g.putBack(ctx, it, due)
+		return
+	}
+	var req model.Request
+	r := turn.Replied{Item: it.ID}
+	current := false
+	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
+		req = s.Request(g.o.Rules, g.o.Persona, g.o.Clinic, recall, now)
+		r.Epoch, r.Saw = s.Epoch, s.Seq
+		current = s.Ask.Item == it.ID
+		return intake.Plan{}
+	})
+	if err != nil || !current {
+		if err == nil || unusable(err) {
+			err = g.cancelItem(ctx, it)
+		}
+		if err != nil {
+			g.stepError(it, "ask", err)
+		}
+		return
+	}
+	began := time.Now()
+	res := g.o.Session.Run(ctx, req)
+	if ctx.Err() != nil {
+		return // stopping: it is asked again after the start
+	}
+	r.Answer, r.Failed, r.Why, r.TookMS = res.Answer, res.Failed, res.Why, time.Since(began).Milliseconds()
+	r.Request = digestOf(req)
+	g.countAsk(it, res)
+	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		p := intake.Plan{Facts: []intake.Fact{{Kind: turn.KindReplied, Body: &r}}}
+		if s.Ask.Item == it.ID {
+			p.Leases = []molt.Lease{it.Lease}
+		}
+		return p
+	})
+	if err != nil {
+		g.stepError(it, "answer", err)
+	}
+}
+
+func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
+	for _, a := range res.Attempts {
+		outcome := "ok"
+		if a.Err != "" {
+			outcome = string(a.Err)
+			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
+				Str("rule", a.Rule).Int64("took_ms", a.TookMS).Msg("model")
+		}
+		g.metrics.asks.WithLabelValues(a.Model, outcome).Inc()
+	}
+}
+
+// digestOf names what was asked, so that a replay knows the same question.
+func digestOf(req model.Request) string {
+	b, err := json.Marshal(req)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+func (g *Gateway) putBack(ctx context.Context, it molt.Leased, due molt.Time) {
+	_, err := g.o.Store.Commit(ctx, molt.Batch{
+		Expect: molt.Expect{Leases: []molt.Lease{it.Lease}, Now: molt.TimeOf(g.o.Now())},
+		Retry:  []molt.Retry{{Item: it.ID, Due: due}},
+	})
+	if err != nil {
+		g.stepError(it, "put back", err)
+	}
+}
+
+// doTimer brings a moment that has come as a fact. Where the journal is frozen
+// its case would be forgotten; a successor takes it over.
+func (g *Gateway) doTimer(ctx context.Context, it molt.Leased) {
+	w, err := g.desk.OpenWork(ctx, it.Item)
+	if err != nil {
+		g.unreadable(ctx, it, err)
+		return
+	}
+	_, err = g.desk.Step(ctx, it.Conversation, &w.Began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+		return intake.Plan{
+			Facts:  []intake.Fact{{Kind: turn.KindTimed, Body: &turn.Timed{Name: w.Name, Item: it.ID}}},
+			Leases: []molt.Lease{it.Lease},
+		}
+	})
+	if unusable(err) {
+		err = g.desk.Orphan(ctx, it.Conversation, w.Began, it)
+	}
+	if err != nil {
+		g.stepError(it, "timer", err)
+	}
+}
+
+// doAct carries a staff act, or a case for a digest, to another journal by the
+// same door. A mark makes a second delivery nothing.
+func (g *Gateway) doAct(ctx context.Context, it molt.Leased) {
+	w, err := g.desk.OpenWork(ctx, it.Item)
+	if err != nil || w.Act == nil {
+		g.unreadable(ctx, it, err)
+		return
+	}
+	target, began := w.Act.Conversation, (*turn.Began)(nil)
+	if w.Act.Stream != nil {
+		id, b := g.desk.StreamOf(w.Act.Person, w.Act.Stream.Channel, w.Act.Stream.Address)
+		target, began = id, &b
+	}
+	fact := intake.Fact{Kind: turn.KindListed, Body: w.Act.Listed}
+	if w.Act.Acted != nil {
+		fact = intake.Fact{Kind: turn.KindActed, Body: w.Act.Acted}
+	}
+	_, err = g.desk.Step(ctx, target, began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+		return intake.Plan{Facts: []intake.Fact{fact}, Unseen: []molt.MarkID{intake.MarkCarried(it.ID)}}
+	})
+	if err != nil && !unusable(err) && !errors.Is(err, intake.ErrUnknownConversation) {
+		g.stepError(it, "carry", err)
+		return
+	}
+	if err != nil {
+		// The case's journal cannot take it; its patient is with staff by now.
+		g.o.Log.Error().Str("conversation", string(target)).Str("item", string(it.ID)).Err(err).Msg("act not delivered")
+	}
+	_, err = g.o.Store.Commit(ctx, molt.Batch{
+		Expect: molt.Expect{Leases: []molt.Lease{it.Lease}, Now: molt.TimeOf(g.o.Now())}, Done: []molt.ItemID{it.ID},
+	})
+	if err != nil {
+		g.stepError(it, "carry", err)
+	}
+}
+
+// askBudget bounds the asks of all patients together within an hour. What is
+// over waits; each patient's watchdog runs meanwhile.
+type askBudget struct {
+	mu    sync.Mutex
+	limit int
+	asked []molt.Time // of the last hour, oldest first
+}
+
+func newAskBudget(limit int) *askBudget { return &askBudget{limit: limit} }
+
+// take counts an ask and returns now, or returns when there is room.
+func (b *askBudget) take(now molt.Time) molt.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.limit <= 0 {
+		return now
+	}
+	for len(b.asked) > 0 && now.Sub(b.asked[0]) >= time.Hour {
+		b.asked = b.asked[1:]
+	}
+	if len(b.asked) >= b.limit {
+		return b.asked[0].Add(time.Hour)
+	}
+	b.asked = append(b.asked, now)
+	return now
+}

@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/segment"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// doSend takes one outbound text through its three steps: the last look, which
+// commits the attempt; the call; the outcome.
+func (g *Gateway) doSend(ctx context.Context, it molt.Leased) {
+	w, err := g.desk.OpenWork(ctx, it.Item)
+	if err != nil || w.Out == nil {
+		g.unreadable(ctx, it, err)
+		return
+	}
+	o := outboundOf(it, *w.Out)
+	if err := g.waitForBudget(ctx, it, o); err != nil {
+		return
+	}
+	look, frozen, err := g.lookAndAttempt(ctx, it, *w.Out)
+	if err != nil {
+		g.stepError(it, "attempt", err)
+		return
+	}
+	o.Attempt = look.Attempt
+	switch look.Do {
+	case turn.LookCheck:
+		g.check(ctx, it, w.Out.Channel, o, look)
+	case turn.LookSend:
+		g.send(ctx, it, w.Out.Channel, o, frozen)
+	}
+}
+
+// outboundOf is the text as the carrier gets it: folded, so that a typographic
+// quote does not double its price, and always the same for one item.
+func outboundOf(it molt.Leased, o turn.Out) channels.Outbound {
+	return channels.Outbound{
+		Conversation: it.Conversation, Item: it.ID, Account: o.Account, Peer: o.Peer, Class: o.Class,
+		Words: molt.Words(segment.Fold(o.Words.Reveal())), Validity: time.Duration(o.ValidityMS) * time.Millisecond,
+	}
+}
+
+// waitForBudget waits before the attempt is recorded, so that whatever changes
+// meanwhile can still stop the text. When the wait is long the item goes back.
+func (g *Gateway) waitForBudget(ctx context.Context, it molt.Leased, o channels.Outbound) error {
+	wait, cancel := context.WithTimeout(ctx, budgetWait)
+	defer cancel()
+	err := g.outbox.Wait(wait, o)
+	if err != nil && ctx.Err() == nil {
+		g.metrics.faults.WithLabelValues("sender_budget").Inc()
+		now := molt.TimeOf(g.o.Now())
+		_, cerr := g.o.Store.Commit(ctx, molt.Batch{
+			Expect: molt.Expect{Leases: []molt.Lease{it.Lease}, Now: now},
+			Retry:  []molt.Retry{{Item: it.ID, Due: now.Add(time.Second)}},
+		})
+		if cerr != nil {
+			g.stepError(it, "put back", cerr)
+		}
+	}
+	return err
+}
+
+// lookAndAttempt decides whether the text may still leave and commits that it
+// is about to. Beside a frozen journal safety texts and pages run on.
+func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out) (look turn.Look, frozen bool, err error) {
+	now := molt.TimeOf(g.o.Now())
+	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		look = s.SendDue(it.ID, o, now)
+		p := intake.Plan{Leases: []molt.Lease{it.Lease}}
+		switch look.Do {
+		case turn.LookSend:
+			p.Facts = []intake.Fact{{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: look.Attempt}}}
+		case turn.LookDrop:
+			p.Facts = []intake.Fact{{Kind: turn.KindLooked, Body: &turn.Looked{Item: it.ID, Reason: look.Reason}}}
+		}
+		return p
+	})
+	if err == nil || !unusable(err) {
+		return look, false, err
+	}
+	if o.Class == channels.ClassAgent {
+		return turn.Look{Do: turn.LookDrop, Reason: turn.ReasonFault}, true, g.cancelItem(ctx, it)
+	}
+	look = turn.Look{Do: turn.LookSend, Attempt: 1}
+	return look, true, g.desk.Bare(ctx, it.Conversation, []intake.Fact{
+		{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: 1}},
+	}, it.Lease, false)
+}
+
+func unusable(err error) bool {
+	return errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide)
+}
+
+func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o channels.Outbound, frozen bool) {
+	r, fault := g.outbox.Send(ctx, channel, o)
+	fact := intake.Fact{Kind: turn.KindSent, Body: &turn.Sent{Item: it.ID, Attempt: o.Attempt, Receipt: r}}
+	if fault != nil {
+		g.metrics.sends.WithLabelValues(string(o.Class), string(fault.Kind)).Inc()
+		g.logFault(it, o, fault)
+		fact = intake.Fact{Kind: turn.KindFailed, Body: &turn.Failed{
+			Item: it.ID, Attempt: o.Attempt, Fault: fault.Kind, Code: fault.Code, Certain: fault.Certain,
+			RetryAfterMS: fault.RetryAfter.Milliseconds(), Hint: fault.Hint,
+		}}
+	} else {
+		g.metrics.sends.WithLabelValues(string(o.Class), "sent").Inc()
+	}
+	g.outcome(ctx, it, fact, frozen)
+}
+
+// logFault says what went wrong with a send. Credentials and registration are
+// an admin's to mend; the rest is weather.
+func (g *Gateway) logFault(it molt.Leased, o channels.Outbound, fault *channels.SendError) {
+	ev := g.o.Log.Warn()
+	if fault.Kind == channels.FaultConfiguration {
+		ev = g.o.Log.Error()
+	}
+	ev.Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Int("attempt", o.Attempt).
+		Str("fault", string(fault.Kind)).Int("code", fault.Code).Str("hint", fault.Hint).Msg("send")
+}
+
+// check asks the carrier whether it has a text whose send had no answer.
+func (g *Gateway) check(ctx context.Context, it molt.Leased, channel string, o channels.Outbound, look turn.Look) {
+	find, cancel := context.WithTimeout(ctx, channels.SendTimeout)
+	defer cancel()
+	r, found, err := g.outbox.Find(find, channel, o, look.Since)
+	if err != nil {
+		g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Err(err).Msg("check")
+	}
+	g.outcome(ctx, it, intake.Fact{Kind: turn.KindChecked, Body: &turn.Checked{
+		Item: it.ID, Attempt: look.Attempt, Found: found, Failed: err != nil, Receipt: r,
+	}}, false)
+}
+
+// outcome commits what became of an attempt. Its lease may be gone: a later
+// report may have finished the item, and then there is nothing more to do.
+func (g *Gateway) outcome(ctx context.Context, it molt.Leased, fact intake.Fact, frozen bool) {
+	ctx = context.WithoutCancel(ctx) // the call is made: its outcome is worth a commit though we stop
+	var err error
+	if frozen {
+		err = g.desk.Bare(ctx, it.Conversation, []intake.Fact{fact}, it.Lease, true)
+	} else {
+		_, err = g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
+		})
+	}
+	if err != nil {
+		g.stepError(it, "outcome", err)
+	}
+}
+
+// unreadable ends an item that nobody can read: its keys are gone or its bytes
+// are not what was written. The admin learns of it; it is not tried for ever.
+func (g *Gateway) unreadable(ctx context.Context, it molt.Leased, err error) {
+	if ctx.Err() != nil || errors.Is(err, molt.ErrClosed) || errors.Is(err, molt.ErrBroken) {
+		return
+	}
+	g.metrics.faults.WithLabelValues("item").Inc()
+	g.o.Log.Error().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Err(err).Msg("item cannot be read")
+	if err := g.cancelItem(ctx, it); err != nil {
+		g.stepError(it, "cancel", err)
+	}
+}
+
+func (g *Gateway) cancelItem(ctx context.Context, it molt.Leased) error {
+	_, err := g.o.Store.Commit(ctx, molt.Batch{Cancel: []molt.ItemID{it.ID}})
+	return err
+}
+
+func (g *Gateway) stepError(it molt.Leased, what string, err error) {
+	switch {
+	case errors.Is(err, intake.ErrGone):
+		g.o.Log.Debug().Str("item", string(it.ID)).Str("step", what).Msg("finished elsewhere")
+	case errors.Is(err, molt.ErrClosed), errors.Is(err, context.Canceled):
+	default:
+		g.metrics.faults.WithLabelValues("step").Inc()
+		g.o.Log.Error().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Str("step", what).Err(err).Msg("step")
+	}
+}
