@@ -84,6 +84,7 @@ func TestDigest(t *testing.T) {
 	}
 	same("the same file elsewhere", text, true)
 	same("with comments and line ends", "# hello\r\n"+strings.ReplaceAll(text, "\n", "\r\n"), true)
+	same("a slash behind the address", strings.Replace(text, "gw.example.org", "gw.example.org/", 1), true)
 	same("a default written out", text+"log: {level: info}\n", true)
 	same("another value", text+"log: {level: debug}\n", false)
 	same("a secret that moved", strings.Replace(text, "TWILIO_AUTH_TOKEN", "OTHER_TOKEN", 1), false)

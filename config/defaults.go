@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Default is the configuration of an empty file: every value that holds when
 // nothing is said. It lacks what only a clinic can know, and so is not valid
@@ -53,8 +56,10 @@ func span(d time.Duration) Duration { return Duration(d) }
 // too much.
 func (o *OnCall) setDefaults() { o.Hours = Hours{Always: true} }
 
-// complete fills in what follows from other fields.
+// complete fills in what follows from other fields, and takes the slash off the
+// public address, since paths are put behind it.
 func (c *Config) complete() {
+	c.Listen.PublicURL = strings.TrimRight(c.Listen.PublicURL, "/")
 	for i := range c.Staff {
 		if c.Staff[i].Lang == "" && len(c.Clinic.Languages) > 0 {
 			c.Staff[i].Lang = c.Clinic.Languages[0]

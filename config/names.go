@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -118,7 +119,7 @@ func (c *Country) UnmarshalText(b []byte) error {
 func (t *Text) UnmarshalText(b []byte) error {
 	*t = Text(b)
 	if n := len([]rune(string(b))); n < 1 || n > MaxText || strings.TrimSpace(string(b)) == "" {
-		return &ruleError{rule: "must be 1 to 1600 characters", got: count(n, "character"), hint: "a carrier takes no longer text; leave the line out to keep the built-in one"}
+		return &ruleError{rule: fmt.Sprintf("must be 1 to %d characters", MaxText), got: count(n, "character"), hint: "a carrier takes no longer text; leave the line out to keep the built-in one"}
 	}
 	return nil
 }
