@@ -86,10 +86,14 @@ func TestSplit(t *testing.T) {
 			strings.TrimSpace(strings.Repeat("word ", 32)), strings.TrimSpace(strings.Repeat("word ", 4)),
 		}},
 		{"inside a word when nothing else is left", strings.Repeat("x", 170), 1, []string{strings.Repeat("x", 160), strings.Repeat("x", 10)}},
-		{"never the sentence with 911", "Hi. Very " + strings.Repeat("very ", 40) + "bad: call 911 now. Bye.", 1,
-			[]string{"Hi.", "Very " + strings.Repeat("very ", 40) + "bad: call 911 now.", "Bye."}},
-		{"1911 is no emergency number", strings.Repeat("year 1911 ", 20), 1,
-			[]string{strings.TrimSpace(strings.Repeat("year 1911 ", 16)), strings.TrimSpace(strings.Repeat("year 1911 ", 4))}},
+		{
+			"never the sentence with 911", "Hi. Very " + strings.Repeat("very ", 40) + "bad: call 911 now. Bye.", 1,
+			[]string{"Hi.", "Very " + strings.Repeat("very ", 40) + "bad: call 911 now.", "Bye."},
+		},
+		{
+			"1911 is no emergency number", strings.Repeat("year 1911 ", 20), 1,
+			[]string{strings.TrimSpace(strings.Repeat("year 1911 ", 16)), strings.TrimSpace(strings.Repeat("year 1911 ", 4))},
+		},
 		{"a limit below one is one", strings.Repeat("x", 161), 0, []string{strings.Repeat("x", 160), "x"}},
 	} {
 		got := segment.Split(c.text, c.max)

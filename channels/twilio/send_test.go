@@ -171,8 +171,9 @@ func TestSendAnswers(t *testing.T) {
 
 // Certain is said only when no byte of the request can have left.
 func TestSendWithoutAnswer(t *testing.T) {
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	// Port 1 is tcpmux, which nobody serves: a port that was free a moment ago
+	// may be somebody's by now.
+	const nobody = "http://127.0.0.1:1"
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -191,7 +192,7 @@ func TestSendWithoutAnswer(t *testing.T) {
 		kind       channels.FaultKind
 		certain    bool
 	}{
-		{"nobody listens", closed.URL, nil, channels.FaultTransient, true},
+		{"nobody listens", nobody, nil, channels.FaultTransient, true},
 		{"no TLS there", strings.Replace(plain.URL, "http:", "https:", 1), nil, channels.FaultTransient, true},
 		{"the answer is cut", cut.URL, nil, channels.FaultUnknown, false},
 		{"a transport without traces fails somehow", "", quiet(errors.New("to +15550100177: my chest hurts")), channels.FaultUnknown, false},
