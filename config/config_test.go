@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -190,6 +191,40 @@ func TestChannelDecodeKinds(t *testing.T) {
 	}
 	if want := []any{int64(1), 2.5, true, "x", map[string]any{"y": "z"}}; !reflect.DeepEqual(got.Any, want) {
 		t.Errorf("any: got %#v, want %#v", got.Any, want)
+	}
+}
+
+// mood is a type of an adapter's own that reads itself.
+type mood string
+
+func (m *mood) UnmarshalText(b []byte) error {
+	switch string(b) {
+	case "good":
+		return nil
+	case "hunter2":
+		return fmt.Errorf("%s is no mood", b)
+	}
+	return errors.New("no such mood")
+}
+
+func TestChannelDecodeForeignTypes(t *testing.T) {
+	_, text := minimal(t)
+	text = strings.Replace(text, "    account_sid: AC0000\n    auth_token: env:TWILIO_AUTH_TOKEN\n", "    a: good\n    b: grim\n    c_key: hunter2\n    d: x\n", 1)
+	cfg, faults := Parse("x", []byte(text), Options{})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	var got struct {
+		A mood       `yaml:"a"`
+		B mood       `yaml:"b"`
+		C mood       `yaml:"c_key"`
+		D complex128 `yaml:"d"`
+	}
+	want := `x:14: channels.main.b: must be valid: no such mood (got "grim")
+x:15: channels.main.c_key: must be valid (got ****)
+x:16: channels.main.d: cannot be configured; this is a mistake of the program, not of the file`
+	if fs := Faults(cfg.Channels["main"].Decode(&got)); fs.Error() != want {
+		t.Errorf("got\n%v\nwant\n%v", fs, want)
 	}
 }
 

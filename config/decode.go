@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
@@ -61,7 +62,8 @@ func (d *decoder) fault(n *node, path, rule, got, hint string) {
 
 // wrong reports what a value says about itself.
 func (d *decoder) wrong(n *node, path string, err error) {
-	if r, ok := err.(*ruleError); ok {
+	var r *ruleError
+	if errors.As(err, &r) {
 		got := r.got
 		if got == "" {
 			got = n.shown(path)
@@ -69,10 +71,10 @@ func (d *decoder) wrong(n *node, path string, err error) {
 		d.fault(n, path, r.rule, got, r.hint)
 		return
 	}
-	// The words of a foreign type may repeat the value.
+	// The words of a foreign type may repeat the value, which may be private.
 	rule := "must be valid"
-	if !looksSecret(path) {
-		rule = "must be valid: " + err.Error()
+	if words := err.Error(); !strings.Contains(words, n.text) && !strings.ContainsAny(words, "\n\r") && len(words) <= 2*MaxShown {
+		rule += ": " + words
 	}
 	d.fault(n, path, rule, n.shown(path), "")
 }

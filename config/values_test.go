@@ -97,8 +97,8 @@ func TestSecretResolve(t *testing.T) {
 		return nil, errors.New("no such file")
 	}
 	for in, want := range map[string]string{"env:TOKEN": "hunter2", "file:/token": "hunter3", "env:FULL": strings.Repeat("x", MaxSecret)} {
-		var s Secret
-		if err := s.UnmarshalText([]byte(in)); err != nil {
+		s, err := ParseSecret(in)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.Resolve(env, file); got != want || err != nil {
@@ -106,8 +106,8 @@ func TestSecretResolve(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"env:NOTHING", "env:LONG", "file:/nothing"} {
-		var s Secret
-		if err := s.UnmarshalText([]byte(in)); err != nil {
+		s, err := ParseSecret(in)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.Resolve(env, file); err == nil || got != "" {
