@@ -108,13 +108,9 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
-		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), tooLong, endOf(err, line, tooLong)
+		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), tooLong, err
 	}
 }
-
-// endOf keeps a last line without a line end from being lost: its EOF is
-// reported with it, and an empty remainder is the end.
-func endOf(err error, _ []byte, _ bool) error { return err }
 
 // line judges one input line.
 func (s *Screen) line(line []byte, tooLong bool, n int) any {
@@ -201,7 +197,7 @@ func (s *Screen) dialog(id json.RawMessage, turns []turn, lang string) any {
 		}
 		recent, index := s.before(msgs, i)
 		v := s.Judge(m.Text, recent, m.At, lang)
-		if v.Severity.Escalate() != "no" && v.Severity.Escalate() != worst.Severity.Escalate() && v.Severity.Rank() > worst.Severity.Rank() {
+		if level := v.Severity.Escalate(); level != worst.Severity.Escalate() && v.Severity.Rank() > max(worst.Severity.Rank(), S4.Rank()) {
 			n := i + 1
 			first = &n
 		}

@@ -12,15 +12,18 @@ const (
 	maxFragments   = 8
 )
 
-// number counts sentences. A new message does not end one: people press send
+// number counts sentences and their lines. A new message does not end one: people press send
 // in the middle of it.
 func number(toks []token) {
-	sent := int32(0)
+	sent, line := int32(0), int32(0)
 	for i := range toks {
 		if i > 0 && toks[i].brk == brkSentence {
 			sent++
 		}
-		toks[i].sent = sent
+		if i > 0 && toks[i].brk >= brkLine {
+			line++
+		}
+		toks[i].sent, toks[i].line = sent, line
 	}
 }
 
@@ -43,9 +46,6 @@ func (d *data) join(own []token, text string, recent []Message, now int64, sp *s
 		toks := d.tokenise(m.Text, int32(i+1), sp)
 		if len(toks) == 0 {
 			continue
-		}
-		if endsSentence(m.Text) {
-			toks[len(toks)-1].asked = toks[len(toks)-1].asked || false
 		}
 		ps = append(ps, piece{m.At, toks})
 	}
@@ -189,17 +189,18 @@ const (
 	maxAnswer     = 14 // a yes further in counts in a text no longer than this
 )
 
-// answer reads a text as yes or no. Fillers may come first; "yes no" is both.
+// answer reads a text as yes or no. Fillers and a little courtesy may come
+// first, but then only a yes that cannot mean anything else counts: si is also
+// "if", 1 is also a number.
 func (t *text) answer() (yes, no bool) {
 	lead := 0
 	for i := range t.toks {
 		k := int32(i)
 		switch {
-		case t.isA(k, t.d.sets.yes):
+		case t.isA(k, t.d.sets.yes) && (lead == 0 || plainYes(t.toks[i].word)):
 			return true, false
-		case t.isA(k, t.d.sets.no):
-			no = true
-			return t.laterYes(), no
+		case t.isA(k, t.d.sets.no) && lead == 0:
+			return t.laterYes(), true
 		case t.isA(k, t.d.sets.filler) || t.isA(k, t.d.sets.actually):
 		default:
 			if lead++; lead > maxAnswerLead {
@@ -210,19 +211,21 @@ func (t *text) answer() (yes, no bool) {
 	return false, false
 }
 
-// laterYes finds a yes that comes after other words in a short text ("now that I
-// stand, yes both"). A bare 1 or si counts only at the front: it is also a number, also "if".
+// laterYes finds a yes that comes after other words in a short text ("now that
+// I stand, yes both").
 func (t *text) laterYes() bool {
 	if len(t.toks) > maxAnswer {
 		return false
 	}
 	for i := range t.toks {
-		if t.toks[i].word == "yes" {
+		if plainYes(t.toks[i].word) {
 			return true
 		}
 	}
 	return false
 }
+
+func plainYes(w string) bool { return w == "yes" || w == "yeah" || w == "yep" || w == "yup" }
 
 func (t *text) saysNo() bool {
 	_, no := t.answer()

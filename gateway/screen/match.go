@@ -186,8 +186,9 @@ func (t *text) isA(i, class int32) bool {
 	return false
 }
 
+// startsSentence counts a line and a message as a sentence: people leave the full stop out.
 func (t *text) startsSentence(i int32) bool {
-	return i == 0 || t.toks[i].sent != t.toks[i-1].sent || t.toks[i].brk == brkFragment
+	return i == 0 || t.toks[i].brk >= brkLine
 }
 
 func (t *text) endsSentence(hi int32) bool {

@@ -44,6 +44,8 @@ type rule struct {
 	reach    reach
 	keep     bool // the danger outlasts the event: being over does not lower it
 	plainly  bool // also fires in a question or a hypothetical
+	child    bool // always a child's, whoever is named
+	short    bool // only in a text of a few words
 	always   bool // negation does not apply: the words deny something already
 	patterns []pattern
 	unless   []guard
@@ -79,7 +81,7 @@ func (s classSet) has(c int32) bool { return slices.Contains(s, c) }
 // wellKnown are the classes the scope layer asks for by name.
 type wellKnown struct {
 	contrast, pseudo, cueNo, cueNot, able, bearing, listOr, subject    int32
-	historical, resolved, past, present, info, firsthand, nonhuman     int32
+	history, ago, resolved, past, present, info, firsthand, nonhuman   int32
 	minimiser, yes, no, child, other, self, filler, actually, question int32
 }
 
@@ -91,6 +93,7 @@ type data struct {
 	vocab      map[string]int32
 	plain      map[string]bool
 	short      map[string]bool
+	merge      map[string]bool // words people write as two
 	alias      map[string][]string
 	emoji      map[rune]string
 	confusable map[rune]rune
@@ -115,7 +118,7 @@ var soundPairs = strings.NewReplacer("ph", "f", "qu", "k", "ck", "k", "ll", "y",
 // load reads every rules file in name order.
 func load() (*data, error) {
 	d := &data{
-		vocab: map[string]int32{}, plain: map[string]bool{}, short: map[string]bool{}, alias: map[string][]string{},
+		vocab: map[string]int32{}, plain: map[string]bool{}, short: map[string]bool{}, merge: map[string]bool{}, alias: map[string][]string{},
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
 		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{},
 		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
@@ -196,7 +199,7 @@ func (d *data) section(head, body []string) error {
 		return err
 	case "rule":
 		return d.readRule(head[1:], body)
-	case "plain", "short", "alias", "emoji", "confusable", "number":
+	case "plain", "short", "merge", "alias", "emoji", "confusable", "number":
 		return d.readWords(head[0], strings.Join(body, ","))
 	}
 	return fmt.Errorf("unknown section %q", head[0])
@@ -205,13 +208,10 @@ func (d *data) section(head, body []string) error {
 // readWords reads the sections that are lists of words or of word=word pairs.
 func (d *data) readWords(section, body string) error {
 	switch section {
-	case "plain", "short":
+	case "plain", "short", "merge":
+		to := map[string]map[string]bool{"plain": d.plain, "short": d.short, "merge": d.merge}[section]
 		for _, w := range strings.FieldsFunc(body, func(r rune) bool { return r == ' ' || r == ',' }) {
-			if section == "plain" {
-				d.plain[w] = true
-			} else {
-				d.short[w] = true
-			}
+			to[w] = true
 		}
 		return nil
 	}
@@ -388,6 +388,10 @@ func (r *rule) option(opt string) error {
 		r.keep = true
 	case "plainly":
 		r.plainly = true
+	case "short":
+		r.short = true
+	case "who=child":
+		r.child = true
 	case "always":
 		r.always = true
 	case "askyes":
@@ -409,9 +413,12 @@ func (r *rule) option(opt string) error {
 }
 
 func (d *data) readGuard(r *rule, line string) error {
-	at := reachSentence
+	at := reach(reachUnless)
 	if rest, ok := strings.CutPrefix(line, "message "); ok {
 		at, line = reachMessage, rest
+	}
+	if rest, ok := strings.CutPrefix(line, "sentence "); ok {
+		at, line = reachSentence, rest
 	}
 	ps, err := d.readPattern(line)
 	if err != nil {
@@ -537,6 +544,9 @@ func (d *data) elemClass(w string) (int32, error) {
 		if alt = strings.TrimSpace(alt); alt == "" {
 			return 0, fmt.Errorf("empty choice in %s", w)
 		}
+		if strings.ContainsAny(alt, "#<>_~^$&") {
+			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)
+		}
 		d.addPhrase(c, alt)
 	}
 	return c, nil
@@ -601,7 +611,7 @@ func (d *data) resolveSets() error {
 	w := &d.sets
 	for name, to := range map[string]*int32{
 		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "able": &w.able,
-		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "historical": &w.historical,
+		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
 		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "yes": &w.yes, "no": &w.no, "child": &w.child,
 		"other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,

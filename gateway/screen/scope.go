@@ -40,7 +40,7 @@ func (t *text) deniedBefore(s span, used []bool) bool {
 	for i, n := s.lo-1, 0; i >= 0 && n < maxNegationWalk; i, n = i-1, n+1 {
 		// The break stands between i and i+1.
 		switch brk := t.toks[i+1].brk; {
-		case brk >= brkFragment:
+		case brk >= brkLine:
 			return false
 		case brk == brkComma && !list:
 			return false
@@ -69,7 +69,7 @@ func (t *text) deniedBefore(s span, used []bool) bool {
 // listGoesOn looks for ", or" or "or" shortly after a match: "no pain, fever, or chills".
 func (t *text) listGoesOn(hi int32) bool {
 	for i := hi; int(i) < len(t.toks) && i < hi+maxListAhead; i++ {
-		if t.toks[i].brk >= brkFragment || t.contrast(i) || t.isA(i, t.d.sets.subject) {
+		if t.toks[i].brk >= brkLine || t.contrast(i) || t.isA(i, t.d.sets.subject) {
 			return false
 		}
 		if t.isA(i, t.d.sets.listOr) {
@@ -102,7 +102,7 @@ func (t *text) deniedAfter(s span) bool {
 	if int(i) >= len(t.toks) {
 		return false
 	}
-	if t.toks[i].brk == brkFragment || t.toks[i].brk == brkSentence && !t.toks[i].asked {
+	if brk := t.toks[i].brk; brk == brkFragment || brk == brkSentence && !t.toks[i].asked {
 		return false
 	}
 	if !t.isA(i, t.d.sets.no) || t.isA(i, t.d.sets.cueNot) {
@@ -111,32 +111,45 @@ func (t *text) deniedAfter(s span) bool {
 	return int(i)+1 >= len(t.toks) || t.toks[i+1].brk != brkNone
 }
 
-// stand judges one span of a rule's match.
-func (t *text) stand(r *rule, s span, used []bool) standing {
+// Named limits, in tokens, of how far a word of scope reaches. They are short on
+// purpose: what is written beside an emergency must not silence it.
+const (
+	reachInfo     = 8 // "what are the signs of …" before a match
+	reachInfoTail = 2 // "… class", "… poster" after it
+	reachAnimal   = 5
+	reachHistory  = 6
+	reachPast     = 4
+	reachResolved = 12
+	reachUnless   = 6
+)
+
+// stand judges one span of a rule's match; joint says that other spans belong to it.
+func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 	lo, hi := t.sentence(s)
 	if !r.always && t.negated(s, used) {
 		return standsNegated
 	}
-	if t.touches(t.d.sets.nonhuman, lo, hi) && !t.touches(t.d.sets.firsthand, lo, hi) {
+	if t.touches(t.d.sets.nonhuman, max(lo, s.lo-reachAnimal), s.lo) && !t.touches(t.d.sets.firsthand, lo, hi) {
 		return standsNonhuman
 	}
 	if !r.plainly && t.hypothetical(s, lo, hi) {
 		return standsHypothetical
 	}
-	if r.keep {
+	st := t.tense(s, hi, joint)
+	if r.keep && st == standsPast {
 		return standsNow
 	}
-	return t.tense(s)
+	return st
 }
 
-// sentence is the run of tokens of the span's sentence.
+// sentence is the run of tokens of the span's sentence, no further than its line.
 func (t *text) sentence(s span) (lo, hi int32) {
 	lo, hi = s.lo, s.hi
-	n := t.toks[s.lo].sent
-	for lo > 0 && t.toks[lo-1].sent == n && s.lo-lo < maxSentence {
+	first, last := t.toks[s.lo].line, t.toks[s.hi-1].line
+	for lo > 0 && t.toks[lo-1].line == first && s.lo-lo < maxSentence {
 		lo--
 	}
-	for int(hi) < len(t.toks) && t.toks[hi].sent == n && hi-s.hi < maxSentence {
+	for int(hi) < len(t.toks) && t.toks[hi].line == last && hi-s.hi < maxSentence {
 		hi++
 	}
 	return lo, hi
@@ -146,31 +159,61 @@ func (t *text) sentence(s span) (lo, hi int32) {
 const maxSentence = 60
 
 // hypothetical reports a question for information or an invented case: words
-// such as "signs of" or "what if" before the match, and nobody who has it.
+// such as "signs of" or "what if" shortly before the match, or "class" right
+// after it, and nobody who has it.
 func (t *text) hypothetical(s span, lo, hi int32) bool {
-	if !t.touches(t.d.sets.info, lo, hi) {
+	info := t.d.sets.info
+	if !t.touches(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, min(hi, s.hi+reachInfoTail)) && !t.holds(info, s) {
 		return false
 	}
 	return !t.touches(t.d.sets.firsthand, lo, hi)
 }
 
-// tense reads the clause of a match, and the words right after it, for the past.
-func (t *text) tense(s span) standing {
+// holds reports whether a class has a span that starts inside s.
+func (t *text) holds(class int32, s span) bool { return t.touches(class, s.lo, s.hi) }
+
+// tense reads the words around a match for the past. A joint match is not over
+// because "last week" stands beside one of its parts.
+func (t *text) tense(s span, end int32, joint bool) standing {
 	lo, hi := t.clause(s)
-	if t.touches(t.d.sets.historical, lo, hi) {
+	if t.historical(s, lo, hi) {
 		if t.touches(t.d.sets.present, lo, hi) {
 			return standsNow
 		}
 		return standsHistorical
 	}
-	_, end := t.sentence(s)
-	if t.touches(t.d.sets.resolved, lo, end) {
+	if t.over(s, end) {
 		return standsPast
 	}
-	if t.touches(t.d.sets.past, lo, hi) && !t.touches(t.d.sets.present, lo, end) {
+	if !joint && t.touches(t.d.sets.past, max(lo, s.lo-reachPast), min(hi, s.hi+reachPast)) && !t.touches(t.d.sets.present, lo, end) {
 		return standsPast
 	}
 	return standsNow
+}
+
+// historical looks for "in 2015" or "as a kid" after a match, for "history of"
+// before it, and for "two years ago" where a clause begins. In "had a heart
+// attack two years ago my chest hurts" the date belongs to what stands before it.
+func (t *text) historical(s span, lo, hi int32) bool {
+	w := &t.d.sets
+	if t.touches(w.ago, s.lo, min(hi, s.hi+reachPast)) || t.touches(w.history, max(lo, s.lo-reachHistory), min(hi, s.hi+reachPast)) {
+		return true
+	}
+	return t.touches(w.ago, lo, min(lo+1, s.lo)) && s.lo-lo <= 2*reachHistory
+}
+
+// over looks for "went away" after a match, unless that is itself denied.
+func (t *text) over(s span, end int32) bool {
+	for _, r := range t.spans[t.d.sets.resolved] {
+		if r.lo < s.hi || r.lo >= end || r.lo-s.hi > reachResolved {
+			continue
+		}
+		if r.lo > 0 && (t.isA(r.lo-1, t.d.sets.cueNo) || t.isA(r.lo-1, t.d.sets.cueNot)) {
+			continue
+		}
+		return true
+	}
+	return false
 }
 
 // clause is the run of tokens around s up to a comma, a contrast or the sentence's ends.

@@ -11,19 +11,22 @@ type token struct {
 	word       string
 	ids        []int32 // vocabulary words it may stand for; empty when unknown
 	start, end int     // raw bytes
+	from, to   int     // glyphs
 	brk        uint8   // the break before it
 	asked      bool    // the break before it holds a question mark
 	isNum      bool
 	dec        bool // the number was written with a decimal point
 	num        float64
-	sent       int32 // sentence
+	sent       int32 // sentence; patterns do not cross it
+	line       int32 // line of a sentence; words of scope do not cross it
 	frag       int32 // 0 the judged text, else 1-based index into the recent messages
 }
 
 // Breaks before a token, weakest first.
 const (
 	brkNone     = iota
-	brkComma    // a comma, dash, colon, bracket, ellipsis or line end
+	brkComma    // a comma, dash, colon, bracket or ellipsis
+	brkLine     // the end of a line
 	brkFragment // another message
 	brkSentence // the end of a sentence
 )
@@ -89,7 +92,7 @@ func (d *data) cut(g []glyph, frag int32) []token {
 }
 
 func newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool) token {
-	return token{word: glyphText(g[i:j]), start: g[i].start, end: g[j-1].end, frag: frag, brk: brk, asked: asked}
+	return token{word: glyphText(g[i:j]), start: g[i].start, end: g[j-1].end, from: i, to: j, frag: frag, brk: brk, asked: asked}
 }
 
 func glyphText(g []glyph) string {
@@ -181,8 +184,10 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 		return brkSentence, false
 	case '?', '¿', '？':
 		return brkSentence, g[i].r != '¿'
-	case ',', ':', '(', ')', '[', ']', '{', '}', '\n', '\r', '|', '"', '\u2028', '\u2029', '—', '–', '<', '>':
+	case ',', ':', '(', ')', '[', ']', '{', '}', '|', '"', '—', '–', '<', '>':
 		return brkComma, false
+	case '\n', '\r', '\u2028', '\u2029':
+		return brkLine, false
 	case '-':
 		if i > 0 && g[i-1].r == ' ' {
 			return brkComma, false
@@ -195,62 +200,65 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 // What does not become known words is left as it was.
 func (d *data) unspace(toks []token, sp *speller) []token {
 	const shortest = 4
-	for i := 0; i < len(toks); i++ {
+	var out []token
+	for i := 0; i < len(toks); {
 		j := i
 		for j < len(toks) && len(toks[j].word) == 1 && isWordRune(rune(toks[j].word[0])) && j-i < maxWordRunes {
 			j++
 		}
-		if j-i < shortest {
-			if j > i {
-				i = j - 1
-			}
-			continue
+		switch {
+		case j-i >= shortest:
+			out = append(out, d.joinLetters(toks[i:j], sp)...)
+		case j > i:
+			out = append(out, toks[i:j]...)
+		default:
+			out = append(out, toks[i])
+			j = i + 1
 		}
-		joined := d.joinLetters(toks[i:j], sp)
-		if joined == nil {
-			i = j - 1
-			continue
-		}
-		rest := append([]token(nil), toks[j:]...)
-		toks = append(append(toks[:i], joined...), rest...)
-		i += len(joined) - 1
+		i = j
 	}
-	return toks
+	return out
 }
 
 // joinLetters groups letters by the wider gaps between them, then by the words
 // they spell.
 func (d *data) joinLetters(run []token, sp *speller) []token {
-	narrow := run[1].start - run[0].end
+	narrow := run[1].from - run[0].to
 	for k := 1; k < len(run); k++ {
-		narrow = min(narrow, run[k].start-run[k-1].end)
+		narrow = min(narrow, run[k].from-run[k-1].to)
 	}
 	var out []token
 	for i := 0; i < len(run); {
 		j := i + 1
-		for j < len(run) && run[j].start-run[j-1].end == narrow {
+		for j < len(run) && run[j].from-run[j-1].to == narrow {
 			j++
 		}
-		var b strings.Builder
-		for _, t := range run[i:j] {
-			b.WriteString(t.word)
-		}
-		parts := []string{b.String()}
-		if !d.known(parts[0]) {
-			if parts = sp.split(parts[0]); parts == nil {
-				return nil
-			}
-		}
-		at := i
-		for _, p := range parts {
-			t := run[at]
-			t.word, t.end = p, run[at+len(p)-1].end
-			if at > i {
-				t.brk = brkNone
-			}
-			out, at = append(out, t), at+len(p)
-		}
+		out = append(out, d.joinGroup(run[i:j], sp)...)
 		i = j
+	}
+	return out
+}
+
+// joinGroup reads evenly spaced letters as the words they spell, if they do.
+func (d *data) joinGroup(letters []token, sp *speller) []token {
+	var b strings.Builder
+	for _, t := range letters {
+		b.WriteString(t.word)
+	}
+	parts := []string{b.String()}
+	if !d.known(parts[0]) {
+		if parts = sp.split(parts[0]); parts == nil {
+			return letters
+		}
+	}
+	var out []token
+	for at := 0; len(parts) > 0; parts = parts[1:] {
+		t, last := letters[at], letters[at+len(parts[0])-1]
+		t.word, t.end, t.to = parts[0], last.end, last.to
+		if at > 0 {
+			t.brk, t.asked = brkNone, false
+		}
+		out, at = append(out, t), at+len(parts[0])
 	}
 	return out
 }
@@ -283,7 +291,7 @@ func (d *data) rejoin(toks []token) []token {
 	out := toks[:0]
 	for i := 0; i < len(toks); i++ {
 		t := toks[i]
-		if i+1 < len(toks) && toks[i+1].brk == brkNone && (len(t.ids) == 0 || len(toks[i+1].ids) == 0) && !t.isNum && len(t.word)+len(toks[i+1].word) >= shortest && len(t.word) <= maxSplitRunes && len(toks[i+1].word) <= maxSplitRunes {
+		if i+1 < len(toks) && toks[i+1].brk == brkNone && (d.merge[t.word+toks[i+1].word] || len(t.ids) == 0 || len(toks[i+1].ids) == 0) && !t.isNum && len(t.word)+len(toks[i+1].word) >= shortest && len(t.word) <= maxSplitRunes && len(toks[i+1].word) <= maxSplitRunes {
 			if ids := d.exact(t.word + toks[i+1].word); ids != nil {
 				t.word += toks[i+1].word
 				t.ids, t.end = ids, toks[i+1].end

@@ -28,6 +28,9 @@ type judgment struct {
 	aside  []finding
 }
 
+// shortText is the most tokens in which a bare cry for help counts.
+const shortText = 24
+
 // read runs the rules over a text. All matches are found before any is judged,
 // because a denial that is part of one finding denies no other.
 func (j *judgment) read(t *text, want kind) {
@@ -39,7 +42,7 @@ func (j *judgment) read(t *text, want kind) {
 	used := make([]bool, len(t.toks))
 	for i := range j.d.rules {
 		r := &j.d.rules[i]
-		if r.kind != want {
+		if r.kind != want || r.short && len(t.toks) > shortText {
 			continue
 		}
 		for k := range r.patterns {
@@ -79,7 +82,11 @@ func (t *text) partsOf(p *pattern) [][]span {
 // stands now: one is enough to fire.
 func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 	best := finding{rule: r, standing: standsNonhuman + 1}
+	guards, wide := t.guardsOf(r)
 	for _, first := range parts[0] {
+		if t.guarded(guards, wide, first) {
+			continue
+		}
 		f, ok := j.settle(t, r, first, parts, used)
 		if ok && f.standing < best.standing {
 			best = f
@@ -107,12 +114,15 @@ func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 // settle binds the other parts to one span of the first and judges the whole: it
 // stands only as well as its worst part.
 func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []bool) (finding, bool) {
-	f := finding{rule: r, standing: t.stand(r, first, used), experiencer: t.experiencer(first)}
+	f := finding{rule: r, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first)}
+	if r.child {
+		f.experiencer = "child"
+	}
 	chosen := []span{first}
 	for _, spans := range parts[1:] {
 		best, at := standsNonhuman+1, span{}
 		for _, s := range t.near(spans, first, r.reach) {
-			if st := t.stand(r, s, used); st < best {
+			if st := t.stand(r, s, used, true); st < best {
 				best, at = st, s
 			}
 			if best == standsNow {
@@ -122,10 +132,10 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 		if best > standsNonhuman {
 			return f, false
 		}
-		f.standing = max(f.standing, best)
+		f.standing = worse(f.standing, best)
 		chosen = append(chosen, at)
 	}
-	if t.guarded(r, first) || j.joined && !t.touchesNewest(chosen) {
+	if j.joined && !t.touchesNewest(chosen) {
 		return f, false
 	}
 	for _, s := range chosen {
@@ -134,11 +144,64 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 	return f, true
 }
 
-func (t *text) guarded(r *rule, at span) bool {
+// worse joins how two parts stand. "Chemo last week, 101 today" is not over: what
+// is past only sets the scene of what is now.
+func worse(a, b standing) standing {
+	if min(a, b) == standsNow && max(a, b) == standsPast {
+		return standsNow
+	}
+	return max(a, b)
+}
+
+// guardsOf finds where the guards of a rule stand, once for all of its matches:
+// those counted in words, sorted, and those that reach over a sentence or more.
+func (t *text) guardsOf(r *rule) (near, wide []guardSpan) {
 	for i := range r.unless {
 		g := &r.unless[i]
 		for _, s := range t.run(&g.seq) {
-			if t.reaches(at, s, g.reach) {
+			if g.reach > 0 {
+				near = append(near, guardSpan{s, g.reach})
+			} else if len(wide) == 0 || wide[len(wide)-1].reach != g.reach || !t.sameLine(wide[len(wide)-1].span, s) {
+				wide = append(wide, guardSpan{s, g.reach})
+			}
+		}
+	}
+	slices.SortFunc(near, func(a, b guardSpan) int { return cmp.Compare(a.lo, b.lo) })
+	return near, wide
+}
+
+// guardSpan is one place where a guard of a rule was found.
+type guardSpan struct {
+	span
+	reach reach
+}
+
+// sameLine reports whether two spans begin or end on one line of one sentence.
+func (t *text) sameLine(a, b span) bool {
+	return t.toks[a.lo].line <= t.toks[b.hi-1].line && t.toks[b.lo].line <= t.toks[a.hi-1].line
+}
+
+// longestGuard is how many tokens a guard may span; beyond it a search need not look.
+const longestGuard = 24
+
+// guarded reports whether a guard takes the match at back. A guard counted in
+// words does not reach over the end of a sentence or line.
+func (t *text) guarded(guards, wide []guardSpan, at span) bool {
+	from, _ := slices.BinarySearchFunc(guards, at.lo-reachUnless-longestGuard, func(g guardSpan, lo int32) int { return cmp.Compare(g.lo, lo) })
+	for _, g := range guards[from:] {
+		if g.lo > at.hi+reachUnless {
+			break
+		}
+		if g.reach > 0 && t.sameLine(g.span, at) && t.reaches(at, g.span, g.reach) {
+			return true
+		}
+	}
+	for _, g := range wide {
+		switch g.reach {
+		case reachMessage:
+			return true
+		case reachSentence:
+			if t.sameLine(g.span, at) {
 				return true
 			}
 		}

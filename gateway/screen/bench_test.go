@@ -1,0 +1,42 @@
+package screen
+
+import (
+	"strings"
+	"testing"
+)
+
+// The ceiling beside which the others are read: a text of one word.
+func BenchmarkJudgeWord(b *testing.B) { benchJudge(b, "ok") }
+
+func BenchmarkJudge320(b *testing.B) {
+	const msg = "hi, this is dana, i was in on tuesday for my blood pressure and the new pill makes me cough a lot at night, no fever no chest pain and not short of breath. could you ask the doctor if i can go back to the old one? also my daughter needs a form for camp by friday and my insurance card changed, i can send a photo. thx!"
+	benchJudge(b, msg)
+}
+
+func BenchmarkJudgeMisspelled(b *testing.B) {
+	benchJudge(b, strings.Repeat("hvae cheest paiin cnat breeathe waht shuold i dooo plaese hlep ", 5))
+}
+
+// Texts made to be slow: words one edit from many, one letter, matches of every rule.
+func BenchmarkJudgeHostile(b *testing.B) {
+	for name, unit := range hostile() {
+		b.Run(name, func(b *testing.B) { benchJudge(b, strings.Repeat(unit, 10_000/len(unit)+1)[:10_000]) })
+	}
+}
+
+func hostile() map[string]string {
+	return map[string]string{
+		"letters": "a ", "run": "a", "spaced": "c h e s t p a i n ", "pain": "no chest pain or ", "numbers": "101 9 38.5 ",
+		"stars": "k**l ", "marks": "\u0301\u200b", "merged": "chestpaincantbreathe", "bleeding": "blood not stop pain chest ",
+		"guarded": "chest cough pain stairs breath ", "everything": "no baby weeks 5 fever took pills blood not want to die arm numb chest pain vomit ",
+	}
+}
+
+func benchJudge(b *testing.B, text string) {
+	s := mustNew(b)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Judge(text, nil, 0, "")
+	}
+}
