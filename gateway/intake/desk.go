@@ -57,6 +57,8 @@ type Options struct {
 type Desk struct {
 	o       Options
 	waiting chan struct{} // one slot a letter under way
+	// screenVersion is kept apart: a screen that faults may not know its own.
+	screenVersion string
 
 	mu    sync.Mutex
 	boxes map[molt.ConversationID]*mailbox
@@ -87,7 +89,7 @@ func New(o Options) (*Desk, error) {
 	if o.Known == nil {
 		o.Known = func(string, molt.Address) bool { return true }
 	}
-	return &Desk{o: o, waiting: make(chan struct{}, MaxWaiting), boxes: map[molt.ConversationID]*mailbox{}, idle: list.New()}, nil
+	return &Desk{o: o, screenVersion: o.Screen.Version(), waiting: make(chan struct{}, MaxWaiting), boxes: map[molt.ConversationID]*mailbox{}, idle: list.New()}, nil
 }
 
 // Ticket is a letter's answer to come.

@@ -44,7 +44,7 @@ func (d *Desk) fold(ctx context.Context, id molt.ConversationID, l molt.Loaded) 
 	if err != nil {
 		return s, nil, nil, err
 	}
-	if err := seal.VerifyChain(l.Snapshot.Hash, l.Snapshot.Seq, id, l.Tail); err != nil {
+	if err := seal.VerifyChain(l.Snapshot.Hash, l.Snapshot.Seq+1, id, l.Tail); err != nil {
 		return s, nil, nil, err
 	}
 	if l.Snapshot.Body != nil {

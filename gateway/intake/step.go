@@ -183,7 +183,7 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 func (d *Desk) judge(text string, recent []screen.Message, at int64, lang string) (v screen.Verdict) {
 	defer func() {
 		if recover() != nil {
-			v = screen.Verdict{Severity: screen.S2, Category: "fault", Rules: []string{"screen.fault"}, Version: d.o.Screen.Version()}
+			v = screen.Verdict{Severity: screen.S2, Category: "fault", Rules: []string{"screen.fault"}, Version: d.screenVersion}
 		}
 	}()
 	return d.o.Screen.Judge(text, recent, at, lang)
