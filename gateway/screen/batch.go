@@ -95,20 +95,20 @@ func lineWaits(in *bufio.Reader) bool {
 	return err == nil && bytes.IndexByte(b, '\n') >= 0
 }
 
-// readLine reads to the next line end. Of a line over the limit nothing is kept.
+// readLine reads up to and with the next line end. Of a line over the limit nothing is kept.
 func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		if !tooLong {
 			line = append(line, part...)
-			if len(bytes.TrimSuffix(line, []byte("\n"))) > maxLine {
+			if len(bytes.TrimSuffix(line, []byte{'\n'})) > maxLine {
 				tooLong, line = true, nil
 			}
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
-		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), tooLong, err
+		return line, tooLong, err
 	}
 }
 
@@ -118,6 +118,7 @@ func (s *Screen) line(line []byte, tooLong bool, n int) any {
 	if tooLong {
 		return errorRecord{id, fmt.Sprintf("line is longer than %d bytes", maxLine)}
 	}
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	fields, ok := object(line)
 	if !ok {
 		return textRecord(id, s.Judge(string(line), nil, 0, ""))
