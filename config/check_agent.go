@@ -13,14 +13,6 @@ func (c *checker) agent() {
 	for i, m := range a.Models {
 		c.model(index("agent.models", i), m)
 	}
-	for name, p := range a.Providers {
-		at := "agent.providers." + name
-		if known := c.opts.Providers; known != nil && !slices.Contains(known, name) {
-			c.report(at, "must be a provider there is", shown(name), suggest(name, known))
-		} else if p.URL != "" {
-			c.url(at+".url", p.URL, isNear, "outside this machine and its private network")
-		}
-	}
 	if least := a.DebounceMax + a.AskTimeout; a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout") {
 		c.report("agent.watchdog", "must not be shorter than debounce_max and ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
 	}
@@ -30,16 +22,11 @@ func (c *checker) agent() {
 	c.persona(a.Persona)
 }
 
-// model checks that the provider of a model exists and has an address. The
-// scripted one runs inside the gateway and needs none.
+// model checks that the provider of a model exists.
 func (c *checker) model(path string, m Model) {
 	provider, _ := m.Split()
 	if known := c.opts.Providers; known != nil && !slices.Contains(known, provider) {
 		c.report(path, "must begin with a provider there is", shown(string(m)), suggest(provider, known))
-		return
-	}
-	if provider != "scripted" && c.cfg.Agent.Providers[provider].URL == "" {
-		c.report(path, "must have a provider with an address", shown(string(m)), "write agent: {providers: {"+provider+": {url: …}}}")
 	}
 }
 

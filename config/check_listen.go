@@ -51,16 +51,6 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// isNear reports whether a host is on this machine, in a private network, or a
-// bare name as containers have for each other.
-func isNear(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return !strings.Contains(host, ".")
-	}
-	return ip.Unmap().IsLoopback() || ip.Unmap().IsPrivate() || ip.IsLinkLocalUnicast()
-}
-
 // url checks an address that patient words travel to: it has to be encrypted,
 // except where plain tells that nobody listens on the way.
 func (c *checker) url(path, s string, plain func(host string) bool, except string) {

@@ -114,20 +114,13 @@ type OnCall struct {
 // Agent is the machine that answers routine questions. Switching it off leaves
 // every safety function running.
 type Agent struct {
-	Enabled     bool                `json:"enabled" jsonschema:"Say false to pause the agent. Screening, paging and safety texts go on."`
-	Persona     string              `json:"persona" range:"1..1024" jsonschema:"Who the agent is: builtin:intake, or a Markdown file of your own."`
-	Models      []Model             `json:"models" range:"0..8" jsonschema:"The models to ask, in order; the next is tried when one fails."`
-	Providers   map[string]Provider `json:"providers" range:"0..8" jsonschema:"Where the providers of models are reached."`
-	Debounce    Duration            `json:"debounce" range:"0s..30s" jsonschema:"How long to wait after a text for the next one before the model is asked."`
-	DebounceMax Duration            `json:"debounce_max" range:"1s..2m" jsonschema:"How long to wait at most while texts keep coming."`
-	Watchdog    Duration            `json:"watchdog" range:"30s..15m" jsonschema:"How long a patient may be left without an answer before a person is told."`
-	AskTimeout  Duration            `json:"ask_timeout" range:"5s..5m" jsonschema:"How long a model has for one answer."`
-}
-
-// Provider says where a provider of models is reached.
-type Provider struct {
-	URL string `json:"url" range:"0..512" jsonschema:"The address of the provider. It has to be https, except on this machine or inside a private network."`
-	Key Secret `json:"key" jsonschema:"Where the access key is: env:NAME or file:/path."`
+	Enabled     bool     `json:"enabled" jsonschema:"Say false to pause the agent. Screening, paging and safety texts go on."`
+	Persona     string   `json:"persona" range:"1..1024" jsonschema:"Who the agent is: builtin:intake, or a Markdown file of your own."`
+	Models      []Model  `json:"models" range:"0..8" jsonschema:"The models to ask, in order; the next is tried when one fails."`
+	Debounce    Duration `json:"debounce" range:"0s..30s" jsonschema:"How long to wait after a text for the next one before the model is asked."`
+	DebounceMax Duration `json:"debounce_max" range:"1s..2m" jsonschema:"How long to wait at most while texts keep coming."`
+	Watchdog    Duration `json:"watchdog" range:"30s..15m" jsonschema:"How long a patient may be left without an answer before a person is told."`
+	AskTimeout  Duration `json:"ask_timeout" range:"5s..5m" jsonschema:"How long a model has for one answer."`
 }
 
 // Screen has one switch, and it cannot be turned: it stands here so that a

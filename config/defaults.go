@@ -19,13 +19,9 @@ func Default() *Config {
 			HoldTextEvery: span(3 * time.Minute),
 		},
 		Agent: Agent{
-			Enabled: true,
-			Persona: "builtin:intake",
-			Models:  []Model{"scripted/intake"},
-			Providers: map[string]Provider{
-				"ollama": {URL: "http://127.0.0.1:11434"},
-				"openai": {URL: "https://api.openai.com/v1"},
-			},
+			Enabled:     true,
+			Persona:     "builtin:intake",
+			Models:      []Model{"scripted/intake"},
 			Debounce:    span(3 * time.Second),
 			DebounceMax: span(10 * time.Second),
 			Watchdog:    span(2 * time.Minute),

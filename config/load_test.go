@@ -40,7 +40,7 @@ func testOptions() Options {
 			"webchat": func(c Channel) []Fault { return c.Decode(&plainSection{}) },
 			"slack":   nil,
 		},
-		Providers: []string{"ollama", "openai", "scripted"},
+		Providers: []string{"big", "scripted"},
 		Personas:  []string{"intake", "reminders"},
 	}
 }

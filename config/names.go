@@ -54,7 +54,7 @@ const (
 // Text is the clinic's own wording of a patient text.
 type Text string
 
-// Model names a model as provider/name, as in ollama/llama3.2.
+// Model names a model as provider/name, as in scripted/intake.
 type Model string
 
 var (
@@ -130,7 +130,7 @@ func (m *Model) UnmarshalText(b []byte) error {
 	if modelPattern.MatchString(string(b)) {
 		return nil
 	}
-	return &ruleError{rule: "must be provider/model", hint: "write it as in ollama/llama3.2 or scripted/intake"}
+	return &ruleError{rule: "must be provider/model", hint: "write it as in scripted/intake"}
 }
 
 // Split returns the provider and the name of the model there.

@@ -122,7 +122,7 @@ func formSchema(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[Country]():
 		return text(countryPattern.String(), "US")
 	case reflect.TypeFor[Model]():
-		return text(modelPattern.String(), "scripted/intake", "ollama/llama3.2")
+		return text(modelPattern.String(), "scripted/intake")
 	case reflect.TypeFor[Text]():
 		return &jsonschema.Schema{Type: "string", MinLength: jsonschema.Ptr(1), MaxLength: jsonschema.Ptr(MaxText)}
 	case reflect.TypeFor[Hours]():

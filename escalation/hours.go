@@ -20,6 +20,8 @@ import (
 type Hours struct {
 	Zone  *time.Location `json:"-"` // nil: UTC
 	Spans []Span         `json:"spans"`
+	// Closed are days, as "2026-12-25", on which no span begins.
+	Closed []string `json:"closed,omitempty"`
 }
 
 // Span is one stretch of a week. Minutes count on the wall clock from
@@ -38,6 +40,9 @@ const (
 	// maxWeeks bounds the search for open time; a year of weeks without enough
 	// of it falls back to the first opening after the plain time.
 	maxWeeks = 53
+	// maxClosedWeeks is how many weeks of closed days in a row the next opening
+	// is looked for behind.
+	maxClosedWeeks = 8
 	// alwaysOpenAt stands for the opening of a clinic that never closes, which
 	// still wants its digest once a day.
 	alwaysOpenAt = 8 * 60
@@ -62,9 +67,11 @@ func (h Hours) In(t molt.Time) bool {
 // NextOpening returns the first moment after t at which closed turns to open.
 // Hours that never close open every day at eight.
 func (h Hours) NextOpening(t molt.Time) molt.Time {
-	for _, s := range h.openings(t) {
-		if s > t {
-			return s
+	for week := range maxClosedWeeks {
+		for _, s := range h.openings(t.Add(time.Duration(week) * 7 * 24 * time.Hour)) {
+			if s > t {
+				return s
+			}
 		}
 	}
 	return t.Add(24 * time.Hour)
@@ -165,7 +172,11 @@ func (h Hours) stretches(t molt.Time, days int) []stretch {
 	y, m, d := t.Std().In(h.zone()).Date()
 	var all []stretch
 	for i := -1; i <= days; i++ {
-		day := time.Date(y, m, d+i, 0, 0, 0, 0, time.UTC).Weekday()
+		date := time.Date(y, m, d+i, 0, 0, 0, 0, time.UTC)
+		if slices.Contains(h.Closed, date.Format(time.DateOnly)) {
+			continue
+		}
+		day := date.Weekday()
 		for _, s := range h.Spans {
 			if s.Day != day || !s.usable() {
 				continue

@@ -186,3 +186,29 @@ func FuzzHours(f *testing.F) {
 		}
 	})
 }
+
+func TestClosedDaysHaveNoOpening(t *testing.T) {
+	at := func(s string) molt.Time {
+		v, err := time.Parse(time.DateTime, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return molt.TimeOf(v)
+	}
+	h := Hours{Zone: time.UTC, Closed: []string{"2026-12-25"}}
+	for d := time.Monday; d <= time.Friday; d++ {
+		h.Spans = append(h.Spans, Span{Day: d, From: 8 * 60, To: 17 * 60})
+	}
+	if h.In(at("2026-12-25 10:00:00")) || !h.In(at("2026-12-24 10:00:00")) {
+		t.Error("open on a closed day, or closed on the day before")
+	}
+	if got, want := h.NextOpening(at("2026-12-24 18:00:00")), at("2026-12-28 08:00:00"); got != want {
+		t.Errorf("next opening %v, want %v", got, want)
+	}
+	for d := at("2026-12-21 00:00:00").Std(); d.Before(at("2027-01-10 00:00:00").Std()); d = d.AddDate(0, 0, 1) {
+		h.Closed = append(h.Closed, d.Format(time.DateOnly))
+	}
+	if got, want := h.NextOpening(at("2026-12-20 18:00:00")), at("2027-01-11 08:00:00"); got != want {
+		t.Errorf("next opening after three closed weeks %v, want %v", got, want)
+	}
+}

@@ -36,9 +36,10 @@ type parts struct {
 // loadConfig reads the file with everything checked that can be told from it.
 func loadConfig(path string) (*config.Config, error) {
 	return config.Load(path, config.Options{
-		TextKeys: policy.TextNames(),
-		Personas: []string{persona.BuiltIn},
-		Adapters: map[string]func(config.Channel) []config.Fault{"twilio": checkTwilio},
+		TextKeys:  policy.TextNames(),
+		Providers: []string{"scripted"},
+		Personas:  []string{persona.BuiltIn},
+		Adapters:  map[string]func(config.Channel) []config.Fault{"twilio": checkTwilio},
 	})
 }
 
@@ -171,6 +172,9 @@ func planOf(cfg *config.Config) (escalation.Plan, error) {
 	plan := escalation.Plan{
 		Terms: escalation.DefaultTerms(), People: map[molt.PersonID]escalation.Person{},
 		Hours: *hoursOf(cfg.Clinic.Hours, zone), CoolDown: cfg.Escalation.CoolDown.Std(),
+	}
+	for _, day := range cfg.Clinic.Closed {
+		plan.Hours.Closed = append(plan.Hours.Closed, string(day))
 	}
 	for sev, pace := range cfg.Escalation.Severities {
 		t := plan.Terms[escalation.Severity(sev)]
