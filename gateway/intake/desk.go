@@ -114,7 +114,8 @@ type Answer struct {
 	Conversation molt.ConversationID
 	Seq          uint64 // the decision's
 	Reason       turn.Reason
-	Duplicate    bool // the text was known already
+	Detail       string // the reason's id, never anybody's words
+	Duplicate    bool   // the text was known already
 }
 
 // Accept is the door: it gives a text to its conversation's mailbox and returns

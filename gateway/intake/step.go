@@ -109,7 +109,7 @@ func (d *Desk) once(ctx context.Context, m *mailbox, letters []*letter) ([]*lett
 	m.state, m.head = next, head
 	m.memory.forget(&m.state)
 	m.box.Kept()
-	d.finishAll(letters, Answer{Conversation: m.id, Seq: next.Seq, Reason: decided.Reason}, nil)
+	d.finishAll(letters, Answer{Conversation: m.id, Seq: next.Seq, Reason: decided.Reason, Detail: decided.Detail}, nil)
 	d.after(m.id, next, decided)
 	return nil, nil
 }

@@ -104,7 +104,7 @@ func (d *Desk) successorID(id molt.ConversationID, now molt.Time) (molt.Conversa
 func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.Began, letters []*letter, atLeast escalation.Severity) error {
 	now := molt.TimeOf(d.o.Now())
 	next, day := d.successorID(id, now)
-	began.After, began.Generation = id, day
+	began.After, began.Generation, began.AtLeast = id, day, atLeast
 	m := &mailbox{id: next, memory: memory{}}
 	var err error
 	if m.box, err = seal.NewBox(d.o.Ring, next, nil, d.o.Random); err != nil {

@@ -14,6 +14,7 @@ import (
 // the same decision.
 func Decide(s State, facts []Event, env Env) Decided {
 	x := newDecider(s, env)
+	x.d.Step = len(facts)
 	for _, f := range facts {
 		x.fact(f)
 	}

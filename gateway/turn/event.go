@@ -47,6 +47,7 @@ type Began struct {
 	Person     molt.PersonID       `json:"person,omitempty"`     // a stream: the staff member's
 	Generation int                 `json:"generation,omitempty"` // a successor: the how-manieth
 	After      molt.ConversationID `json:"after,omitempty"`      // the frozen conversation it follows
+	AtLeast    escalation.Severity `json:"at_least,omitempty"`   // a successor: how grave its case is at least
 	Lang       string              `json:"lang,omitempty"`
 	// Quarantined: it was sent to a number of ours that no channel lists. It is
 	// screened and a person reads it, but no text can answer it.
@@ -157,6 +158,9 @@ type Decided struct {
 
 	Rules   string `json:"rules"`   // digest of the rules decided by
 	Entropy string `json:"entropy"` // the random bytes handed in, hex
+	// Step is how many events right before it are the facts it answers. What was
+	// committed alone earlier lies in the state only. 0 for a successor's first.
+	Step int `json:"step,omitempty"`
 
 	Owner escalation.Owner `json:"owner,omitempty"` // when it changes
 	Epoch uint64           `json:"epoch,omitempty"`
