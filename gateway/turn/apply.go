@@ -74,8 +74,8 @@ func (s *State) foldInbound(e Event, b *channels.Inbound) {
 	if len(s.Undecided) < MaxUndecided {
 		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), At: b.At})
 	}
-	if s.Stream() {
-		return
+	if s.Stream() || s.Owner != escalation.OwnerAgent {
+		return // it waits for a person, not for the agent
 	}
 	if len(s.Pending) == 0 {
 		s.Waiting = e.At
