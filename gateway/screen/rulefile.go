@@ -115,14 +115,18 @@ type data struct {
 // soundPairs are the letter pairs that sound like another letter.
 var soundPairs = strings.NewReplacer("ph", "f", "qu", "k", "ck", "k", "ll", "y", "gh", "", "ea", "e", "ee", "i", "x", "s")
 
-// load reads every rules file in name order.
-func load() (*data, error) {
-	d := &data{
+func newData() *data {
+	return &data{
 		vocab: map[string]int32{}, plain: map[string]bool{}, short: map[string]bool{}, merge: map[string]bool{}, alias: map[string][]string{},
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
 		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{},
 		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
 	}
+}
+
+// load reads every rules file in name order.
+func load() (*data, error) {
+	d := newData()
 	names, err := fs.Glob(rulesFS, "rules/*.txt")
 	if err != nil {
 		return nil, fmt.Errorf("list rules: %w", err)
@@ -167,7 +171,10 @@ func (d *data) readFile(name, content string) error {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if line[0] == ' ' {
+		if line[0] == ' ' || line[0] == '\t' {
+			if head == nil {
+				return fmt.Errorf("%s:%d: indented line outside of a section", name, i+1)
+			}
 			body = append(body, strings.TrimSpace(line))
 			continue
 		}
@@ -182,6 +189,9 @@ func (d *data) readFile(name, content string) error {
 func (d *data) section(head, body []string) error {
 	switch head[0] {
 	case "category":
+		if len(head) != 2 || len(body) > 0 {
+			return fmt.Errorf("category wants one name")
+		}
 		d.ranks[head[1]] = len(d.ranks)
 		return nil
 	case "set":
@@ -526,6 +536,9 @@ func (d *data) buildSequences(words []string) ([]sequence, error) {
 
 // elemClass is the class of <name>, (a|b c), #lo..hi or a bare word.
 func (d *data) elemClass(w string) (int32, error) {
+	if w == "" {
+		return 0, fmt.Errorf("nothing before ?")
+	}
 	switch w[0] {
 	case '<':
 		c, ok := d.classes[strings.Trim(w, "<>")]
