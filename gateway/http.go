@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -74,6 +75,9 @@ func (g *Gateway) countCases(ctx context.Context) {
 	}
 	g.metrics.listed.Reset()
 	for _, r := range rows {
+		if r.State == escalation.StateResolved {
+			continue // in its cool-down
+		}
 		g.metrics.listed.WithLabelValues(string(r.Severity)).Inc()
 	}
 }

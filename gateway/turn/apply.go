@@ -121,6 +121,10 @@ func (s *State) foldSent(item molt.ItemID, r channels.Receipt) {
 func (s *State) foldFailed(b *Failed) {
 	if d := s.send(b.Item); d != nil {
 		d.Code = b.Code
+		if d.Faults == nil {
+			d.Faults = map[channels.FaultKind]int{}
+		}
+		d.Faults[b.Fault]++
 		if b.Fault != channels.FaultUnknown && d.State == SendAttempted {
 			d.State = SendDue // whether it is tried again, the decision says
 		}

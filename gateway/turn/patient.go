@@ -16,6 +16,9 @@ func (x *decider) patientTexts(in []heard) {
 	x.learnLanguage(in)
 	if x.s.Began.Quarantined && !x.s.Stopped {
 		x.set(func(s *Set) { s.Stopped = ptr(true) }) // nothing can be sent from there
+		for _, p := range x.env.Rules.Plan.Admins {
+			x.toStaff(p, "admin_quarantine", "Tidegate: texts arrive for a number that no channel lists. Staff read them. Run: tidegate doctor", 0)
+		}
 	}
 	red, evidence := worst(in)
 	words := x.keywords(in, red.Severity.Rank() >= screen.S3.Rank())

@@ -113,7 +113,7 @@ func (x *decider) checked(b *Checked) {
 // follow carries out the schedule's plan for a text with a fault.
 func (x *decider) follow(d *Send, fault channels.FaultKind, retryAfter time.Duration) {
 	p := outbox.Next(outbox.Outcome{
-		Class: d.Class, Item: d.Item, Attempt: d.Attempt, Checks: d.Checks, Kind: fault,
+		Class: d.Class, Item: d.Item, Attempt: d.Attempt, Times: d.Faults[fault], Checks: d.Checks, Kind: fault,
 		RetryAfter: retryAfter, First: d.FirstAt, Now: x.env.Now,
 	})
 	switch p.Do {

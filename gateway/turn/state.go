@@ -1,6 +1,8 @@
 package turn
 
 import (
+	"maps"
+
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
@@ -116,6 +118,8 @@ type Send struct {
 	FirstAt molt.Time       `json:"first_at,omitempty"`
 	LastAt  molt.Time       `json:"last_at,omitempty"`
 	Checks  int             `json:"checks,omitempty"`
+	// Faults counts the attempts that ended with each kind of fault.
+	Faults map[channels.FaultKind]int `json:"faults,omitempty"`
 	Status  channels.Status `json:"status,omitempty"`
 	Code    int             `json:"code,omitempty"`
 	Person  molt.PersonID   `json:"person,omitempty"`
@@ -175,6 +179,9 @@ func (s *State) clone() *State {
 	c.Pending = append([]uint64(nil), s.Pending...)
 	c.AskedAt = append([]int64(nil), s.AskedAt...)
 	c.Sends = append([]Send(nil), s.Sends...)
+	for i := range c.Sends {
+		c.Sends[i].Faults = maps.Clone(c.Sends[i].Faults)
+	}
 	c.Timers = append([]Timer(nil), s.Timers...)
 	c.Told = append([]Told(nil), s.Told...)
 	c.Acts = append([]string(nil), s.Acts...)
