@@ -482,7 +482,6 @@ func TestScreenFaultCountsAsS2(t *testing.T) {
 
 func TestFactsAreCommittedAloneWhenTheJournalWillNotHoldStill(t *testing.T) {
 	w := newWorld(t)
-	w.say(w.desk, text(patient, "SM0", "hello"))
 	refusals := 0
 	w.store.before = func(b *molt.Batch) error {
 		if b.Conversation != "" && !b.Expect.AnySeq && refusals < 20 {
@@ -494,7 +493,7 @@ func TestFactsAreCommittedAloneWhenTheJournalWillNotHoldStill(t *testing.T) {
 	before := len(w.store.batches())
 	w.say(w.desk, text(patient, "SM1", "my chest hurts"))
 	b := w.store.batches()[before]
-	if k := kinds(b); k != "inbound screened" || !b.Expect.AnySeq || b.Snapshot != nil {
+	if k := kinds(b); k != "began inbound screened" || !b.Expect.AnySeq || b.Snapshot != nil {
 		t.Fatalf("committed %q, any seq %v", k, b.Expect.AnySeq)
 	}
 	if l := lanes(b); !strings.Contains(l, "page") || !strings.Contains(l, "timer") {
@@ -505,8 +504,11 @@ func TestFactsAreCommittedAloneWhenTheJournalWillNotHoldStill(t *testing.T) {
 	if err := settle(w, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := checkJournal(w, id, 2); err != nil {
+	if err := checkJournal(w, id, 1); err != nil {
 		t.Error(err)
+	}
+	if b := w.store.batches()[len(w.store.batches())-1]; !strings.Contains(lanes(b), "safety") {
+		t.Errorf("the decision that followed put %q, want a safety text", lanes(b))
 	}
 	rows, err := w.desk.WorkList(t.Context())
 	if err != nil || len(rows) != 1 || rows[0].Severity != "S1" {

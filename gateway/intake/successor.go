@@ -235,6 +235,7 @@ func (d *Desk) bare(ctx context.Context, id molt.ConversationID, l *letter) erro
 	s := &step{d: d, m: m, now: now}
 	b := molt.Batch{Conversation: id, Expect: molt.Expect{AnySeq: true, Unseen: []molt.MarkID{l.seen}}}
 	b.Marks = []molt.Mark{{ID: l.seen, Value: []byte(id)}}
+	events = append([]turn.Event{{At: now, Kind: turn.KindBegan, Body: &l.began}}, events...)
 	for _, e := range events {
 		if err := s.sealEvent(&b, e); err != nil {
 			return err

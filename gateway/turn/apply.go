@@ -31,7 +31,9 @@ func (s *State) fold(e Event) {
 	}
 	switch b := e.Body.(type) {
 	case *Began:
-		s.Began, s.Lang = *b, b.Lang
+		if s.Began.Channel == "" { // a text committed alone says again whose journal it is
+			s.Began, s.Lang = *b, b.Lang
+		}
 	case *channels.Inbound:
 		s.foldInbound(e, b)
 	case *screen.Verdict:

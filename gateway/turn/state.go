@@ -107,24 +107,24 @@ const (
 
 // Send is the fate of one outbound text.
 type Send struct {
-	Item    molt.ItemID     `json:"item"`
-	Lane    molt.Lane       `json:"lane"`
-	What    string          `json:"what"`
-	Class   channels.Class  `json:"class"`
-	Epoch   uint64          `json:"epoch"`
-	Put     molt.Time       `json:"put"`
-	State   SendState       `json:"state"`
-	Attempt int             `json:"attempt,omitempty"`
-	FirstAt molt.Time       `json:"first_at,omitempty"`
-	LastAt  molt.Time       `json:"last_at,omitempty"`
-	Checks  int             `json:"checks,omitempty"`
+	Item    molt.ItemID    `json:"item"`
+	Lane    molt.Lane      `json:"lane"`
+	What    string         `json:"what"`
+	Class   channels.Class `json:"class"`
+	Epoch   uint64         `json:"epoch"`
+	Put     molt.Time      `json:"put"`
+	State   SendState      `json:"state"`
+	Attempt int            `json:"attempt,omitempty"`
+	FirstAt molt.Time      `json:"first_at,omitempty"`
+	LastAt  molt.Time      `json:"last_at,omitempty"`
+	Checks  int            `json:"checks,omitempty"`
 	// Faults counts the attempts that ended with each kind of fault.
 	Faults map[channels.FaultKind]int `json:"faults,omitempty"`
-	Status  channels.Status `json:"status,omitempty"`
-	Code    int             `json:"code,omitempty"`
-	Person  molt.PersonID   `json:"person,omitempty"`
-	Page    string          `json:"page,omitempty"`
-	Early   bool            `json:"early,omitempty"` // left before the silence
+	Status channels.Status            `json:"status,omitempty"`
+	Code   int                        `json:"code,omitempty"`
+	Person molt.PersonID              `json:"person,omitempty"`
+	Page   string                     `json:"page,omitempty"`
+	Early  bool                       `json:"early,omitempty"` // left before the silence
 	// Reported says that the decision on a carrier's late "undelivered" is made.
 	Reported bool `json:"reported,omitempty"`
 }
