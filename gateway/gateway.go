@@ -42,6 +42,7 @@ type Options struct {
 	Ring     *seal.Keyring
 	Screen   *screen.Screen
 	Rules    *turn.Rules
+	Record   []byte // what Rules.Digest is the digest of; kept in the store
 	Adapters map[string]channels.Adapter
 	Session  *agent.Session
 	Persona  model.Persona
@@ -182,6 +183,9 @@ func (g *Gateway) kick(class molt.Lane) {
 // Run serves until ctx ends. The watermarks are committed before the doors
 // open; the doors open before anything else is caught up on.
 func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.markRules(ctx); err != nil {
+		return err
+	}
 	if err := g.markStart(ctx); err != nil {
 		return err
 	}
@@ -218,6 +222,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
+	}
+	return nil
+}
+
+// markRules keeps what decisions follow from now on, under the digest that they
+// record.
+func (g *Gateway) markRules(ctx context.Context) error {
+	_, err := g.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: molt.MarkID("rules:" + g.o.Rules.Digest), Value: g.o.Record}}})
+	if err != nil {
+		return fmt.Errorf("record of the rules: %w", err)
 	}
 	return nil
 }

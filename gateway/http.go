@@ -68,6 +68,7 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) countCases(ctx context.Context) {
+	g.metrics.holes.Set(float64(len(g.o.Rules.Plan.Holes(molt.TimeOf(g.o.Now())))))
 	rows, err := g.desk.WorkList(ctx)
 	if err != nil {
 		g.metrics.faults.WithLabelValues("work_list").Inc()

@@ -19,6 +19,7 @@ type metrics struct {
 	faults    *prometheus.CounterVec
 	backfill  *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
+	holes     prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -52,8 +53,11 @@ func newMetrics() *metrics {
 		listed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tidegate_cases_open", Help: "Cases that are not settled, by severity, at the last scrape.",
 		}, []string{"severity"}),
+		holes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
+		}),
 	}
-	m.registry.MustRegister(m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
+	m.registry.MustRegister(m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

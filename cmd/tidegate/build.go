@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -31,6 +34,7 @@ type parts struct {
 	session  *agent.Session
 	persona  model.Persona
 	clinic   model.Clinic
+	record   []byte // all that decisions depend on, but secrets
 }
 
 // loadConfig reads the file with everything checked that can be told from it.
@@ -162,9 +166,29 @@ func (p *parts) buildRules() error {
 			r.Accounts[id] = accounts[0]
 		}
 	}
-	r.Digest = cfg.Digest()
+	p.record = p.recordOf()
+	r.Digest = digest(p.record)
 	p.rules = r
 	return nil
+}
+
+// recordOf is all that decisions depend on, as the store keeps it under its
+// digest: the configuration without secrets, the screen's rules, the persona,
+// the models and the build.
+func (p *parts) recordOf() []byte {
+	b, err := json.Marshal(map[string]any{
+		"build": version(), "screen": p.screen.Version(), "persona": p.persona, "models": p.cfg.Agent.Models,
+		"config": json.RawMessage(p.cfg.Canonical()),
+	})
+	if err != nil {
+		return []byte(version()) // plain values always marshal
+	}
+	return b
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }
 
 func planOf(cfg *config.Config) (escalation.Plan, error) {

@@ -72,7 +72,7 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 		return err
 	}
 	g, err := gateway.New(gateway.Options{
-		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Adapters: p.adapters,
+		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Record: p.record, Adapters: p.adapters,
 		Session: p.session, Persona: p.persona, Clinic: p.clinic,
 		Public: public, Private: private, Admin: h.socket,
 		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksAtOnce: cfg.Limits.AsksAtOnce, AsksPerHour: cfg.Limits.AsksPerHour,
