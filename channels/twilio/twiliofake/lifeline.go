@@ -12,7 +12,7 @@ import (
 // about to end, or close the reader.
 func EndWithInput(ctx context.Context, r io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	go func() {
+	go func() { // ends with the input: no sooner can a read of it be given up
 		defer cancel()
 		_, _ = io.Copy(io.Discard, r)
 	}()
