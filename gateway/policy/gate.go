@@ -60,7 +60,7 @@ func (g Gate) linksListed(text string) bool {
 // phone number; a date or an insurance number the patient gave has its own form.
 func (g Gate) numbersListed(text string) bool {
 	for _, m := range numberPattern.FindAllString(text, -1) {
-		d := digits(m)
+		d := Digits(m)
 		if len(d) < 10 || len(d) > 15 {
 			continue
 		}
@@ -73,14 +73,15 @@ func (g Gate) numbersListed(text string) bool {
 
 func listed(list []string, x string) bool {
 	for _, l := range list {
-		if l == x || digits(l) != "" && digits(l) == x || strings.TrimPrefix(digits(l), "1") == x {
+		if l == x || Digits(l) != "" && Digits(l) == x || strings.TrimPrefix(Digits(l), "1") == x {
 			return true
 		}
 	}
 	return false
 }
 
-func digits(s string) string {
+// Digits keeps the digits of a text.
+func Digits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return r

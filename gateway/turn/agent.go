@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidegate/tidegate/channels"
@@ -21,7 +22,10 @@ func (x *decider) replied(r *Replied) {
 		x.finishAsk(r, current)
 	case !current:
 		x.because(ReasonSuperseded, "")
-		x.set(func(s *Set) { a := x.s.Ask; a.Superseded++; s.Ask = &a })
+		if a := x.s.Ask; a.Item != "" {
+			a.Superseded++
+			x.set(func(s *Set) { s.Ask = &a })
+		}
 	default:
 		x.answer(r)
 	}
@@ -43,16 +47,16 @@ func (x *decider) answer(r *Replied) {
 		return
 	}
 	x.learn(r.Answer)
-	switch kind := kindOf(r.Answer); kind {
+	switch kindOf(r.Answer) {
 	case model.KindSilent:
-		x.silent(ask)
+		x.silent(r.Saw)
 	case model.KindEscalate:
-		x.handOver(r.Answer)
+		x.handOver(r)
 	default:
 		x.because(ReasonReply, "")
-		x.sayAgent(r.Answer.Text)
+		x.sayAgent(r)
 	}
-	x.askForNewer(r, ask)
+	x.askForNewer(r)
 }
 
 // kindOf reads the typed answer; a reply that is nothing but the token is
@@ -64,33 +68,53 @@ func kindOf(a model.Answer) model.Kind {
 	return a.Kind
 }
 
-// broken says what is wrong with an answer, in words for a model; "" when it
-// can be used.
+// broken says what is wrong with an answer; "" when it can be used. The wish
+// for a person is never refused for the words that came with it.
 func (x *decider) broken(r *Replied) string {
-	a := r.Answer
-	if r.Failed {
+	switch {
+	case r.Failed:
 		return "no_answer"
+	case kindOf(r.Answer) == model.KindReply:
+		return x.blocked(r.Answer)
+	case r.Answer.Kind == model.KindReply, r.Answer.Kind == model.KindSilent, r.Answer.Kind == model.KindEscalate:
+		return ""
 	}
-	says := a.Kind == model.KindReply || a.Kind == model.KindEscalate && a.Text != ""
-	if !says || kindOf(a) == model.KindSilent {
-		switch a.Kind {
-		case model.KindReply, model.KindSilent, model.KindEscalate:
-			return ""
-		}
-		return "unknown_kind"
-	}
+	return "unknown_kind"
+}
+
+// blocked names the rule of the output gate that stops the answer's text.
+// Numbers that the patient gave may be read back.
+func (x *decider) blocked(a model.Answer) string {
 	gate := x.env.Rules.Gate
-	for _, f := range x.s.Ledger { // what the patient gave may be read back
-		gate.Numbers = append(gate.Numbers[:len(gate.Numbers):len(gate.Numbers)], f.Value)
-	}
-	for _, f := range a.Facts {
-		gate.Numbers = append(gate.Numbers[:len(gate.Numbers):len(gate.Numbers)], f.Value)
+	gate.Numbers = slices.Clone(gate.Numbers)
+	for _, f := range slices.Concat(x.s.Ledger, a.Facts) {
+		if x.vouched(f) {
+			gate.Numbers = append(gate.Numbers, f.Value)
+		}
 	}
 	if f := gate.Check(a.Text.Reveal()); f.Outcome == policy.Block {
 		return f.Rule
 	}
 	return ""
 }
+
+// vouched reports whether a fact can be what the patient wrote: its source is a
+// text of theirs, and the digits of anything like a number stand in it. What is
+// in the ledger was looked at when it came.
+func (x *decider) vouched(f model.Fact) bool {
+	if slices.Contains(x.s.Ledger, f) {
+		return true
+	}
+	i := slices.IndexFunc(x.s.Turns, func(r Ref) bool { return r.Seq == f.Source && r.From == model.FromPatient })
+	if i < 0 {
+		return false
+	}
+	d := policy.Digits(f.Value)
+	return len(d) < minNumberDigits || strings.Contains(policy.Digits(x.env.Recall(x.s.Turns[i]).Reveal()), d)
+}
+
+// minNumberDigits is the length from which digits are somebody's number.
+const minNumberDigits = 9
 
 // askAgain asks once more with the reason, then hands over with a fixed text.
 func (x *decider) askAgain(ask Ask, why string) {
@@ -114,16 +138,17 @@ func (x *decider) waitingOrLast() []uint64 {
 }
 
 // learn takes over facts, language and the open question, whatever the answer's
-// kind. A fact's source must be a message that this conversation has.
+// kind. A fact that its source does not bear out is left.
 func (x *decider) learn(a model.Answer) {
 	for _, f := range a.Facts {
-		if f.Source > 0 && f.Source <= x.s.Seq {
+		if x.vouched(f) {
+			f.Name, f.Value = cutFact(f.Name, MaxFactBytes/8), cutFact(f.Value, MaxFactBytes)
 			x.d.Facts = append(x.d.Facts, f)
 			x.s.addFact(f)
 		}
 	}
 	x.set(func(s *Set) {
-		s.Question = ptr(a.Question)
+		s.Question = ptr(cutFact(a.Question, MaxFactBytes/8))
 		if a.Lang != "" && x.speaks(a.Lang) {
 			s.Lang = ptr(a.Lang)
 		}
@@ -133,19 +158,29 @@ func (x *decider) learn(a model.Answer) {
 	})
 }
 
-func (x *decider) sayAgent(words molt.Words) {
-	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: words, Disclosure: !x.s.Spoken})
+// cutFact keeps of a model's word what a state may hold.
+func cutFact(s string, limit int) string {
+	return cutWords(strings.ToValidUTF8(s, "\uFFFD"), limit).Reveal()
+}
+
+// sayAgent says the answer and counts it as an answer to what it had seen.
+func (x *decider) sayAgent(r *Replied) {
+	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Disclosure: !x.s.Spoken})
 	x.set(func(s *Set) { s.Silences = ptr(0) })
-	x.answered()
+	x.answeredTo(r.Saw)
+}
+
+func (x *decider) answeredTo(saw uint64) {
+	x.answered(slices.DeleteFunc(slices.Clone(x.s.Pending), func(seq uint64) bool { return seq > saw }))
 }
 
 // silent accepts silence where nothing was asked. Elsewhere, or when it
 // repeats, the texts keep waiting and the watchdog fetches a person.
-func (x *decider) silent(ask Ask) {
+func (x *decider) silent(saw uint64) {
 	n := x.s.Silences + 1
 	x.set(func(s *Set) { s.Silences = &n })
-	for _, ref := range x.s.Turns {
-		if contains(x.s.Pending, ref.Seq) && !policy.NothingAsked(x.env.Recall(ref).Reveal()) {
+	for _, seq := range x.s.Pending {
+		if seq <= saw && x.asks(seq) {
 			x.because(ReasonUnanswered, "asked")
 			return
 		}
@@ -155,37 +190,40 @@ func (x *decider) silent(ask Ask) {
 		return
 	}
 	x.because(ReasonSilent, "")
-	x.answered()
+	x.answeredTo(saw)
 }
 
-func contains(list []uint64, v uint64) bool {
-	for _, x := range list {
-		if x == v {
-			return true
+// asks reports whether a text wants an answer. A picture does, and so does what
+// nobody can read any more.
+func (x *decider) asks(seq uint64) bool {
+	for _, ref := range x.s.Turns {
+		if ref.Seq == seq && ref.From == model.FromPatient {
+			return ref.Media > 0 || !policy.NothingAsked(x.env.Recall(ref).Reveal())
 		}
 	}
-	return false
+	return true
 }
 
 // handOver opens the case the agent asks for. With S4 the agent goes on and
 // may say so.
-func (x *decider) handOver(a model.Answer) {
+func (x *decider) handOver(r *Replied) {
+	a := r.Answer
 	sev := escalation.Severity(a.Severity)
 	if !sev.Known() {
 		sev = escalation.S3
 	}
-	x.because(ReasonEscalated, shortID(a.Reason))
-	if a.Reason == "patient_wish" && sev.Rank() >= escalation.S3.Rank() {
-		x.wantsPerson(sev)
-	} else {
-		x.escalate(x.newCase(escalation.Event{Why: escalation.KindAgent, Severity: sev, Category: shortID(a.Reason), Evidence: x.waitingOrLast()}))
+	e := escalation.Event{Why: escalation.KindAgent, Severity: sev, Category: shortID(a.Reason), Evidence: x.waitingOrLast()}
+	if a.Reason == "patient_wish" && sev.Rank() <= escalation.S3.Rank() {
+		e.Why, e.Category = escalation.KindPerson, ""
 	}
-	if x.s.Owner == escalation.OwnerAgent {
-		if a.Text != "" {
-			x.sayAgent(a.Text)
-			return
-		}
-		x.answered()
+	x.because(ReasonEscalated, shortID(a.Reason))
+	x.escalate(x.newCase(e))
+	switch {
+	case x.s.Owner != escalation.OwnerAgent:
+	case a.Text != "" && x.blocked(a) == "":
+		x.sayAgent(r)
+	default:
+		x.answeredTo(r.Saw)
 	}
 }
 
@@ -202,21 +240,19 @@ func shortID(s string) string {
 }
 
 // askForNewer asks again when a text came after what this answer saw.
-func (x *decider) askForNewer(r *Replied, ask Ask) {
-	if x.s.Owner != escalation.OwnerAgent || x.s.Ask.Item != "" {
-		return
-	}
-	for i := len(x.s.Turns) - 1; i >= 0; i-- {
-		if ref := x.s.Turns[i]; ref.From == model.FromPatient && ref.Seq > r.Saw {
-			x.putAsk(Ask{First: x.env.Now}, x.env.Now)
-			return
-		}
+func (x *decider) askForNewer(r *Replied) {
+	newer := func(seq uint64) bool { return seq > r.Saw }
+	if x.s.Owner == escalation.OwnerAgent && x.s.Ask.Item == "" && slices.ContainsFunc(x.s.Pending, newer) {
+		x.putAsk(Ask{First: x.env.Now}, x.env.Now)
 	}
 }
 
 // resume asks the agent to speak first, after a person returned the
 // conversation.
 func (x *decider) resume(note molt.Words) {
+	if x.s.Stream() {
+		return // a colleague's own journal: no agent speaks there
+	}
 	if note == "" {
 		note = "Handled by staff."
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// maxActs is how many acts a second copy is recognized of.
-const maxActs = 32
-
 // Apply folds one event into a copy of the state. It is total: an event of an
 // unknown kind, or one that refers to what is not there, moves Seq and At and
 // changes nothing else.
@@ -56,12 +53,8 @@ func (s *State) fold(e Event) {
 		s.foldStatus(b)
 	case *Timed:
 		s.dropTimer(b.Name, b.Item)
-	case *Acted:
-		s.foldActed(b)
 	case *Listed:
-		if len(s.Digest) < MaxDigest {
-			s.Digest = append(s.Digest, *b)
-		}
+		s.foldListed(b)
 	case *Decided:
 		s.foldDecided(e, b)
 	}
@@ -156,11 +149,16 @@ func (s *State) foldStatus(b *channels.StatusReport) {
 		return
 	}
 	// A report is the carrier's word that it took the text: it repairs an
-	// answer that was lost on its way to us.
-	if d.State == SendAttempted {
+	// answer that was lost on its way to us. When the text is to be attempted
+	// again, only a word that it arrived stops that.
+	if d.State == SendAttempted || d.State == SendDue && d.Attempt > 0 && arrived(b.Status) {
 		d.State = SendSent
 	}
 	d.rank(b.Status, b.Code)
+}
+
+func arrived(st channels.Status) bool {
+	return st == channels.StatusDelivered || st == channels.StatusRead
 }
 
 // rank takes over a status unless a later or equal one is known.
@@ -171,26 +169,28 @@ func (d *Send) rank(st channels.Status, code int) {
 	d.Status, d.Code = st, code
 }
 
-func (s *State) foldActed(b *Acted) {
-	if b.ID == "" {
-		return
-	}
-	s.Acts = append(s.Acts, b.ID)
-	if len(s.Acts) > maxActs {
+func (s *State) addAct(id string) {
+	s.Acts = append(s.Acts, id)
+	if len(s.Acts) > MaxActs {
 		s.Acts = s.Acts[1:]
 	}
 }
 
-func (s *State) foldDecided(e Event, d *Decided) {
-	s.Undecided = nil
-	if d.Owner != "" && d.Owner != s.Owner {
-		s.Owner = d.Owner
-		if d.Owner != escalation.OwnerAgent {
-			s.Pending, s.Waiting = nil, 0
-			s.markEarly()
-		}
+// foldListed keeps a case for the digest, each once.
+func (s *State) foldListed(b *Listed) {
+	s.Digest = slices.DeleteFunc(s.Digest, func(l Listed) bool { return l.Case == b.Case })
+	if len(s.Digest) < MaxDigest {
+		s.Digest = append(s.Digest, *b)
 	}
-	s.Epoch = max(s.Epoch, d.Epoch)
+}
+
+func (s *State) foldDecided(e Event, d *Decided) {
+	s.foldChanges(e, d)
+	s.settle()
+}
+
+// foldChanges folds what a decision says.
+func (s *State) foldChanges(e Event, d *Decided) {
 	if d.Case != nil {
 		if s.Case == nil || s.Case.ID != d.Case.ID {
 			s.Cases++
@@ -201,23 +201,43 @@ func (s *State) foldDecided(e Event, d *Decided) {
 	for _, f := range d.Facts {
 		s.addFact(f)
 	}
-	s.foldSet(d.Set)
+	for _, id := range d.Acts {
+		s.addAct(id)
+	}
+	s.foldSet(e.At, d.Set)
 	for i, x := range d.Effects {
 		s.foldEffect(e, i, x)
+	}
+	if d.Owner != "" {
+		s.own(d.Owner, d.Epoch, e.At)
+	}
+}
+
+// own changes who may speak. What waited waits no longer for the agent, but for
+// texts of this very step: to whom they come, they come now.
+func (s *State) own(o escalation.Owner, epoch uint64, at molt.Time) {
+	s.Owner, s.Epoch = o, max(s.Epoch, epoch)
+	s.Pending = slices.DeleteFunc(s.Pending, func(seq uint64) bool {
+		return !slices.ContainsFunc(s.Undecided, func(h Heard) bool { return h.Seq == seq })
+	})
+	s.Waiting = 0
+	if len(s.Pending) > 0 {
+		s.Waiting = at
+	}
+}
+
+// settle ends a decision: its texts are decided, and while somebody else speaks
+// nothing waits for the agent.
+func (s *State) settle() {
+	s.Undecided = nil
+	if s.Owner != escalation.OwnerAgent {
+		s.Pending, s.Waiting = nil, 0
 	}
 	s.trim()
 }
 
-// markEarly marks what the agent had begun to send when the silence began.
-func (s *State) markEarly() {
-	for i := range s.Sends {
-		if d := &s.Sends[i]; d.Class == channels.ClassAgent && d.State == SendAttempted {
-			d.Early = true
-		}
-	}
-}
-
-func (s *State) foldSet(set *Set) {
+// foldSet may see one Set again with more in it, while it is being made.
+func (s *State) foldSet(at molt.Time, set *Set) {
 	if set == nil {
 		return
 	}
@@ -231,8 +251,21 @@ func (s *State) foldSet(set *Set) {
 	put(&s.HoldTextAt, set.HoldTextAt)
 	put(&s.Digest, set.Digest)
 	put(&s.Ask, set.Ask)
-	if set.Answered {
-		s.Pending, s.Waiting = nil, 0
+	s.answer(at, set.Answered)
+}
+
+// answer takes texts from those that wait. The next one's time runs from now.
+func (s *State) answer(at molt.Time, seqs []uint64) {
+	if len(s.Pending) == 0 || len(seqs) == 0 {
+		return
+	}
+	oldest := s.Pending[0]
+	s.Pending = slices.DeleteFunc(s.Pending, func(seq uint64) bool { return slices.Contains(seqs, seq) })
+	switch {
+	case len(s.Pending) == 0:
+		s.Waiting = 0
+	case s.Pending[0] != oldest:
+		s.Waiting = at
 	}
 }
 
@@ -247,7 +280,7 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 	case EffectSay, EffectPage:
 		s.foldOut(e, i, x)
 	case EffectAsk:
-		s.AskedAt = append(s.AskedAt, int64(x.Due))
+		s.foldAsk(e, x)
 	case EffectTimer:
 		s.dropTimer(x.Name, "")
 		s.Timers = append(s.Timers, Timer{Name: x.Name, Item: x.Item, Due: x.Due})
@@ -264,6 +297,10 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 		// come leaves it as it is.
 		if d := s.send(x.Item); d != nil && d.State == SendAttempted && x.Name != string(outbox.DoCheck) {
 			d.State = SendDue
+		}
+	case EffectEarly:
+		if d := s.send(x.Item); d != nil {
+			d.Early = true
 		}
 	case EffectLost:
 		if d := s.send(x.Item); d != nil {
@@ -282,15 +319,29 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 	}
 }
 
+// foldAsk counts an ask. One that was still to come is replaced by this one: a
+// patient who writes five short texts is one ask, not five.
+func (s *State) foldAsk(e Event, x Effect) {
+	s.AskedAt = slices.DeleteFunc(s.AskedAt, func(t int64) bool { return t > int64(e.At) })
+	s.AskedAt = append(s.AskedAt, int64(x.Due))
+	if len(s.AskedAt) > MaxAsked {
+		s.AskedAt = s.AskedAt[1:]
+	}
+}
+
 func (s *State) foldOut(e Event, i int, x Effect) {
 	if x.Out == nil {
 		return
 	}
 	o := x.Out
-	s.Sends = append(s.Sends, Send{
-		Item: x.Item, Lane: x.Lane, What: o.What, Class: o.Class, Epoch: s.Epoch, Put: e.At,
+	d := Send{
+		Item: x.Item, Lane: x.Lane, What: o.What, Class: o.Class, Put: e.At,
 		State: SendDue, Person: o.Person, Page: o.Page,
-	})
+	}
+	if o.Class == channels.ClassAgent {
+		d.Epoch = s.Epoch
+	}
+	s.Sends = append(s.Sends, d)
 	if o.Person != "" && o.Version > 0 {
 		s.tell(o.Person, o.Version)
 	}
@@ -363,6 +414,9 @@ func (s *State) trim() {
 			continue
 		}
 		i++
+	}
+	if n := len(s.Sends) - MaxUnsent; n > 0 {
+		s.Sends = slices.Delete(s.Sends, 0, n)
 	}
 	hourAgo := int64(s.At.Add(-time.Hour))
 	s.AskedAt = slices.DeleteFunc(s.AskedAt, func(t int64) bool { return t < hourAgo })

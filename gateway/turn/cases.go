@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -186,7 +187,12 @@ func (x *decider) say(what string, class channels.Class, words molt.Words) molt.
 	return x.sayAs(Out{What: what, Class: class, Words: words})
 }
 
+// sayAs is the one writer of texts to a patient. The silence token passes in
+// no form, and nothing is said that could not be sent.
 func (x *decider) sayAs(o Out) molt.ItemID {
+	if policy.ReadToken(o.Words.Reveal()) != policy.TokenAbsent || x.s.Stopped && !permitted(o.What) {
+		return ""
+	}
 	b := x.s.Began
 	o.Channel, o.Account, o.Peer, o.Put = b.Channel, b.Account, b.Peer, x.env.Now
 	lane, validity := molt.LaneAgent, AgentValidity

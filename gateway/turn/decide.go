@@ -14,19 +14,43 @@ import (
 // the same decision.
 func Decide(s State, facts []Event, env Env) Decided {
 	x := newDecider(s, env)
-	x.d.Step = len(facts)
+	x.decide(facts)
+	return x.d
+}
+
+// decide goes by weight, not by order of arrival: what staff, carriers and
+// clocks did, then what the patient wrote, and last what the agent says to it,
+// so that no answer slips out beside the text that takes its turn away.
+func (x *decider) decide(facts []Event) {
 	for _, f := range facts {
 		x.fact(f)
 	}
-	switch {
-	case len(x.s.Undecided) == 0:
+	switch in := x.heard(); {
+	case len(in) == 0:
 	case x.s.Stream():
-		x.staffTexts(x.heard())
+		x.staffTexts(in)
 	default:
-		x.patientTexts(x.heard())
+		x.patientTexts(in)
 	}
+	for _, f := range facts {
+		if r, ok := f.Body.(*Replied); ok {
+			x.replied(r)
+		}
+	}
+	x.finish()
+}
+
+// finish does what ends every step: what waits for the agent has a watchdog,
+// and what does not has none.
+func (x *decider) finish() {
+	due := molt.Time(0)
+	if x.s.Owner == escalation.OwnerAgent && len(x.s.Pending) > 0 {
+		due = x.s.Waiting.Add(x.env.Rules.Watchdog)
+	}
+	x.timer(timerWatchdog, due)
 	x.workRow()
-	return x.d
+	x.s.Seq, x.s.At = x.at.Seq, max(x.s.At, x.at.At)
+	x.s.settle()
 }
 
 // heard is one inbound of this step with its words.
@@ -40,17 +64,15 @@ func (x *decider) heard() []heard {
 	for _, h := range x.s.Undecided {
 		out = append(out, heard{Heard: h, words: x.env.Recall(Ref{Seq: h.Seq}).Reveal()})
 	}
-	x.s.Undecided = nil
 	return out
 }
 
-// fact answers everything but inbound, which is answered together.
+// fact answers everything but inbound, which is answered together, and the
+// agent.
 func (x *decider) fact(f Event) {
 	switch b := f.Body.(type) {
 	case *Began:
 		x.because(ReasonBegan, "")
-	case *Replied:
-		x.replied(b)
 	case *Looked:
 		x.looked(b)
 	case *Attempted:
@@ -75,8 +97,10 @@ func (x *decider) fact(f Event) {
 }
 
 // decider is one decision in the making. It folds what it decides into its own
-// copy of the state, so that a later fact of the step sees it.
+// copy of the state, so that a later fact of the step sees it; when it is done
+// the copy is the state that folding the decision gives.
 type decider struct {
+	base State
 	s    State
 	env  Env
 	d    Decided
@@ -85,10 +109,10 @@ type decider struct {
 }
 
 func newDecider(s State, env Env) *decider {
-	x := &decider{s: *s.clone(), env: env}
-	if x.s.Owner == "" {
-		x.s.Owner = escalation.OwnerAgent
+	if s.Owner == "" {
+		s.Owner = escalation.OwnerAgent
 	}
+	x := &decider{base: s, s: *s.clone(), env: env}
 	x.d = Decided{Reason: ReasonNothing, Rules: env.Rules.Digest, Entropy: hex.EncodeToString(env.Entropy)}
 	x.at = Event{Seq: s.Seq + 1, At: env.Now, Kind: KindDecided}
 	x.work = x.row()
@@ -120,8 +144,12 @@ func weight(r Reason) int {
 	return 7
 }
 
-// emit adds an effect, giving new work its id.
+// emit adds an effect, giving new work its id. Work that this decision itself
+// put is taken back rather than cancelled: one commit cannot do both.
 func (x *decider) emit(e Effect) molt.ItemID {
+	if e.Kind == EffectCancel && x.takeBack(e.Item) {
+		return e.Item
+	}
 	if e.Item == "" && e.Lane != "" {
 		e.Item = molt.ItemID(fmt.Sprintf("%s/%d.%d", x.env.Conversation, x.at.Seq, len(x.d.Effects)))
 	}
@@ -130,20 +158,32 @@ func (x *decider) emit(e Effect) molt.ItemID {
 	return e.Item
 }
 
+func (x *decider) takeBack(item molt.ItemID) bool {
+	for i, e := range x.d.Effects {
+		if e.Item == item && e.Lane != "" {
+			x.d.Effects[i] = Effect{Kind: EffectNone}
+			x.s = *x.base.clone()
+			x.s.foldChanges(x.at, &x.d)
+			return true
+		}
+	}
+	return false
+}
+
 // set changes plain fields: in the decision and in the copy alike.
 func (x *decider) set(change func(*Set)) {
 	if x.d.Set == nil {
 		x.d.Set = &Set{}
 	}
 	change(x.d.Set)
-	x.s.foldSet(x.d.Set)
+	x.s.foldSet(x.at.At, x.d.Set)
 }
 
 // timer sets the one timer of that name; 0 stops it.
 func (x *decider) timer(name string, at molt.Time) {
 	if t := x.s.timer(name); t != nil {
-		if t.Due == at {
-			return
+		if t.Due == at || at > 0 && at <= x.env.Now && t.Due <= x.env.Now {
+			return // it stands so, or is due as it is
 		}
 		x.emit(Effect{Kind: EffectCancel, Item: t.Item})
 	}
@@ -180,15 +220,17 @@ func (x *decider) setOwner(o escalation.Owner) {
 		return
 	}
 	x.d.Owner, x.d.Epoch = o, x.s.Epoch+1
-	x.s.Owner, x.s.Epoch = x.d.Owner, x.d.Epoch
-	x.s.Pending, x.s.Waiting = nil, 0
+	x.s.own(x.d.Owner, x.d.Epoch, x.at.At)
 	for _, d := range x.s.Sends {
-		if d.Class == channels.ClassAgent && d.State == SendDue {
+		switch {
+		case d.Class != channels.ClassAgent:
+		case d.State == SendDue:
 			x.emit(Effect{Kind: EffectCancel, Item: d.Item})
+		case d.State == SendAttempted && !d.Early:
+			x.emit(Effect{Kind: EffectEarly, Item: d.Item})
 		}
 	}
 	x.dropAsk()
-	x.timer(timerWatchdog, 0)
 }
 
 func (x *decider) dropAsk() {

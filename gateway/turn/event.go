@@ -168,6 +168,7 @@ type Decided struct {
 
 	Set     *Set         `json:"set,omitempty"`
 	Facts   []model.Fact `json:"facts,omitempty"` // additions to the ledger
+	Acts    []string     `json:"acts,omitempty"`  // ids of the staff acts this answers
 	Effects []Effect     `json:"effects,omitempty"`
 }
 
@@ -178,7 +179,7 @@ type Set struct {
 	Done       *bool       `json:"done,omitempty"`
 	HandBack   *molt.Words `json:"hand_back,omitempty"`
 	Stopped    *bool       `json:"stopped,omitempty"`
-	Answered   bool        `json:"answered,omitempty"` // nothing of the patient's waits for the agent any more
+	Answered   []uint64    `json:"answered,omitempty"` // these texts wait for the agent no longer
 	Silences   *int        `json:"silences,omitempty"`
 	HelpAt     *molt.Time  `json:"help_at,omitempty"`
 	HoldTextAt *molt.Time  `json:"hold_text_at,omitempty"`
@@ -202,6 +203,8 @@ const (
 	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
 	EffectCode   EffectKind = "code"   // a short code is taken
 	EffectUncode EffectKind = "uncode" // a short code is free again
+	EffectEarly  EffectKind = "early"  // Item had begun to leave when the owner changed
+	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
 	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
 	EffectWork   EffectKind = "work"   // the work list's row of this case changes
 )

@@ -2,9 +2,11 @@ package turn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/molt"
@@ -14,6 +16,7 @@ import (
 const (
 	MaxQuoteBytes   = 160
 	MaxHandoffBytes = 1200
+	MaxToldBytes    = 300
 	handoffMessages = 6
 )
 
@@ -107,8 +110,8 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 func (x *decider) quote() string {
 	for i := len(x.s.Turns) - 1; i >= 0; i-- {
 		ref := x.s.Turns[i]
-		if ref.From == model.FromPatient && contains(x.s.Case.Evidence, ref.Seq) {
-			q := `"` + cutWords(x.env.Recall(ref).Reveal(), MaxQuoteBytes).Reveal() + `"`
+		if ref.From == model.FromPatient && slices.Contains(x.s.Case.Evidence, ref.Seq) {
+			q := `"` + cutMarked(x.env.Recall(ref).Reveal(), MaxQuoteBytes) + `"`
 			if x.env.Now.Sub(ref.At) > Late {
 				q += " (sent " + x.hhmm(ref.At) + ")"
 			}
@@ -126,12 +129,41 @@ func (x *decider) handoffTo(p molt.PersonID) {
 		return
 	}
 	code := x.s.Code
-	words := fmt.Sprintf("Case %s is yours. Call the patient, or run: tidegate cases show %s", code, code)
-	if r.PHI {
-		words = fmt.Sprintf("Case %s is yours.\n%s\n%s R words, %s C called, %s D note when done.",
-			code, HandoffText(&x.s, x.env.Recall), code, code, code)
+	whose, verbs := "is yours.", fmt.Sprintf("%[1]s R words, %[1]s C called, %[1]s D note when done.", code)
+	switch c := x.s.Case; {
+	case c.Claimant == p:
+	case c.Held():
+		whose, verbs = fmt.Sprintf("is with %s since %s.", x.name(c.Claimant), x.hhmm(c.ClaimedAt)), ""
+	case c.Settled():
+		whose, verbs = "is resolved.", ""
+	default:
+		whose, verbs = "is open: nobody has it.", code+" A takes it."
 	}
-	x.toRoute(p, r, Out{What: "handoff", Words: cutWords(words, MaxRelayBytes), Version: x.s.Case.Version})
+	words := fmt.Sprintf("Case %s %s Call the patient, or run: tidegate cases show %s", code, whose, code)
+	if r.PHI {
+		text := HandoffText(&x.s, x.env.Recall)
+		for n := MaxHandoffBytes; n > 0; n -= MaxQuoteBytes / 2 {
+			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, cutMarked(text, n), verbs)))
+			if fits(words) {
+				break
+			}
+		}
+	}
+	x.toRoute(p, r, Out{What: "handoff", Words: molt.Words(words), Version: x.s.Case.Version})
+}
+
+// cutMarked cuts at a letter's border and says that it did.
+func cutMarked(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return cutWords(s, limit).Reveal() + "..."
+}
+
+// fits reports whether one text can carry the words.
+func fits(words string) bool {
+	n, _ := segment.Count(words)
+	return n <= MaxTextSegments
 }
 
 // HandoffText renders a case from raw messages: situation, background, what
@@ -146,7 +178,7 @@ func HandoffText(s *State, recall func(Ref) molt.Words) string {
 	}
 	fmt.Fprintf(&b, "\nPhone: %s (may be writing for someone else)\n", s.Began.Peer.Reveal())
 	if facts := LedgerText(s.Ledger); facts != "" {
-		b.WriteString("Told: " + facts + "\n")
+		b.WriteString("Told: " + cutMarked(facts, MaxToldBytes) + "\n")
 	}
 	if s.Question != "" {
 		b.WriteString("Open question: " + s.Question + "\n")
@@ -160,7 +192,7 @@ func HandoffText(s *State, recall func(Ref) molt.Words) string {
 			b.WriteString(line + "\n")
 		}
 	}
-	return cutWords(strings.TrimSpace(b.String()), MaxHandoffBytes).Reveal()
+	return cutMarked(strings.TrimSpace(b.String()), MaxHandoffBytes)
 }
 
 // turnLine is one message as a nurse reads it, with what became of ours.
@@ -169,7 +201,7 @@ func turnLine(s *State, ref Ref, recall func(Ref) molt.Words) string {
 	if words == "" {
 		words = "[no words kept]"
 	}
-	words = cutWords(words, MaxQuoteBytes).Reveal()
+	words = cutMarked(words, MaxQuoteBytes)
 	if ref.From == model.FromPatient {
 		return "Patient: " + words
 	}

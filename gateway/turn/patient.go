@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidegate/tidegate/channels"
@@ -21,24 +22,24 @@ func (x *decider) patientTexts(in []heard) {
 		}
 	}
 	red, evidence := worst(in)
-	words := x.keywords(in, red.Severity.Rank() >= screen.S3.Rank())
+	rest := x.keywords(in, red.Severity.Rank() >= screen.S3.Rank())
 	switch {
 	case red.Severity.Rank() >= screen.S3.Rank():
 		x.redFlag(red, evidence)
-	case words:
+	case len(rest) == 0:
 		return
 	case red.Severity == screen.S4 || unreadable(in):
 		x.listUnread(in, red, evidence)
 	}
 	switch x.s.Owner {
 	case escalation.OwnerHuman:
-		x.relayToHolder(in)
+		x.relayToHolder(rest)
 	case escalation.OwnerHold:
-		if red.Severity.Rank() < screen.S3.Rank() {
+		if !x.said() {
 			x.held()
 		}
 	default:
-		x.routine(in)
+		x.routine(rest)
 	}
 }
 
@@ -123,8 +124,8 @@ func (x *decider) redFlag(v screen.Verdict, evidence []uint64) {
 // goes on.
 func (x *decider) listUnread(in []heard, v screen.Verdict, evidence []uint64) {
 	x.because(ReasonUnreadable, "")
-	if x.s.Open() {
-		return
+	if x.s.Open() || x.s.Owner != escalation.OwnerAgent {
+		return // whoever has the conversation sees it
 	}
 	if evidence == nil {
 		evidence = seqs(in)
@@ -134,34 +135,45 @@ func (x *decider) listUnread(in []heard, v screen.Verdict, evidence []uint64) {
 	}))
 }
 
-// keywords answers STOP, START and HELP. It reports whether they were all there
-// was to answer.
-func (x *decider) keywords(in []heard, red bool) (all bool) {
-	all = true
+// keywords answers STOP, START and HELP, and returns what else there is to
+// answer.
+func (x *decider) keywords(in []heard, red bool) (rest []heard) {
 	for _, h := range in {
 		word, f := policy.Words(h.words, x.s.Stopped)
+		done := true
 		switch word {
 		case policy.KeywordStop:
 			x.stop(f.Reason)
 		case policy.KeywordStart:
 			x.start()
-			// "YES" opts in and may answer a question as well.
-			all = all && f.Reason != "yes"
+			done = f.Reason != "yes" // which may answer a question as well
 		case policy.KeywordHelp:
-			all = x.help(red) && all
+			done = x.help(red)
 		default:
-			all = false
+			done = false
 		}
+		if done {
+			x.answered([]uint64{h.Seq})
+			continue
+		}
+		rest = append(rest, h)
 	}
-	return all
+	return rest
 }
 
 func (x *decider) stop(word string) {
-	doubtful := policy.AboutAppointment(word, x.s.Question)
 	x.because(ReasonOptedOut, word)
-	x.set(func(s *Set) { s.Stopped, s.Answered = ptr(true), true })
+	if x.s.Stopped {
+		return
+	}
+	doubtful := policy.AboutAppointment(word, x.s.Question)
+	if doubtful {
+		// The one clarification the law permits.
+		x.say("stop_check", channels.ClassSafety, x.fixed("stop_check", ""))
+	}
+	x.set(func(s *Set) { s.Stopped = ptr(true) })
+	x.answered(x.s.Pending)
 	x.dropAsk()
-	x.timer(timerWatchdog, 0)
 	for _, d := range x.s.Sends {
 		if d.Person == "" && d.State == SendDue && d.Class == channels.ClassAgent {
 			x.emit(Effect{Kind: EffectCancel, Item: d.Item})
@@ -170,23 +182,28 @@ func (x *decider) stop(word string) {
 	switch {
 	case x.s.Open():
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
-	case doubtful:
-		// The one clarification the law permits, and staff know of it.
-		x.say("stop_check", channels.ClassSafety, x.fixed("stop_check", ""))
+	case doubtful: // staff know of it
 		x.escalate(x.newCase(escalation.Event{
 			Why: escalation.KindUndeliverable, Severity: escalation.S4, CannotText: true, Evidence: x.lastInbound(),
 		}))
 	}
 }
 
+// start takes texts up again. The carrier delivers from now on, and so may
+// whoever has the case.
 func (x *decider) start() {
 	x.because(ReasonOptedIn, "")
-	was := x.s.Stopped
-	x.set(func(s *Set) { s.Stopped = ptr(false) })
-	if was {
-		x.say("started", channels.ClassNurse, x.fixed("started", ""))
+	if !x.s.Stopped || x.s.Began.Quarantined {
+		return
 	}
-	x.answered()
+	x.set(func(s *Set) { s.Stopped = ptr(false) })
+	if x.s.Open() && x.s.Case.CannotText {
+		c := *x.s.Case
+		c.CannotText = false
+		x.keepCase(c)
+		x.toStaff(c.Claimant, "notice_can_text", molt.Words("Case "+x.s.Code+": this patient can be texted again."), 0)
+	}
+	x.say("started", channels.ClassNurse, x.fixed("started", ""))
 }
 
 // help answers HELP or INFO when nothing around it worries. A second one within
@@ -199,21 +216,11 @@ func (x *decider) help(red bool) (done bool) {
 	again := x.s.HelpAt > 0 && x.env.Now.Sub(x.s.HelpAt) < HelpAgain
 	x.set(func(s *Set) { s.HelpAt = ptr(x.env.Now) })
 	if again {
-		x.wantsPerson(escalation.S2)
+		x.escalate(x.newCase(escalation.Event{Why: escalation.KindPerson, Severity: escalation.S2, Evidence: x.lastInbound()}))
 		return true
 	}
 	x.say("help", channels.ClassNurse, x.fixed("help", ""))
-	x.answered()
 	return true
-}
-
-// wantsPerson opens a case because somebody asks for a person.
-func (x *decider) wantsPerson(sev escalation.Severity) {
-	e := escalation.Event{Kind: escalation.EventWantsPerson, Why: escalation.KindPerson, Severity: sev, Evidence: x.lastInbound(), CannotText: x.s.Stopped}
-	if x.s.Case == nil {
-		e.Kind = escalation.EventOpen
-	}
-	x.escalate(e)
 }
 
 func (x *decider) lastInbound() []uint64 {
@@ -229,37 +236,45 @@ func (x *decider) lastInbound() []uint64 {
 func (x *decider) held() {
 	x.because(ReasonHeld, "")
 	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
-	if x.s.HoldTextAt > 0 && x.env.Now.Sub(x.s.HoldTextAt) < x.env.Rules.HoldTextEvery {
+	if x.s.Stopped || x.s.HoldTextAt > 0 && x.env.Now.Sub(x.s.HoldTextAt) < x.env.Rules.HoldTextEvery {
 		return
 	}
 	x.set(func(s *Set) { s.HoldTextAt = ptr(x.env.Now) })
 	x.say("hold", channels.ClassNurse, x.fixed("hold", ""))
 }
 
+// said reports whether this decision says anything to the patient.
+func (x *decider) said() bool {
+	return slices.ContainsFunc(x.d.Effects, func(e Effect) bool { return e.Kind == EffectSay })
+}
+
 // routine is a text that the agent may answer.
 func (x *decider) routine(in []heard) {
 	if x.s.Case != nil && x.s.Case.State != escalation.StateClosed {
 		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
-		if x.s.Owner != escalation.OwnerAgent {
-			return // human only: a case was opened
-		}
 	}
 	switch {
 	case x.s.Stopped:
 		// Nothing may be sent, so a person reads it.
 		x.because(ReasonOptedOut, "text_after_stop")
-		x.answered()
-		if !x.s.Open() && !policy.NothingAsked(in[len(in)-1].words) {
-			x.escalate(x.newCase(escalation.Event{
-				Why: escalation.KindUndeliverable, Severity: escalation.S4, CannotText: true, Evidence: seqs(in),
-			}))
+		x.answered(x.s.Pending)
+		if !x.s.Open() && wanted(in) {
+			x.escalate(x.newCase(escalation.Event{Why: escalation.KindUndeliverable, Severity: escalation.S4, Evidence: seqs(in)}))
 		}
+	case !x.env.Rules.Agent && !wanted(in):
+		x.because(ReasonPaused, "nothing_asked")
+		x.answered(seqs(in))
 	case !x.env.Rules.Agent:
 		x.because(ReasonPaused, "")
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindHumanOnly, Severity: escalation.S3, Evidence: seqs(in)}))
 	default:
 		x.ask()
 	}
+}
+
+// wanted reports whether any of the texts wants an answer.
+func wanted(in []heard) bool {
+	return slices.ContainsFunc(in, func(h heard) bool { return h.Media > 0 || !policy.NothingAsked(h.words) })
 }
 
 // ask puts the question to the agent after the debounce: a little after the
@@ -277,25 +292,35 @@ func (x *decider) ask() {
 	}
 	due := min(x.env.Now.Add(x.env.Rules.Debounce), next.First.Add(x.env.Rules.DebounceMax))
 	x.putAsk(next, max(due, x.env.Now))
-	x.timer(timerWatchdog, x.s.Waiting.Add(x.env.Rules.Watchdog))
 }
 
 // putAsk puts the ask item, later when the hour's asks are used up: the message
 // is stored and screened, only its model work waits, and the watchdog runs.
 func (x *decider) putAsk(a Ask, due molt.Time) {
 	x.because(ReasonAsk, "")
-	if limit := x.env.Rules.AsksPerHour; limit > 0 && len(x.s.AskedAt) >= limit {
+	if free := x.askFree(); free > due {
 		x.because(ReasonAskParked, "")
-		due = max(due, molt.Time(x.s.AskedAt[len(x.s.AskedAt)-limit]).Add(hour))
+		due = free
 	}
 	a.Item = x.emit(Effect{Kind: EffectAsk, Lane: molt.LaneAsk, Due: due})
 	x.set(func(s *Set) { s.Ask = &a })
 }
 
-// answered says that nothing of the patient's waits for the agent any more.
-func (x *decider) answered() {
-	x.set(func(s *Set) { s.Answered = true })
-	x.timer(timerWatchdog, 0)
+// askFree is when the hour's limit has room for one more ask.
+func (x *decider) askFree() molt.Time {
+	asked := slices.DeleteFunc(slices.Clone(x.s.AskedAt), func(t int64) bool { return t > int64(x.env.Now) })
+	limit := min(x.env.Rules.AsksPerHour, MaxAsked)
+	if limit <= 0 || len(asked) < limit {
+		return 0
+	}
+	return molt.Time(asked[len(asked)-limit]).Add(hour)
+}
+
+// answered says that these texts wait for the agent no longer.
+func (x *decider) answered(seqs []uint64) {
+	if len(seqs) > 0 {
+		x.set(func(s *Set) { s.Answered = slices.Concat(s.Answered, seqs) })
+	}
 }
 
 // watchdog fires when a text was left without an answer.
@@ -303,9 +328,8 @@ func (x *decider) watchdog() {
 	if x.s.Owner != escalation.OwnerAgent || x.s.Waiting == 0 {
 		return
 	}
-	if due := x.s.Waiting.Add(x.env.Rules.Watchdog); x.env.Now < due {
-		x.timer(timerWatchdog, due)
-		return
+	if x.env.Now < x.s.Waiting.Add(x.env.Rules.Watchdog) {
+		return // a later text's time runs; finish sets the timer
 	}
 	x.because(ReasonWatchdog, "")
 	x.escalate(x.newCase(escalation.Event{

@@ -30,15 +30,20 @@ type Rules struct {
 
 // Limits of the core's own making.
 const (
-	MaxTries       = 2                // broken answers until a person is asked
-	MaxSuperseded  = 2                // answers overtaken by a newer text until one is let through
-	MaxSilences    = 2                // silences in a row without a word in between
-	HelpAgain      = 10 * time.Minute // a second HELP within it asks for a person
-	Late           = 30 * time.Minute // a text older than that is shown with its time
-	SafetyValidity = 10 * time.Minute // stale advice must never arrive
-	PageValidity   = 10 * time.Minute
-	NurseValidity  = 4 * time.Hour
-	AgentValidity  = 4 * time.Hour
+	MaxTries      = 2 // broken answers until a person is asked
+	MaxSuperseded = 2 // answers overtaken by a newer text until one is let through
+	MaxSilences   = 2 // silences in a row without a word in between
+	// MaxTextSegments bounds one text to a person; a longer one leaves in parts,
+	// and what carries a code or a handoff is cut. Below the door's own limit, so
+	// that no smiley of a patient makes a handoff too long to send.
+	MaxTextSegments = 8
+	MaxRelayTexts   = 8                // texts in which one step's words of a patient reach a nurse
+	HelpAgain       = 10 * time.Minute // a second HELP within it asks for a person
+	Late            = 30 * time.Minute // a text older than that is shown with its time
+	SafetyValidity  = 10 * time.Minute // stale advice must never arrive
+	PageValidity    = 10 * time.Minute
+	NurseValidity   = 4 * time.Hour
+	AgentValidity   = 4 * time.Hour
 )
 
 // Env is what a decision may look at beside the state.

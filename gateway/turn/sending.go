@@ -1,11 +1,13 @@
 package turn
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -39,11 +41,13 @@ func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookSend, Attempt: 1}
 	}
 	switch {
+	case d.State == SendCancelled || d.State == SendFenced:
+		return Look{Do: LookDrop, Reason: ReasonFenced}
 	case d.Finished():
 		return Look{Do: LookDrop, Reason: ReasonSent}
 	case d.State == SendAttempted:
 		return Look{Do: LookCheck, Attempt: d.Attempt, Since: d.LastAt}
-	case d.Class == channels.ClassAgent && (d.Epoch != s.Epoch || s.Owner != escalation.OwnerAgent):
+	case d.Class == channels.ClassAgent && (d.Epoch != s.Epoch || s.Owner != escalation.OwnerAgent || s.alarmed()):
 		return Look{Do: LookDrop, Reason: ReasonFenced}
 	case d.Class == channels.ClassAgent && now.Sub(d.Put) > outbox.MaxAgentAge:
 		return Look{Do: LookDrop, Reason: ReasonStale}
@@ -51,6 +55,14 @@ func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookDrop, Reason: ReasonOptedOut}
 	}
 	return Look{Do: LookSend, Attempt: d.Attempt + 1}
+}
+
+// alarmed reports whether a text that is not decided yet will take the
+// conversation from the agent.
+func (s *State) alarmed() bool {
+	return slices.ContainsFunc(s.Undecided, func(h Heard) bool {
+		return h.Verdict != nil && h.Verdict.Severity.Rank() >= screen.S3.Rank()
+	})
 }
 
 // permitted names what may go to somebody who opted out.
@@ -68,7 +80,7 @@ func (x *decider) looked(b *Looked) {
 	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
 	case d.Class == channels.ClassAgent && b.Reason == ReasonStale:
-		x.undelivered(d)
+		x.undelivered(*d, false)
 	}
 }
 
@@ -120,7 +132,7 @@ func (x *decider) follow(d *Send, fault channels.FaultKind, retryAfter time.Dura
 	case outbox.DoRetry, outbox.DoPlain:
 		// What the agent says is not tried again into somebody else's turn.
 		if d.Class == channels.ClassAgent && (d.Epoch != x.s.Epoch || d.Early) {
-			x.giveUp(d, string(fault))
+			x.giveUp(d, fault)
 			return
 		}
 		x.because(ReasonRetry, string(fault))
@@ -129,34 +141,56 @@ func (x *decider) follow(d *Send, fault channels.FaultKind, retryAfter time.Dura
 		x.because(ReasonCheck, string(fault))
 		x.emit(Effect{Kind: EffectRetry, Item: d.Item, Due: p.Due, Name: string(p.Do)})
 	default:
-		x.giveUp(d, string(fault))
+		x.giveUp(d, fault)
 	}
 }
 
 // giveUp ends a text that will not arrive, and somebody learns of it.
-func (x *decider) giveUp(d *Send, detail string) {
+func (x *decider) giveUp(d *Send, fault channels.FaultKind) {
 	lost := *d
-	x.because(ReasonGaveUp, detail)
+	x.because(ReasonGaveUp, string(fault))
 	x.emit(Effect{Kind: EffectDone, Item: d.Item})
-	x.undelivered(&lost)
+	x.undelivered(lost, cannotText(fault) || lost.Class == channels.ClassSafety)
+}
+
+// cannotText reports whether a fault says that no text reaches this patient.
+// An answer that was lost or a carrier that was busy says nothing of the kind.
+func cannotText(fault channels.FaultKind) bool {
+	switch fault {
+	case channels.FaultOptedOut, channels.FaultRecipient, channels.FaultUnreachable, channels.FaultConfiguration, channels.FaultWindow:
+		return true
+	}
+	return false
 }
 
 // undelivered is what follows when a text did not reach its reader: a page
-// takes its next route; a patient is called instead of texted.
-func (x *decider) undelivered(d *Send) {
+// takes its next route, a person learns what the patient did not read, and
+// where no text arrives the patient is called. Who else may speak by now needs
+// no word of what the agent failed to say.
+func (x *decider) undelivered(d Send, cannot bool) {
 	switch {
 	case d.Page != "":
 		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
 	case d.Person != "":
-	case d.Class == channels.ClassAgent && d.Early:
+	case d.Class == channels.ClassAgent && (d.Early || x.s.Owner != escalation.OwnerAgent):
+		if cannot && x.s.Open() {
+			x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+		}
 	case d.Class == channels.ClassNurse && x.s.Case != nil && x.s.Case.Held():
-		x.toStaff(x.s.Case.Claimant, "not_delivered", molt.Words("Case "+x.s.Code+": your text did not reach the patient. Please call."), 0)
+		if !cannot || x.s.Case.CannotText {
+			x.toStaff(x.s.Case.Claimant, "not_delivered", molt.Words("Case "+x.s.Code+": your text may not have reached the patient. Please call."), 0)
+			return
+		}
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
-	case x.s.Open():
-		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+	case x.s.Owner != escalation.OwnerAgent && x.s.Open():
+		if cannot {
+			x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+		}
+	case d.Class == channels.ClassSafety && x.s.Stopped:
+		// The clarification after STOP: the case about it is on the list.
 	default:
 		x.escalate(x.newCase(escalation.Event{
-			Why: escalation.KindUndeliverable, Severity: escalation.S3, Evidence: x.lastInbound(), CannotText: true,
+			Why: escalation.KindUndeliverable, Severity: escalation.S3, Evidence: x.lastInbound(), CannotText: cannot,
 		}))
 	}
 }
@@ -180,6 +214,6 @@ func (x *decider) status(b *channels.StatusReport) {
 		}
 		x.because(ReasonUndelivered, "")
 		x.emit(Effect{Kind: EffectLost, Item: d.Item})
-		x.undelivered(x.s.send(b.Item))
+		x.undelivered(*x.s.send(b.Item), true)
 	}
 }

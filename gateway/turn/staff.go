@@ -6,16 +6,22 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
 
 // acted carries out what a staff member does about this conversation.
 func (x *decider) acted(a *Acted) {
-	if n := len(x.s.Acts); a.ID != "" && slices.Contains(x.s.Acts[:max(n-1, 0)], a.ID) {
+	if a.ID != "" && slices.Contains(x.s.Acts, a.ID) {
 		x.because(ReasonNothing, "act_again")
 		return
+	}
+	if a.ID != "" {
+		x.d.Acts = append(x.d.Acts, a.ID)
+		x.s.addAct(a.ID)
 	}
 	x.because(ReasonActed, string(a.Verb))
 	if a.Verb == VerbTakeOver {
@@ -27,11 +33,15 @@ func (x *decider) acted(a *Acted) {
 		x.toStaff(a.Actor, "refused", "That case is over.", 0)
 		return
 	}
-	if a.Verb == VerbShow {
+	switch {
+	case a.Verb == VerbShow:
 		x.handoffTo(a.Actor)
-		return
+	case a.Verb == VerbRelay && policy.ReadToken(a.Words.Reveal()) != policy.TokenAbsent:
+		x.because(ReasonRefused, "token")
+		x.toStaff(a.Actor, "refused", molt.Words("Case "+x.s.Code+": that text was not sent. Please write it in other words."), 0)
+	default:
+		x.carryOut(a)
 	}
-	x.carryOut(a)
 }
 
 // carryOut runs the act through the case machine and does what an accepted one
@@ -51,7 +61,9 @@ func (x *decider) carryOut(a *Acted) {
 	}
 	switch a.Verb {
 	case VerbRelay:
-		x.sayAs(Out{What: "relay", Class: channels.ClassNurse, Words: a.Words, ReviewedBy: a.Actor})
+		for _, part := range segment.Split(segment.Fold(a.Words.Reveal()), MaxTextSegments) {
+			x.sayAs(Out{What: "relay", Class: channels.ClassNurse, Words: molt.Words(part), ReviewedBy: a.Actor})
+		}
 	case VerbResolve:
 		if owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent {
 			x.resume(a.Words)
@@ -119,12 +131,25 @@ func (x *decider) relayToHolder(in []heard) {
 	if !ok {
 		return
 	}
-	for _, h := range in {
+	if !r.PHI {
 		words := fmt.Sprintf("%s: the patient wrote. Call, or run: tidegate cases show %s", x.s.Code, x.s.Code)
-		if r.PHI {
-			words = fmt.Sprintf("%s patient: %s", x.s.Code, wordsOrMedia(h))
+		x.toRoute(holder, r, Out{What: "patient_words", Words: molt.Words(words)})
+		return
+	}
+	var all []string
+	for _, h := range in {
+		all = append(all, wordsOrMedia(h))
+	}
+	parts := segment.Split(segment.Fold(strings.Join(all, "\n")), MaxTextSegments-1)
+	for i, part := range parts {
+		words := fmt.Sprintf("%s patient: %s", x.s.Code, part)
+		if i == MaxRelayTexts-1 && len(parts) > MaxRelayTexts {
+			words = fmt.Sprintf("%s patient wrote more than fits. Run: tidegate cases show %s", x.s.Code, x.s.Code)
 		}
-		x.toRoute(holder, r, Out{What: "patient_words", Words: cutWords(words, MaxRelayBytes)})
+		x.toRoute(holder, r, Out{What: "patient_words", Words: molt.Words(words)})
+		if i == MaxRelayTexts-1 {
+			return
+		}
 	}
 }
 
@@ -148,8 +173,9 @@ func (x *decider) staffTexts(in []heard) {
 		case h.Code != nil && h.Code.Known:
 			x.because(ReasonVerbs, "")
 			x.reply("verbs", molt.Words(verbs(h.Code.Code)))
+		case x.s.Open() && x.s.Owner == escalation.OwnerHuman:
+			x.relayToHolder([]heard{h})
 		case x.s.Open():
-			x.because(ReasonHeld, "")
 			x.held()
 		default:
 			x.because(ReasonVerbs, "")

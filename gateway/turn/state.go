@@ -19,6 +19,10 @@ const (
 	MaxUndecided = 512 // texts of one step, and of those committed alone
 	MaxTold      = 64  // people who know a version of the current case
 	MaxDigest    = 50  // cases one digest tells of
+	MaxUnsent    = 192 // of the followed texts, those without an outcome
+	MaxAsked     = 128 // asks of an hour that are counted
+	MaxActs      = 32  // acts a second copy is recognized of
+	MaxFactBytes = 500 // a ledger value; a name or an open question is an eighth of it
 )
 
 // State is a conversation as its journal folds. It refers to events, not to
@@ -44,8 +48,10 @@ type State struct {
 	// under way, and what was committed alone when the journal would not hold still.
 	Undecided []Heard `json:"undecided,omitempty"`
 
-	Pending []uint64  `json:"pending,omitempty"` // inbound that waits for the agent
-	Waiting molt.Time `json:"waiting,omitempty"` // since when the oldest of them waits
+	Pending []uint64 `json:"pending,omitempty"` // inbound that waits for the agent
+	// Waiting is since when the oldest of them waits, or since the last answer,
+	// if that came later and did not answer it.
+	Waiting molt.Time `json:"waiting,omitempty"`
 	Ask     Ask       `json:"ask,omitzero"`
 	AskedAt []int64   `json:"asked_at,omitempty"` // asks of the last hour, for the limit
 
@@ -111,7 +117,7 @@ type Send struct {
 	Lane    molt.Lane      `json:"lane"`
 	What    string         `json:"what"`
 	Class   channels.Class `json:"class"`
-	Epoch   uint64         `json:"epoch"`
+	Epoch   uint64         `json:"epoch,omitempty"` // of the agent's: what it was put at
 	Put     molt.Time      `json:"put"`
 	State   SendState      `json:"state"`
 	Attempt int            `json:"attempt,omitempty"`

@@ -12,6 +12,11 @@ import (
 // the patient is told, and no agent speaks.
 func Succeed(s State, env Env, atLeast escalation.Severity) Decided {
 	x := newDecider(s, env)
+	x.succeed(atLeast)
+	return x.d
+}
+
+func (x *decider) succeed(atLeast escalation.Severity) {
 	sev, category := atLeast.Worse(escalation.S3), "fault"
 	var evidence []uint64
 	for _, h := range x.s.Undecided {
@@ -23,7 +28,6 @@ func Succeed(s State, env Env, atLeast escalation.Severity) Decided {
 			sev, category = v, h.Verdict.Category
 		}
 	}
-	x.s.Undecided = nil
 	x.because(ReasonFault, category)
 	if x.s.Began.Quarantined {
 		x.set(func(s *Set) { s.Stopped = ptr(true) })
@@ -36,6 +40,5 @@ func Succeed(s State, env Env, atLeast escalation.Severity) Decided {
 	for _, p := range x.env.Rules.Plan.Admins {
 		x.toStaff(p, "admin_frozen", "Tidegate: a conversation's journal is frozen. Its patient is with staff. Run: tidegate verify", 0)
 	}
-	x.workRow()
-	return x.d
+	x.finish()
 }

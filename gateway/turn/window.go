@@ -1,6 +1,8 @@
 package turn
 
 import (
+	"slices"
+
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
@@ -57,7 +59,7 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 			m.Words = molt.Words("(The clinic sent a fixed text: " + ref.What + ".)")
 		}
 		q.Window = append(q.Window, m)
-		if contains(s.Pending, ref.Seq) {
+		if slices.Contains(s.Pending, ref.Seq) {
 			q.New++
 		}
 	}
