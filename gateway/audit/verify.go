@@ -1,0 +1,205 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// MaxFaults is how many faults one report lists; the rest is counted.
+const MaxFaults = 200
+
+// progressEvery is after how many conversations Verify speaks up.
+const progressEvery = 100
+
+// Check says what Verify looks at.
+type Check struct {
+	// Progress hears now and then how far it got; nil: nobody.
+	Progress func(Report)
+	// Rules, when given, has every decision decided once more: it returns the
+	// rules with that digest, nil where they are not at hand.
+	Rules func(digest string) *turn.Rules
+}
+
+// Report is what Verify found.
+type Report struct {
+	Conversations int     `json:"conversations"`
+	Events        uint64  `json:"events"`
+	Gone          int     `json:"gone,omitempty"` // bodies that were shed or erased
+	Snapshots     int     `json:"snapshots"`
+	Items         int     `json:"items"`
+	Decisions     *Tally  `json:"decisions,omitempty"`
+	Faults        []Fault `json:"faults"`
+	More          int     `json:"more,omitempty"` // faults that are not listed
+}
+
+// OK reports whether everything verified, and every decision that could be
+// decided once more came out the same.
+func (r Report) OK() bool {
+	return len(r.Faults) == 0 && (r.Decisions == nil || r.Decisions.Differ == 0)
+}
+
+func (r *Report) fault(f Fault) {
+	if len(r.Faults) >= MaxFaults {
+		r.More++
+		return
+	}
+	r.Faults = append(r.Faults, f)
+}
+
+// take keeps a fault and lets every other error through.
+func (r *Report) take(err error) error {
+	var f *Fault
+	if errors.As(err, &f) {
+		r.fault(*f)
+		return nil
+	}
+	return err
+}
+
+// Verify reads every conversation from its first event: the chain holds, seals
+// open, the snapshot is the fold of the events, items can be read. Faults are
+// in the report; an error means that it could not go on reading.
+func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
+	r := Report{Faults: []Fault{}}
+	if c.Rules != nil {
+		r.Decisions = &Tally{}
+	}
+	err := a.each(ctx, func(h molt.ConversationHead) error {
+		if err := r.take(a.verify(ctx, h.ID, c, &r)); err != nil {
+			return err
+		}
+		r.Conversations++
+		if c.Progress != nil && r.Conversations%progressEvery == 0 {
+			c.Progress(r)
+		}
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, a.verifyItems(ctx, &r)
+}
+
+// verify checks one conversation.
+func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r *Report) error {
+	j, err := a.open(ctx, id)
+	if err != nil {
+		return err
+	}
+	var state turn.State
+	gone, folded := 0, []byte(nil)
+	err = a.walk(ctx, j, func(e entry) error {
+		r.Events++
+		if e.gone {
+			gone++
+		}
+		state = turn.Apply(state, e.Event)
+		if e.Seq == j.snapshot.Seq {
+			var err error
+			folded, err = json.Marshal(state)
+			return err
+		}
+		return nil
+	})
+	r.Gone += gone
+	if err != nil {
+		return err
+	}
+	if err := j.snapshotIs(folded, gone > 0, r); err != nil {
+		return err
+	}
+	if c.Rules == nil {
+		return nil
+	}
+	return a.Replay(ctx, id, c.Rules, func(d Redecision) error {
+		r.Decisions.count(d.Outcome)
+		return nil
+	})
+}
+
+// snapshotIs compares the snapshot with the fold of the events up to it. Where
+// bodies are gone there is nothing to compare it with: it only has to open.
+func (j *journal) snapshotIs(folded []byte, gone bool, r *Report) error {
+	if j.snapshot.Body == nil {
+		return nil
+	}
+	fault := func(cause string) error {
+		return &Fault{Conversation: j.id, Seq: j.snapshot.Seq, Cause: "the snapshot: " + cause}
+	}
+	plain, err := j.box.Open(seal.KindSnapshot, j.snapshot.Key, j.snapshot.Body)
+	switch {
+	case errors.Is(err, seal.ErrErased):
+		return nil
+	case err != nil:
+		return fault(sealCause(err))
+	}
+	var s turn.State
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return fault("its body does not read as a state")
+	}
+	r.Snapshots++
+	if gone {
+		return nil
+	}
+	kept, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(kept, folded) {
+		return fault("it is not what the events before it fold to")
+	}
+	return nil
+}
+
+// verifyItems reads all work that is due.
+func (a *Auditor) verifyItems(ctx context.Context, r *Report) error {
+	q := molt.Query{Table: molt.TableItems, Limit: molt.MaxPage}
+	for {
+		p, err := a.store.Scan(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, it := range p.Items {
+			r.Items++
+			if err := r.take(a.verifyItem(ctx, it)); err != nil {
+				return err
+			}
+		}
+		if q.After = p.Next; q.After == "" {
+			return nil
+		}
+	}
+}
+
+func (a *Auditor) verifyItem(ctx context.Context, it molt.Item) error {
+	if it.Body == nil {
+		return nil
+	}
+	keys, err := a.store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: it.Conversation, Limit: molt.MaxPage})
+	if err != nil {
+		return err
+	}
+	fault := func(cause string) error {
+		return &Fault{Conversation: it.Conversation, Cause: "item " + string(it.ID) + ": " + cause}
+	}
+	box, err := seal.NewBox(a.ring, it.Conversation, keys.Keys, nil)
+	if err != nil {
+		return fault("a key of another conversation lies among its keys")
+	}
+	plain, err := box.Open(seal.KindItem(it.Lane), it.Key, it.Body)
+	switch {
+	case errors.Is(err, seal.ErrErased):
+		return nil
+	case err != nil:
+		return fault(sealCause(err))
+	case !json.Valid(plain):
+		return fault("its body does not read")
+	}
+	return nil
+}
