@@ -2,11 +2,23 @@ package gateway
 
 import (
 	"context"
-	"net/http"
+
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/operator"
+	"github.com/tidegate/tidegate/gateway/turn"
 )
 
+// serveAdmin answers the operator's verbs. Only the daemon's own user can open
+// the socket, so its connections are not counted.
 func (g *Gateway) serveAdmin(ctx context.Context) error {
-	return serve(ctx, g.o.Admin, g.adminHandler(), maxPrivate)
+	op, err := operator.New(operator.Options{
+		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: func() *turn.Rules { return g.o.Rules },
+		Daemon: true, Now: g.o.Now, Log: g.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s := newServer(op.Handler())
+	s.ConnContext = operator.ConnContext
+	return serve(ctx, g.o.Admin, s)
 }
-
-func (g *Gateway) adminHandler() http.Handler { return http.NewServeMux() }

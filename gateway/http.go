@@ -38,7 +38,7 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
 		},
 	})
-	return serve(ctx, g.o.Public, mux, maxPublic)
+	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(mux))
 }
 
 func (g *Gateway) servePrivate(ctx context.Context) error {
@@ -50,7 +50,7 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 		g.countCases(r.Context())
 		metrics.ServeHTTP(w, r)
 	})
-	return serve(ctx, g.o.Private, mux, maxPrivate)
+	return serve(ctx, netutil.LimitListener(g.o.Private, maxPrivate), newServer(mux))
 }
 
 // readyz says whether the daemon can accept and commit, by committing.
@@ -83,12 +83,15 @@ func (g *Gateway) countCases(ctx context.Context) {
 	}
 }
 
-// serve answers on a listener until ctx ends, then lets requests under way end.
-func serve(ctx context.Context, l net.Listener, h http.Handler, connections int) error {
-	s := &http.Server{
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
+}
+
+// serve answers on a listener until ctx ends, then lets requests under way end.
+func serve(ctx context.Context, l net.Listener, s *http.Server) error {
 	stopped := make(chan error, 1)
 	go func() { // ends once ctx does: Run waits for it below
 		<-ctx.Done()
@@ -96,7 +99,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, connections int)
 		defer cancel()
 		stopped <- s.Shutdown(stop)
 	}()
-	err := s.Serve(netutil.LimitListener(l, connections))
+	err := s.Serve(l)
 	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -1,0 +1,188 @@
+package operator
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of a request.
+const (
+	maxBody  = 64 << 10
+	maxNonce = 64
+)
+
+// Options make an Operator. Desk, Audit and Rules are required.
+type Options struct {
+	Desk  *intake.Desk
+	Audit *audit.Auditor
+	Rules func() *turn.Rules // in force now
+	// Daemon says that a daemon answers, so that what is decided is also sent.
+	Daemon bool
+	// NoActs says why nothing can be acted on here; "": it can.
+	NoActs string
+	Now    func() time.Time // default time.Now
+	Log    zerolog.Logger
+}
+
+// Operator answers the operator's verbs.
+type Operator struct{ o Options }
+
+// New checks the options and starts nothing.
+func New(o Options) (*Operator, error) {
+	if o.Desk == nil || o.Audit == nil || o.Rules == nil {
+		return nil, errors.New("operator: Desk, Audit and Rules are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Operator{o: o}, nil
+}
+
+// Handler is the whole surface. It belongs behind a server with ConnContext.
+func (p *Operator) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, answer := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /status":                        p.status,
+		"GET /cases":                         p.cases,
+		"GET /cases/{ref}":                   p.showCase,
+		"POST /cases/{ref}/acts":             p.act,
+		"GET /conversations":                 p.conversations,
+		"GET /conversations/{id}":            p.conversation,
+		"POST /conversations/{id}/take-over": p.takeOver,
+		"GET /export":                        p.export,
+		"GET /verify":                        p.verify,
+	} {
+		mux.HandleFunc(pattern, p.answer(answer))
+	}
+	return mux
+}
+
+// answer lets known users in, bounds the body and writes what went wrong as a
+// sentence.
+func (p *Operator) answer(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if actor(r.Context()) == "" {
+			writeProblem(w, &Problem{Status: http.StatusForbidden, Why: "who is at the other end of the socket cannot be told, so nobody is let in"})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		err := f(w, r)
+		if err == nil {
+			return
+		}
+		pr := problemOf(err)
+		if pr.Status == http.StatusInternalServerError {
+			p.o.Log.Error().Err(err).Msg("operator")
+		}
+		writeProblem(w, pr)
+	}
+}
+
+// Problem is what went wrong, in a sentence for the operator.
+type Problem struct {
+	Status int    `json:"-"`
+	Why    string `json:"error"`
+}
+
+func (p *Problem) Error() string { return p.Why }
+
+func problem(status int, why string) error { return &Problem{status, why} }
+
+func problemOf(err error) *Problem {
+	var p *Problem
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &tooLarge):
+		return &Problem{http.StatusRequestEntityTooLarge, "the request is over 64 KiB"}
+	case errors.Is(err, intake.ErrUnknownConversation):
+		return &Problem{http.StatusNotFound, "there is no such conversation"}
+	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
+		return &Problem{http.StatusConflict, "the conversation's journal cannot be gone on with; tidegate verify says why, and its patient is with staff in the conversation that follows it"}
+	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
+		return &Problem{http.StatusServiceUnavailable, "the store takes nothing more; the daemon is stopping"}
+	}
+	return &Problem{http.StatusInternalServerError, "it did not work; the daemon's log has the reason"}
+}
+
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
+}
+
+// stream writes JSON lines for as long as the other end reads them.
+type stream struct {
+	enc   *json.Encoder
+	flush func() error
+}
+
+func newStream(w http.ResponseWriter) *stream {
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // it ends with the reader or the record, not by the clock
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	return &stream{enc: json.NewEncoder(w), flush: rc.Flush}
+}
+
+func (s *stream) line(v any) error {
+	if err := s.enc.Encode(v); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// Line is one line of a stream: exactly one field is set.
+type Line struct {
+	File     *audit.File   `json:"file,omitempty"`
+	Row      *audit.Row    `json:"row,omitempty"`
+	Progress *audit.Report `json:"progress,omitempty"`
+	Report   *audit.Report `json:"report,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	Done     bool          `json:"done,omitempty"` // the last line: nothing is missing
+}
+
+// end closes a stream: a reader that does not see Done knows that it was cut.
+func (s *stream) end(err error) error {
+	if err != nil {
+		_ = s.line(Line{Error: problemOf(err).Why})
+		return nil // the status is long written
+	}
+	return s.line(Line{Done: true})
+}
+
+// Status says who answers.
+type Status struct {
+	Daemon bool   `json:"daemon"`
+	PID    int    `json:"pid"`
+	Clinic string `json:"clinic,omitempty"`
+	Zone   string `json:"zone"`
+	Actor  string `json:"actor"` // who you are to it
+	NoActs string `json:"no_acts,omitempty"`
+}
+
+func (p *Operator) status(w http.ResponseWriter, r *http.Request) error {
+	rules := p.o.Rules()
+	zone := "UTC"
+	if rules.Zone != nil {
+		zone = rules.Zone.String()
+	}
+	return writeJSON(w, Status{
+		Daemon: p.o.Daemon, PID: os.Getpid(), Clinic: rules.Clinic, Zone: zone, Actor: string(actor(r.Context())), NoActs: p.o.NoActs,
+	})
+}
