@@ -213,16 +213,16 @@ func (s *State) foldChanges(e Event, d *Decided) {
 	}
 }
 
-// own changes who may speak. What waited waits no longer for the agent, but for
-// texts of this very step: to whom they come, they come now.
+// own changes who may speak. Nothing waits for the agent any more, but the texts
+// of this very step, when they come to it.
 func (s *State) own(o escalation.Owner, epoch uint64, at molt.Time) {
 	s.Owner, s.Epoch = o, max(s.Epoch, epoch)
-	s.Pending = slices.DeleteFunc(s.Pending, func(seq uint64) bool {
-		return !slices.ContainsFunc(s.Undecided, func(h Heard) bool { return h.Seq == seq })
-	})
-	s.Waiting = 0
-	if len(s.Pending) > 0 {
-		s.Waiting = at
+	s.Pending, s.Waiting = nil, 0
+	if o != escalation.OwnerAgent || s.Stream() {
+		return
+	}
+	for _, h := range s.Undecided[max(0, len(s.Undecided)-MaxPending):] {
+		s.Pending, s.Waiting = append(s.Pending, h.Seq), at
 	}
 }
 

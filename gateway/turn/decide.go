@@ -22,6 +22,7 @@ func Decide(s State, facts []Event, env Env) Decided {
 // clocks did, then what the patient wrote, and last what the agent says to it,
 // so that no answer slips out beside the text that takes its turn away.
 func (x *decider) decide(facts []Event) {
+	x.d.Step = len(facts)
 	for _, f := range facts {
 		x.fact(f)
 	}

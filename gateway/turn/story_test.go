@@ -1,0 +1,510 @@
+package turn
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+var update = flag.Bool("update", false, "rewrite the stories in testdata")
+
+// TestStories tells the files of testdata: commands, a line of dashes, what
+// they do. Run with -update and read the diff.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := tell(t, string(want))
+			if bytes.Equal(got, want) {
+				return
+			}
+			if *update {
+				if err := os.WriteFile(f, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			t.Errorf("%s is told otherwise now:\n%s", f, firstDifference(string(want), string(got)))
+		})
+	}
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range max(len(w), len(g)) {
+		var a, b string
+		if i < len(w) {
+			a = w[i]
+		}
+		if i < len(g) {
+			b = g[i]
+		}
+		if a != b {
+			return fmt.Sprintf("line %d\n want %q\n  got %q", i+1, a, b)
+		}
+	}
+	return ""
+}
+
+// tell runs a story and returns it as it went.
+func tell(t *testing.T, text string) []byte {
+	t.Helper()
+	s := &story{world: newWorld(t)}
+	var out bytes.Buffer
+	for block := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		answer, commands := "", false
+		for line := range strings.SplitSeq(block, "\n") {
+			if line == "----" {
+				break
+			}
+			fmt.Fprintln(&out, line)
+			if line != "" && !strings.HasPrefix(line, "#") {
+				commands = true
+				s.line = line
+				answer += s.run(line)
+			}
+		}
+		if commands {
+			fmt.Fprintf(&out, "----\n%s", answer)
+		}
+	}
+	return out.Bytes()
+}
+
+// story is a world that commands drive. <token> in a line stands for the
+// silence token, which is spelled in one place only.
+type story struct {
+	*world
+	line string
+	ids  int
+}
+
+// run does one line. "+5s" in front moves the clock; "both" joins the commands
+// between ";;" into one step; "alone" commits without a decision.
+func (s *story) run(line string) string {
+	line = strings.ReplaceAll(line, "<token>", policy.Token)
+	verb, rest, _ := strings.Cut(line, " ")
+	switch {
+	case strings.HasPrefix(verb, "+"):
+		d, err := time.ParseDuration(verb[1:])
+		s.must(err)
+		s.now = s.now.Add(d)
+		if rest == "" {
+			return ""
+		}
+		return s.run(rest)
+	case verb == "both":
+		var facts []fact
+		for part := range strings.SplitSeq(rest, ";;") {
+			more, said := s.facts(strings.TrimSpace(part))
+			if said != "" {
+				s.t.Fatalf("%q: %s", s.line, said)
+			}
+			facts = append(facts, more...)
+		}
+		return s.render(s.step(facts...))
+	case verb == "alone":
+		facts, _ := s.facts(rest)
+		s.commitAll(facts)
+		return ""
+	case verb == "succeed":
+		return s.render(s.world.succeed(nil, escalation.Severity(rest)))
+	}
+	facts, said := s.facts(line)
+	if facts == nil {
+		return said
+	}
+	return said + s.render(s.step(facts...))
+}
+
+// words splits a command: quoted pieces stay whole, key=value pairs come apart.
+func (s *story) words(line string) (plain []string, quoted []string, arg map[string]string) {
+	arg = map[string]string{}
+	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
+		if line[0] == '"' {
+			q, err := strconv.QuotedPrefix(line)
+			s.must(err)
+			v, err := strconv.Unquote(q)
+			s.must(err)
+			quoted = append(quoted, v)
+			line = line[len(q):]
+			continue
+		}
+		w, rest, _ := strings.Cut(line, " ")
+		if k, v, ok := strings.Cut(w, "="); ok {
+			arg[k] = v
+		} else {
+			plain = append(plain, w)
+		}
+		line = rest
+	}
+	return plain, quoted, arg
+}
+
+// facts turns a command into what happened. No facts and some text: it only
+// looked or changed the rules.
+func (s *story) facts(line string) ([]fact, string) {
+	plain, quoted, arg := s.words(line)
+	verb, plain := plain[0], plain[1:]
+	switch verb {
+	case "clock":
+		at, err := time.ParseInLocation("2006-01-02T15:04:05", plain[0], s.rules.Zone)
+		s.must(err)
+		s.now = molt.TimeOf(at)
+		return nil, ""
+	case "rules":
+		s.changeRules(arg)
+		return nil, ""
+	case "began":
+		return s.began(plain, arg), ""
+	case "patient":
+		return s.inbound(quoted, arg), ""
+	case "ask":
+		s.asked = s.ask()
+		return nil, ""
+	case "request":
+		return nil, s.request()
+	case "agent":
+		return s.agent(plain, quoted, arg), ""
+	case "attempt", "sent", "failed", "checked", "status":
+		return s.sending(verb, plain, arg)
+	case "timer":
+		return s.timer(plain[0])
+	case "nurse":
+		return s.nurse(plain, quoted, arg), ""
+	case "listed":
+		at, err := time.ParseInLocation("15:04", plain[2], s.rules.Zone)
+		s.must(err)
+		day := s.now.Std().In(s.rules.Zone)
+		due := time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), 0, 0, s.rules.Zone)
+		return []fact{{KindListed, &Listed{Case: molt.CaseID(plain[0]), Severity: escalation.Severity(plain[1]), Code: arg["code"], At: molt.TimeOf(due)}}}, ""
+	case "read":
+		return []fact{{KindRead, &Read{Actor: molt.PersonID(plain[0]), What: "handoff"}}}, ""
+	}
+	s.t.Fatalf("%q: no such command", s.line)
+	return nil, ""
+}
+
+func (s *story) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatalf("%q: %v", s.line, err)
+	}
+}
+
+func (s *story) number(v string) int {
+	n, err := strconv.Atoi(v)
+	s.must(err)
+	return n
+}
+
+func (s *story) changeRules(arg map[string]string) {
+	for k, v := range arg {
+		switch k {
+		case "agent":
+			s.rules.Agent = v == "on"
+		case "asks":
+			s.rules.AsksPerHour = s.number(v)
+		case "oncall":
+			s.rules.Plan.Steps, s.rules.Plan.AllHands = nil, nil
+			if v == "nobody" {
+				s.rules.Plan.People = map[molt.PersonID]escalation.Person{}
+			}
+		case "phi":
+			for id, p := range s.rules.Plan.People {
+				for i := range p.Routes {
+					p.Routes[i].PHI = v == "on"
+				}
+				s.rules.Plan.People[id] = p
+			}
+		default:
+			s.t.Fatalf("%q: no rule %q", s.line, k)
+		}
+	}
+}
+
+func (s *story) began(plain []string, arg map[string]string) []fact {
+	b := Began{Channel: "main", Account: clinicNumber, Peer: patientNumber}
+	for _, w := range plain {
+		if w == "quarantined" {
+			b.Quarantined = true
+		}
+	}
+	if p := arg["stream"]; p != "" {
+		b.Person = molt.PersonID(p)
+		b.Peer = s.rules.Plan.People[b.Person].Routes[0].Address
+	}
+	if arg["after"] != "" {
+		b.After, b.Generation = molt.ConversationID(arg["after"]), 1
+	}
+	return []fact{{KindBegan, &b}}
+}
+
+// inbound is one text for each quoted piece, all with the same verdict; "-" in
+// front of a piece keeps it from the verdict.
+func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
+	for _, q := range quoted {
+		s.ids++
+		v := screen.Verdict{Severity: screen.None, Version: "test", Unreadable: arg["unreadable"] != ""}
+		text, bare := strings.CutPrefix(q, "-")
+		if found := arg["verdict"]; found != "" && !bare {
+			sev, category, _ := strings.Cut(found, "/")
+			v.Severity, v.Category = screen.Severity(sev), category
+		}
+		in := channels.Inbound{
+			Channel: "main", Account: clinicNumber, Peer: patientNumber, ProviderID: fmt.Sprintf("SM%d", s.ids), At: s.now,
+			Words: molt.Words(text), Via: "webhook",
+		}
+		for range len(arg["media"]) {
+			in.Media = append(in.Media, channels.Media{URL: "https://media.example/1", Type: "image/jpeg"})
+		}
+		if at := arg["ago"]; at != "" {
+			d, err := time.ParseDuration(at)
+			s.must(err)
+			in.At, in.Via = s.now.Add(-d), "backfill"
+		}
+		out = append(out, fact{KindInbound, &in}, fact{KindScreened, &v})
+		if c := arg["code"]; c != "" {
+			code := Code{Code: c}
+			if of := arg["of"]; of != "" {
+				code.Known, code.Conversation, code.Case = true, molt.ConversationID(of), molt.CaseID(of+"#1")
+			}
+			out = append(out, fact{KindCode, &code})
+		}
+	}
+	return out
+}
+
+// agent is what came of asking; without an "ask" before it, of asking now.
+func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
+	r := s.asked
+	if r == nil {
+		r = s.ask()
+	}
+	s.asked = nil
+	a := model.Answer{Question: arg["q"], Lang: arg["lang"], Model: "scripted/test"}
+	text := strings.Join(quoted, "")
+	switch plain[0] {
+	case "reply":
+		a.Kind, a.Text = model.KindReply, molt.Words(text)
+	case "silent":
+		a.Kind, a.Silence = model.KindSilent, model.SilenceNothingAsked
+	case "escalate":
+		a.Kind, a.Severity, a.Reason, a.Text = model.KindEscalate, plain[1], arg["reason"], molt.Words(text)
+	case "failed":
+		r.Failed, r.Why = true, "timeout"
+	default:
+		s.t.Fatalf("%q: no such answer", s.line)
+	}
+	if f := arg["fact"]; f != "" {
+		name, value, _ := strings.Cut(f, ":")
+		for _, ref := range s.s.Turns {
+			if ref.From == model.FromPatient {
+				a.Facts = []model.Fact{{Name: name, Value: value, Source: ref.Seq, At: ref.At}}
+			}
+		}
+	}
+	a.Done = arg["done"] != ""
+	r.Answer = a
+	return []fact{{KindReplied, r}}
+}
+
+// sending drives a text by what it is and to whom: "sent page alice".
+func (s *story) sending(verb string, plain []string, arg map[string]string) ([]fact, string) {
+	what, person := "", molt.PersonID("")
+	if len(plain) > 0 {
+		what = plain[0]
+	}
+	if len(plain) > 1 && verb != "status" && verb != "checked" {
+		person = molt.PersonID(plain[1])
+	}
+	if p := arg["to"]; p != "" {
+		person = molt.PersonID(p)
+	}
+	d := s.find(what, person)
+	if d == nil {
+		return nil, "  no such text\n"
+	}
+	switch verb {
+	case "attempt":
+		l, facts := s.look(d)
+		if l.Do != LookSend {
+			return facts, fmt.Sprintf("  look: %s %s\n", l.Do, l.Reason)
+		}
+		return facts, ""
+	case "sent":
+		return []fact{{KindSent, &Sent{Item: d.Item, Attempt: d.Attempt, Receipt: channels.Receipt{ProviderID: "SM9", Status: channels.StatusQueued}}}}, ""
+	case "failed":
+		return []fact{{KindFailed, &Failed{Item: d.Item, Attempt: d.Attempt, Fault: channels.FaultKind(arg["kind"]), Certain: arg["kind"] != "unknown"}}}, ""
+	case "checked":
+		c := Checked{Item: d.Item, Attempt: d.Attempt, Found: plain[1] == "found"}
+		if c.Found {
+			c.Receipt = channels.Receipt{ProviderID: "SM9", Status: channels.StatusSent}
+		}
+		return []fact{{KindChecked, &c}}, ""
+	}
+	return []fact{{KindStatus, &channels.StatusReport{Channel: "main", Conversation: conversation, Item: d.Item, ProviderID: "SM9", Status: channels.Status(plain[1])}}}, ""
+}
+
+// timer moves the clock to the timer of that name and fires it.
+func (s *story) timer(name string) ([]fact, string) {
+	if name == "undecided" {
+		return []fact{{KindTimed, &Timed{Name: name, Item: "bare/undecided"}}}, ""
+	}
+	t := s.s.timer(name)
+	if t == nil {
+		return nil, "  no such timer\n"
+	}
+	s.now = max(s.now, t.Due)
+	return []fact{{KindTimed, &Timed{Name: name, Item: t.Item}}}, ""
+}
+
+// nurse acts as her text says: "nurse alice A", "nurse alice R" "words"; or by
+// a verb that has no letter: "nurse bob take_over sev=S2".
+func (s *story) nurse(plain, quoted []string, arg map[string]string) []fact {
+	typed, _ := ReadVerb("BCDF " + strings.Join(append(plain[1:], quoted...), " "))
+	a := typed.Acted
+	if !typed.Known {
+		a.Verb = Verb(plain[1])
+	}
+	s.ids++
+	a.ID, a.Actor, a.Via = fmt.Sprintf("act%d", s.ids), molt.PersonID(plain[0]), "console"
+	if id := arg["id"]; id != "" {
+		a.ID = id
+	}
+	if v := arg["v"]; v != "" {
+		a.Version = s.number(v)
+	}
+	a.Severity, a.To = escalation.Severity(arg["sev"]), molt.PersonID(arg["to"])
+	if s.s.Case != nil {
+		a.Case = s.s.Case.ID
+	}
+	if c := arg["case"]; c != "" {
+		a.Case = molt.CaseID(c)
+	}
+	return []fact{{KindActed, &a}}
+}
+
+func (s *story) request() string {
+	q := s.s.Request(&s.rules, model.Persona{}, model.Clinic{}, s.recall, s.now)
+	var b strings.Builder
+	fmt.Fprintf(&b, "  new %d, first %v, question %q, hand-back %q, reask %q\n", q.New, q.First, q.Question, q.HandBack, q.Reask)
+	for _, m := range q.Window {
+		fmt.Fprintf(&b, "  %s: %s\n", m.From, m.Words.Reveal())
+	}
+	for _, f := range q.Ledger {
+		fmt.Fprintf(&b, "  knows %s: %s\n", f.Name, f.Value)
+	}
+	return b.String()
+}
+
+// render writes why, where the conversation stands, and what follows.
+func (s *story) render(d Decided) string {
+	var b strings.Builder
+	reason := string(d.Reason)
+	if d.Detail != "" {
+		reason += "(" + d.Detail + ")"
+	}
+	fmt.Fprintf(&b, "%s %s | %s/%d%s\n", s.clock(), reason, s.s.Owner, s.s.Epoch, s.caseLine())
+	for _, e := range d.Effects {
+		if text := s.effect(e); text != "" {
+			fmt.Fprintf(&b, "  %s\n", text)
+		}
+	}
+	return b.String()
+}
+
+func (s *story) caseLine() string {
+	c := s.s.Case
+	if c == nil {
+		return ""
+	}
+	state := string(c.State)
+	if c.State == escalation.StateNotified {
+		state = fmt.Sprintf("notified(%d)", c.Step)
+	}
+	if c.Claimant != "" {
+		state += " by " + string(c.Claimant)
+	}
+	if c.CannotText {
+		state += " cannot text"
+	}
+	return fmt.Sprintf(" | case %d %s %s %s v%d", c.Number, c.Severity, c.Kind, state, c.Version)
+}
+
+func (s *story) effect(e Effect) string {
+	switch e.Kind {
+	case EffectSay:
+		mark := ""
+		if e.Out.Disclosure {
+			mark += " disclosing"
+		}
+		if e.Out.ReviewedBy != "" {
+			mark += " by " + string(e.Out.ReviewedBy)
+		}
+		return fmt.Sprintf("say %s (%s%s): %q", e.Out.What, e.Out.Class, mark, e.Out.Words.Reveal())
+	case EffectPage:
+		_, route, _ := strings.Cut(string(e.Lane), ":")
+		return fmt.Sprintf("tell %s %s: %q", route, e.Out.What, e.Out.Words.Reveal())
+	case EffectAsk:
+		return "ask " + s.when(e.Due)
+	case EffectTimer:
+		return fmt.Sprintf("timer %s %s", e.Name, s.when(e.Due))
+	case EffectRetry:
+		return fmt.Sprintf("retry %s %s %s", s.named(e.Item), e.Name, s.when(e.Due))
+	case EffectCancel, EffectDone, EffectEarly, EffectLost:
+		if name := s.named(e.Item); name != "" {
+			return fmt.Sprintf("%s %s", e.Kind, name)
+		}
+	case EffectAct:
+		if e.Act.Listed != nil {
+			return fmt.Sprintf("carry to %s: %s %s for %s", e.Act.Person, e.Act.Listed.Severity, e.Act.Listed.Code, s.when(e.Act.Listed.At))
+		}
+		return fmt.Sprintf("carry to %s: %s by %s of %s", e.Act.Conversation, e.Act.Acted.Verb, e.Act.Acted.Actor, e.Act.Acted.Case)
+	case EffectCode:
+		return "code " + e.Code.Code
+	case EffectUncode:
+		return "free code " + e.Name
+	}
+	return ""
+}
+
+// named is a text's kind and reader; "" for timers, whose ends follow from the rest.
+func (s *story) named(item molt.ItemID) string {
+	if d := s.s.send(item); d != nil {
+		return strings.TrimSpace(d.What + " " + string(d.Person))
+	}
+	for _, e := range s.journal {
+		if d, ok := e.Body.(*Decided); ok {
+			for _, f := range d.Effects {
+				if f.Item == item && f.Kind == EffectAsk {
+					return "ask"
+				}
+			}
+		}
+	}
+	return ""
+}
