@@ -139,6 +139,10 @@ func weight(r Reason) int {
 		return 9
 	case ReasonWatchdog, ReasonAgentFailed, ReasonEscalated, ReasonOptedOut, ReasonRefused:
 		return 8
+	case ReasonAsk:
+		return 2
+	case ReasonAskParked:
+		return 3
 	case ReasonCase, ReasonActed:
 		return 6
 	}

@@ -43,6 +43,8 @@ func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
 	switch {
 	case d.State == SendCancelled || d.State == SendFenced:
 		return Look{Do: LookDrop, Reason: ReasonFenced}
+	case d.State == SendFailed:
+		return Look{Do: LookDrop, Reason: ReasonGaveUp}
 	case d.Finished():
 		return Look{Do: LookDrop, Reason: ReasonSent}
 	case d.State == SendAttempted:
@@ -74,7 +76,7 @@ func (x *decider) looked(b *Looked) {
 	x.because(b.Reason, "")
 	x.emit(Effect{Kind: EffectDone, Item: b.Item, Name: string(b.Reason)})
 	switch {
-	case d == nil || b.Reason == ReasonSent || b.Reason == ReasonFenced:
+	case d == nil || b.Reason == ReasonSent || b.Reason == ReasonGaveUp || b.Reason == ReasonFenced:
 	case d.Page != "":
 		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
 	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():

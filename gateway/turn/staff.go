@@ -119,12 +119,13 @@ func (x *decider) takeOver(a *Acted) {
 // relayToHolder passes a patient's words to who holds the case: the words
 // themselves only where that surface may show them.
 func (x *decider) relayToHolder(in []heard) {
-	x.because(ReasonRelayed, "")
 	if !x.s.Open() {
 		// Human only, and nobody holds it: the machine opens a case.
+		x.because(ReasonHeld, "human_only")
 		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 		return
 	}
+	x.because(ReasonRelayed, "")
 	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 	holder := x.s.Case.Claimant
 	r, ok := x.routeOf(holder)

@@ -418,7 +418,7 @@ func (s *story) request() string {
 	for _, f := range q.Ledger {
 		fmt.Fprintf(&b, "  knows %s: %s\n", f.Name, f.Value)
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), policy.Token, "<token>")
 }
 
 // render writes why, where the conversation stands, and what follows.
@@ -434,7 +434,7 @@ func (s *story) render(d Decided) string {
 			fmt.Fprintf(&b, "  %s\n", text)
 		}
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), policy.Token, "<token>")
 }
 
 func (s *story) caseLine() string {

@@ -40,6 +40,12 @@ func (s *State) left(item molt.ItemID) bool {
 	return d == nil || d.State == SendAttempted || d.State == SendSent
 }
 
+// stands reports whether an outbound text left or is about to.
+func (s *State) stands(item molt.ItemID) bool {
+	d := s.send(item)
+	return s.left(item) || d != nil && d.State == SendDue
+}
+
 // Request is what the agent is asked now: its ledger, the open question and a
 // window of messages. What was fenced or withdrawn is not in it, and the
 // gateway's own texts appear as neutral notes.
@@ -51,7 +57,7 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 	clinic.OpenNow = r.Plan.Hours.In(now)
 	q.Clinic = clinic
 	for _, ref := range s.Turns {
-		if ref.From != model.FromPatient && !s.left(ref.Item) {
+		if ref.From != model.FromPatient && !s.stands(ref.Item) {
 			continue
 		}
 		m := model.Message{From: ref.From, Words: recall(ref), At: ref.At, Seq: ref.Seq, Media: ref.Media}
