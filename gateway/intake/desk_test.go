@@ -445,6 +445,29 @@ func TestRedFlagPassesAFrozenJournal(t *testing.T) {
 	}
 }
 
+func TestAKnownTextKeepsNoSuccessorFromARedFlag(t *testing.T) {
+	w := newWorld(t)
+	first := w.say(w.desk, text(patient, "SM1", "hello"))
+	w.store.loading = func(id molt.ConversationID, l *molt.Loaded) {
+		if id == first.Conversation {
+			l.Snapshot.Body = []byte("torn")
+		}
+	}
+	before := len(w.store.batches())
+	d := w.newDesk(func(o *Options) { o.Spawn = func(func()) {} })
+	letters := []*letter{letterOf(d, text(patient, "SM1", "hello")), letterOf(d, text(patient, "SM2", "my chest hurts"))}
+	d.handle(&mailbox{id: first.Conversation}, letters) // back-fill brings the known one beside the new
+	for i, want := range []bool{true, false} {
+		if l := letters[i]; l.err != nil || l.answer.Duplicate != want {
+			t.Errorf("letter %d: duplicate %v, err %v, want duplicate %v", i, l.answer.Duplicate, l.err, want)
+		}
+	}
+	b := w.store.batches()[before:]
+	if len(b) != 1 || !strings.Contains(lanes(b[0]), "safety") || !strings.Contains(lanes(b[0]), "page") {
+		t.Fatalf("got %d batches, want one with the safety text and the page in it", len(b))
+	}
+}
+
 func TestDecideFaultGoesToASuccessor(t *testing.T) {
 	w := newWorld(t)
 	d := w.newDesk(func(o *Options) { o.Rules = faultyRules(w.rules, 2) })

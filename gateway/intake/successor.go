@@ -133,9 +133,33 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 		d.after(next, state, decided)
 		return nil
 	case molt.IsRefused(err, molt.RefusedSeen), molt.IsRefused(err, molt.RefusedSeq):
-		return d.followMark(ctx, id, next, letters, err)
+		to, ok, markErr := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(id)))
+		switch {
+		case markErr != nil:
+			return markErr
+		case ok: // it is there already, and knows which texts it has
+			d.deliver(molt.ConversationID(to), letters...)
+			return nil
+		}
+		return d.succeedLess(ctx, id, next, began, letters, atLeast, err)
 	}
 	return err
+}
+
+// succeedLess goes on without the texts that were known: back-fill brings them
+// beside new ones. They keep no red flag from its successor.
+func (d *Desk) succeedLess(ctx context.Context, id, next molt.ConversationID, began turn.Began, letters []*letter, atLeast escalation.Severity, refused error) error {
+	rest, err := d.dropSeen(&mailbox{id: id}, letters, refused)
+	switch {
+	case !errors.Is(err, errDuplicates):
+		for _, l := range letters {
+			d.finishAlone(l, d.bare(ctx, next, l))
+		}
+		return nil
+	case len(rest) == 0:
+		return nil
+	}
+	return d.succeed(ctx, id, began, rest, atLeast)
 }
 
 func (s *step) succession(atLeast escalation.Severity) (dec turn.Decided, next turn.State, err error) {
@@ -186,26 +210,6 @@ func (d *Desk) agentItems(ctx context.Context, id molt.ConversationID) []molt.It
 		}
 	}
 	return out[:min(len(out), molt.MaxBatchItems)]
-}
-
-// followMark takes letters to the successor that is there already.
-func (d *Desk) followMark(ctx context.Context, old, mine molt.ConversationID, letters []*letter, refused error) error {
-	to, ok, err := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(old)))
-	switch {
-	case err != nil:
-		return err
-	case ok:
-		d.deliver(molt.ConversationID(to), letters...)
-		return nil
-	case len(letters) == 0:
-		return nil
-	}
-	// No successor yet: some of the texts were known. One by one finds which.
-	for _, l := range letters {
-		d.finishAlone(l, d.bare(ctx, mine, l))
-	}
-	_ = refused
-	return nil
 }
 
 // lastResort is what is left when even the successor's decision faults: the
