@@ -445,26 +445,44 @@ func TestRedFlagPassesAFrozenJournal(t *testing.T) {
 	}
 }
 
-func TestAKnownTextKeepsNoSuccessorFromARedFlag(t *testing.T) {
-	w := newWorld(t)
-	first := w.say(w.desk, text(patient, "SM1", "hello"))
-	w.store.loading = func(id molt.ConversationID, l *molt.Loaded) {
-		if id == first.Conversation {
-			l.Snapshot.Body = []byte("torn")
-		}
-	}
-	before := len(w.store.batches())
-	d := w.newDesk(func(o *Options) { o.Spawn = func(func()) {} })
-	letters := []*letter{letterOf(d, text(patient, "SM1", "hello")), letterOf(d, text(patient, "SM2", "my chest hurts"))}
-	d.handle(&mailbox{id: first.Conversation}, letters) // back-fill brings the known one beside the new
-	for i, want := range []bool{true, false} {
-		if l := letters[i]; l.err != nil || l.answer.Duplicate != want {
-			t.Errorf("letter %d: duplicate %v, err %v, want duplicate %v", i, l.answer.Duplicate, l.err, want)
-		}
-	}
-	b := w.store.batches()[before:]
-	if len(b) != 1 || !strings.Contains(lanes(b[0]), "safety") || !strings.Contains(lanes(b[0]), "page") {
-		t.Fatalf("got %d batches, want one with the safety text and the page in it", len(b))
+// Back-fill lists what a webhook brings or has brought: the copies stand in one
+// batch. On a frozen journal too each text is taken once, and whole.
+func TestCopiesKeepNoSuccessorFromARedFlag(t *testing.T) {
+	hello, flag := text(patient, "SM1", "hello"), text(patient, "SM2", "my chest hurts")
+	for _, c := range []struct {
+		name  string
+		texts []channels.Inbound
+		known []bool
+	}{
+		{"a known text before it", []channels.Inbound{hello, flag}, []bool{true, false}},
+		{"twice at once", []channels.Inbound{flag, flag}, []bool{false, false}},
+		{"all of it", []channels.Inbound{flag, hello, flag}, []bool{false, true, false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			first := w.say(w.desk, hello)
+			w.store.loading = func(id molt.ConversationID, l *molt.Loaded) {
+				if id == first.Conversation {
+					l.Snapshot.Body = []byte("torn")
+				}
+			}
+			before := len(w.store.batches())
+			d := w.newDesk(func(o *Options) { o.Spawn = func(func()) {} })
+			var letters []*letter
+			for _, in := range c.texts {
+				letters = append(letters, letterOf(d, in))
+			}
+			d.handle(&mailbox{id: first.Conversation}, letters)
+			for i, want := range c.known {
+				if l := letters[i]; l.err != nil || l.answer.Duplicate != want {
+					t.Errorf("letter %d: duplicate %v, err %v, want duplicate %v", i, l.answer.Duplicate, l.err, want)
+				}
+			}
+			b := w.store.batches()[before:]
+			if len(b) != 1 || !strings.Contains(lanes(b[0]), "safety") || !strings.Contains(lanes(b[0]), "page") {
+				t.Fatalf("got %d batches, want one with the safety text and the page in it", len(b))
+			}
+		})
 	}
 }
 

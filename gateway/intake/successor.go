@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +116,10 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 		return fmt.Errorf("random bytes: %w", err)
 	}
 	s.add(turn.KindBegan, &began)
-	for _, l := range letters {
+	for i, l := range letters {
+		if slices.ContainsFunc(letters[:i], func(o *letter) bool { return o.seen == l.seen }) {
+			continue // the same text twice: answered with the first
+		}
 		events, _ := d.inboundEvents(l.inbound, now)
 		for _, e := range events {
 			s.add(e.Kind, e.Body)
