@@ -183,10 +183,10 @@ func (g *Gateway) kick(class molt.Lane) {
 // Run serves until ctx ends. The watermarks are committed before the doors
 // open; the doors open before anything else is caught up on.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := g.markRules(ctx); err != nil {
-		return err
-	}
-	if err := g.markStart(ctx); err != nil {
+	if err := errors.Join(g.markRules(ctx), g.markStart(ctx)); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop before it began, which is no fault
+		}
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
