@@ -1,21 +1,23 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/template"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/boltstore"
 )
 
 // The demonstration clinic. All numbers are of the range kept for fiction.
@@ -29,7 +31,7 @@ const (
 )
 
 func demoCmd(e env) *cobra.Command {
-	var play bool
+	var story bool
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the daemon with a stand-in carrier, or play a story",
@@ -37,26 +39,27 @@ func demoCmd(e env) *cobra.Command {
 SMS carrier in a process of its own. Nothing leaves this machine.
 
 With --play it tells a story of two patients and a nurse through the real doors
-and ends; it exits 1 if any step of it did not happen.` + exitHelp,
+and ends; it exits 1 and names each step of it that did not happen.` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if play {
-				return errors.New("not yet")
+			if story {
+				return playDemo(c.Context(), e)
 			}
 			return demo(c.Context(), e)
 		},
 	}
-	c.Flags().BoolVar(&play, "play", false, "play the story and end")
+	c.Flags().BoolVar(&story, "play", false, "play the story and end")
 	return c
 }
 
-// demo is serve with a generated configuration and the stand-in carrier.
+// demo is serve with a generated configuration and the stand-in carrier, whose
+// feed the terminal shows; the daemon's log goes to a file.
 func demo(ctx context.Context, e env) error {
 	d, err := prepareDemo(demoFolder)
 	if err != nil {
 		return err
 	}
-	carrier, err := startCarrier(ctx, d, e)
+	carrier, err := d.startCarrier(e, "--feed")
 	if err != nil {
 		return err
 	}
@@ -64,7 +67,14 @@ func demo(ctx context.Context, e env) error {
 	if err := d.write(carrier.base); err != nil {
 		return err
 	}
-	return serve(ctx, d.config, e, func(public, _ string) {
+	log, err := d.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	quiet := e
+	quiet.stderr = log
+	return serve(ctx, d.config, quiet, func(string, string) {
 		fmt.Fprintf(e.stderr, `
 Text the clinic as a patient would:
   curl -s %s/_fake/text -H "Authorization: Bearer %s" \
@@ -72,24 +82,31 @@ Text the clinic as a patient would:
 See what the patient's phone got:
   curl -s "%s/_fake/phone/+15550100199/messages?since=0" -H "Authorization: Bearer %s"
 Then text "my chest hurts" and look at the nurse's phone, %s.
+What the carrier sees follows here; the daemon's log is in %s.
 Ctrl-C stops everything.
-`, carrier.base, d.control, demoNumber, carrier.base, d.control, demoNurse)
+
+`, carrier.base, d.control, demoNumber, carrier.base, d.control, demoNurse, d.log)
 	})
 }
 
 // demoHouse is the generated clinic.
 type demoHouse struct {
-	dir, config     string
-	token, control  string
-	public, private string
+	dir, config, log string
+	token, control   string
+	public, private  string
+	lock             *os.File // held while any process of the demonstration lives
 }
 
-// prepareDemo makes the folder and the secrets, and finds two free ports.
+// prepareDemo makes the folder and the secrets, and finds two free ports. What
+// is in the folder is not touched while a daemon holds it.
 func prepareDemo(dir string) (*demoHouse, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	d := &demoHouse{dir: dir, config: filepath.Join(dir, "demo.yaml")}
+	d := &demoHouse{dir: dir, config: filepath.Join(dir, "demo.yaml"), log: filepath.Join(dir, "demo.log")}
+	if err := d.hold(); err != nil {
+		return nil, err
+	}
 	var err error
 	if d.token, err = secretFile(filepath.Join(dir, "carrier.token")); err != nil {
 		return nil, err
@@ -102,6 +119,33 @@ func prepareDemo(dir string) (*demoHouse, error) {
 	}
 	d.private, err = freePort(8081, d.public)
 	return d, err
+}
+
+// holdTries bounds the wait for an earlier demonstration's last process.
+const holdTries = 30
+
+// hold takes the folder. The lock goes with every process that is started, so
+// that it is free when the last of them has ended and not before: two carriers
+// on one ledger would spoil it. A daemon that was started alone holds the store.
+func (d *demoHouse) hold() error {
+	var err error
+	if d.lock, err = os.OpenFile(filepath.Join(d.dir, "demo.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	for range holdTries {
+		if err = syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			break
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	store, openErr := boltstore.Open(boltstore.Options{Path: filepath.Join(d.dir, storeFile)})
+	switch {
+	case openErr != nil:
+		return openErr // it says who holds it
+	case err != nil:
+		return errors.Join(fmt.Errorf("%s: %w: another demo is in it", d.dir, molt.ErrHeld), store.Close())
+	}
+	return store.Close()
 }
 
 // secretFile reads a secret, or makes it at the first start.
@@ -189,47 +233,31 @@ func (d *demoHouse) write(base string) error {
 	return os.WriteFile(d.config, []byte(b.String()), 0o600)
 }
 
-// child is a process of ours that ends when its standard input closes.
-type child struct {
-	cmd  *exec.Cmd
-	in   io.Closer
-	base string // a carrier's
+// openLog opens the file that takes the daemon's log; a new start adds to it.
+func (d *demoHouse) openLog() (*os.File, error) {
+	f, err := os.OpenFile(d.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("log: %w", err)
+	}
+	return f, nil
 }
 
-func (c *child) stop() {
-	_ = c.in.Close()
-	_ = c.cmd.Wait()
-}
-
-func startCarrier(ctx context.Context, d *demoHouse, e env) (*child, error) {
-	self, err := os.Executable()
+// startCarrier starts the carrier's process. Its ledger goes on where an
+// earlier one's ended.
+func (d *demoHouse) startCarrier(e env, more ...string) (*child, error) {
+	args := append([]string{
+		"carrier", "--ledger", filepath.Join(d.dir, "carrier.jsonl"), "--account", demoAccount,
+		"--number", demoNumber + "=http://" + d.public + "/hooks/main/message", "--profile", "calm",
+	}, more...)
+	c, line, err := startChild(args, []string{"CARRIER_AUTH_TOKEN=" + d.token, "CARRIER_CONTROL_TOKEN=" + d.control}, e.stderr, d.lock)
 	if err != nil {
 		return nil, fmt.Errorf("carrier: %w", err)
 	}
-	hook := "http://" + d.public + "/hooks/main/message"
-	cmd := exec.Command(self, "carrier", "--ledger", filepath.Join(d.dir, "carrier.jsonl"), "--account", demoAccount,
-		"--number", demoNumber+"="+hook, "--profile", "calm")
-	cmd.Env = append(os.Environ(), "CARRIER_AUTH_TOKEN="+d.token, "CARRIER_CONTROL_TOKEN="+d.control)
-	cmd.Stderr = e.stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, fmt.Errorf("carrier: %w", err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("carrier: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("carrier: %w", err)
-	}
-	c := &child{cmd: cmd, in: in}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	base, ok := strings.CutPrefix(strings.TrimSpace(line), "carrier base=")
-	if err != nil || !ok {
+	base, ok := strings.CutPrefix(line, "carrier base=")
+	if !ok {
 		c.stop()
 		return nil, fmt.Errorf("carrier: it did not start: %q", line)
 	}
 	c.base = base
-	_ = ctx
 	return c, nil
 }
