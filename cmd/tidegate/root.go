@@ -54,13 +54,32 @@ func run(ctx context.Context, args []string, e env) int {
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddCommand(serveCmd(e), demoCmd(e), carrierCmd(e), screenCmd(e), versionCmd(e))
+	root.AddCommand(
+		serveCmd(e), checkCmd(e), casesCmd(e), conversationsCmd(e), verifyCmd(e), doctorCmd(e), benchCmd(e),
+		demoCmd(e), carrierCmd(e), screenCmd(e), versionCmd(e),
+	)
+	wrongUse(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
 	fmt.Fprintln(e.stderr, "tidegate:", err)
 	return codeOf(err)
+}
+
+// wrongUse makes wrong arguments of any verb a fault of the command line.
+func wrongUse(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return &exitError{exitUsage, err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrongUse(sub)
+	}
 }
 
 func codeOf(err error) int {

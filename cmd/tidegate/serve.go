@@ -120,10 +120,15 @@ type house struct {
 	socket net.Listener
 }
 
-// openHouse takes the data folder: the store's lock first, and only under it
-// the socket, so that a stale one is removed by its heir alone.
+// openHouse takes the data folder of a configuration.
 func openHouse(cfg *config.Config, e env) (*house, error) {
-	h := &house{dir: cfg.Path(cfg.Data)}
+	return openHouseAt(cfg.Path(cfg.Data), func(dir string) (*seal.Keyring, error) { return openRing(cfg, dir, e) })
+}
+
+// openHouseAt takes a data folder: the store's lock first, and only under it
+// the socket, so that a stale one is removed by its heir alone.
+func openHouseAt(dir string, ring func(dir string) (*seal.Keyring, error)) (*house, error) {
+	h := &house{dir: dir}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -131,7 +136,7 @@ func openHouse(cfg *config.Config, e env) (*house, error) {
 	if h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, storeFile)}); err != nil {
 		return nil, err
 	}
-	if h.ring, err = openRing(cfg, h.dir, e); err != nil {
+	if h.ring, err = ring(h.dir); err != nil {
 		h.close()
 		return nil, err
 	}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/channels/segment"
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/molt"
+)
+
+func checkCmd(e env) *cobra.Command {
+	var path string
+	var schema, asJSON bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, and say what it means",
+		Long: `Loads the configuration and builds everything the daemon would, without opening
+the data folder or a port. Faults are printed all at once, each with its line.
+Without faults it says how long a patient waits at worst until a nurse is asked,
+when nobody is on call, and what each fixed text costs in SMS segments.
+
+--schema prints the JSON Schema of the file, for your editor.
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if schema {
+				b, err := config.Schema()
+				if err != nil {
+					return err
+				}
+				_, err = e.stdout.Write(b)
+				return err
+			}
+			return check(path, asJSON, e)
+		},
+	}
+	c.Flags().StringVarP(&path, "config", "c", "tidegate.yaml", "the configuration file")
+	c.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file and end")
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
+}
+
+// checked is what check found.
+type checked struct {
+	OK       bool         `json:"ok"`
+	Faults   []faultRow   `json:"faults,omitempty"`
+	Clinic   string       `json:"clinic,omitempty"`
+	Zone     string       `json:"zone,omitempty"`
+	Digest   string       `json:"digest,omitempty"`
+	Channels []channelRow `json:"channels,omitempty"`
+	Staff    int          `json:"staff,omitempty"`
+	Worst    []worstRow   `json:"worst,omitempty"` // until the last person has been asked
+	Holes    []holeRow    `json:"holes,omitempty"` // nobody on call, in the coming week
+	Texts    []textRow    `json:"texts,omitempty"`
+	Agent    *agentRow    `json:"agent,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"`
+	zone     *time.Location
+}
+
+type faultRow struct {
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
+	Field string `json:"field,omitempty"`
+	Rule  string `json:"rule"`
+	Got   string `json:"got,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+type channelRow struct {
+	ID      string `json:"id"`
+	Numbers int    `json:"numbers"`
+}
+
+type worstRow struct {
+	Severity escalation.Severity `json:"severity"`
+	Seconds  int64               `json:"seconds"`
+	Nobody   bool                `json:"nobody,omitempty"` // there is nobody to ask at all
+}
+
+type holeRow struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+type textRow struct {
+	Lang     string `json:"lang"`
+	Name     string `json:"name"`
+	Segments int    `json:"segments"`
+	Encoding string `json:"encoding"`
+}
+
+type agentRow struct {
+	Enabled     bool `json:"enabled"`
+	ReplyChars  int  `json:"reply_chars"`
+	AsksPeer    int  `json:"asks_per_peer_hour"`
+	AsksAll     int  `json:"asks_per_hour"`
+	AsksAtOnce  int  `json:"asks_at_once"`
+	WatchdogSec int  `json:"watchdog_seconds"`
+}
+
+func check(path string, asJSON bool, e env) error {
+	c, err := checkFile(path, e)
+	if asJSON {
+		if err := printJSON(e.stdout, c, true); err != nil {
+			return err
+		}
+	} else if err == nil {
+		return c.print(e.stdout)
+	}
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	return nil
+}
+
+func checkFile(path string, e env) (*checked, error) {
+	c := &checked{}
+	cfg, err := loadConfig(path)
+	if err != nil {
+		c.faults(err)
+		return c, err
+	}
+	p, err := build(cfg, e)
+	if err != nil {
+		c.faults(err)
+		return c, err
+	}
+	c.OK, c.Clinic, c.Zone, c.Digest, c.Staff = true, cfg.Clinic.Name, p.rules.Zone.String(), p.rules.Digest, len(cfg.Staff)
+	c.zone = p.rules.Zone
+	for _, id := range slices.Sorted(maps.Keys(p.adapters)) {
+		c.Channels = append(c.Channels, channelRow{id, len(p.adapters[id].Accounts())})
+	}
+	c.plan(p.rules.Plan, molt.TimeOf(time.Now()))
+	c.texts(p.rules.Languages, p.rules.Texts)
+	c.Agent = &agentRow{
+		Enabled: p.rules.Agent, ReplyChars: p.rules.Gate.MaxChars, AsksPeer: cfg.Limits.AsksPerPeerHour,
+		AsksAll: cfg.Limits.AsksPerHour, AsksAtOnce: cfg.Limits.AsksAtOnce, WatchdogSec: int(p.rules.Watchdog.Seconds()),
+	}
+	if !p.rules.Agent {
+		c.warn("the agent is paused: people answer every text")
+	}
+	return c, nil
+}
+
+func (c *checked) warn(format string, args ...any) {
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (c *checked) faults(err error) {
+	var faults config.Faults
+	if !errors.As(err, &faults) {
+		c.Faults = append(c.Faults, faultRow{Rule: err.Error()})
+		return
+	}
+	for _, f := range faults {
+		c.Faults = append(c.Faults, faultRow(f))
+	}
+}
+
+// plan says how long until people are asked, and when nobody is on call.
+func (c *checked) plan(plan escalation.Plan, now molt.Time) {
+	for _, sev := range []escalation.Severity{escalation.S1, escalation.S2, escalation.S3, escalation.S4} {
+		d, ok := plan.WorstCase(sev)
+		c.Worst = append(c.Worst, worstRow{Severity: sev, Seconds: int64(d.Seconds()), Nobody: !ok})
+	}
+	for _, h := range plan.Holes(now) {
+		from, to := h.From.Std().In(c.zone), h.To.Std().In(c.zone)
+		c.Holes = append(c.Holes, holeRow{from, to})
+		c.warn("nobody is on call from %s to %s: all hands are called then", from.Format("Mon 15:04"), to.Format("Mon 15:04"))
+	}
+}
+
+// texts counts what each fixed text takes as it would leave.
+func (c *checked) texts(langs []string, texts policy.Texts) {
+	for _, lang := range langs {
+		for _, name := range policy.TextNames() {
+			n, encoding := segment.Count(segment.Fold(texts.Say(lang, name, "Mon 10:30 AM")))
+			c.Texts = append(c.Texts, textRow{lang, name, n, encoding})
+			switch {
+			case encoding != segment.GSM7:
+				c.warn("text %s.%s takes %d segments, since a letter in it is outside GSM-7", lang, name, n)
+			case n > 1:
+				c.warn("text %s.%s takes %d segments", lang, name, n)
+			}
+		}
+	}
+}
+
+func (c *checked) print(w io.Writer) error {
+	rows := [][]string{
+		{"Clinic", c.Clinic + ", " + c.Zone},
+		{"Rules", c.Digest},
+		{"Staff", fmt.Sprint(c.Staff)},
+	}
+	for _, ch := range c.Channels {
+		rows = append(rows, []string{"Channel " + ch.ID, fmt.Sprintf("%d numbers", ch.Numbers)})
+	}
+	for _, wo := range c.Worst {
+		say := "at worst " + brief(time.Duration(wo.Seconds)*time.Second) + " until the last person has been asked"
+		switch {
+		case wo.Nobody:
+			say = "there is nobody to ask"
+		case wo.Seconds == 0:
+			say = "everybody is asked at once"
+		}
+		rows = append(rows, []string{string(wo.Severity), say})
+	}
+	if a := c.Agent; a != nil {
+		rows = append(rows,
+			[]string{"Agent", fmt.Sprintf("replies up to %d characters; a text unanswered for %s goes to a person", a.ReplyChars, brief(time.Duration(a.WatchdogSec)*time.Second))},
+			[]string{"Limits", fmt.Sprintf("%d asks an hour for a patient, %d for all, %d at once", a.AsksPeer, a.AsksAll, a.AsksAtOnce)})
+	}
+	one := 0
+	for _, t := range c.Texts {
+		if t.Segments == 1 && t.Encoding == segment.GSM7 {
+			one++
+		}
+	}
+	rows = append(rows, []string{"Texts", fmt.Sprintf("%d, of which %d fit one GSM-7 segment", len(c.Texts), one)})
+	if err := table(w, rows); err != nil {
+		return err
+	}
+	for _, warning := range c.Warnings {
+		if err := printText(w, "warning: %s\n", warning); err != nil {
+			return err
+		}
+	}
+	return printText(w, "ok\n")
+}

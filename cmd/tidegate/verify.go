@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/operator"
+)
+
+func verifyCmd(e env) *cobra.Command {
+	w := &where{}
+	var decisions bool
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Verify the whole record from its first event",
+		Long: `Reads every conversation from its first event: the hash chain holds, every seal
+opens, each snapshot is what its events fold to, and work that is due can be
+read. It writes nothing and may run beside the daemon.
+
+With --decisions every decision that was made under the configuration in force
+is made once more from its recorded facts, and has to come out the same byte for
+byte. It exits 1 when anything is not as it was written.
+` + whereHelp + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, e, decisions) },
+	}
+	w.flags(c)
+	c.Flags().BoolVar(&decisions, "decisions", false, "decide every decision once more and compare")
+	return c
+}
+
+var errNotVerified = errors.New("the record does not verify")
+
+func verify(ctx context.Context, w *where, e env, decisions bool) error {
+	s, err := connect(ctx, w, e)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	path := "/verify"
+	if decisions {
+		path += "?decisions=1"
+	}
+	var rep *audit.Report
+	err = s.lines(ctx, path, func(l operator.Line) error {
+		if l.Progress != nil && !w.json {
+			fmt.Fprintf(e.stderr, "%d conversations, %d events, %d faults so far\n", l.Progress.Conversations, l.Progress.Events, len(l.Progress.Faults))
+		}
+		if l.Report != nil {
+			rep = l.Report
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case rep == nil:
+		return errors.New("the answer holds no report")
+	case w.json:
+		err = printJSON(e.stdout, rep, true)
+	default:
+		err = printReport(e, *rep)
+	}
+	if err == nil && !rep.OK() {
+		return errNotVerified
+	}
+	return err
+}
+
+func printReport(e env, r audit.Report) error {
+	for _, f := range r.Faults {
+		if err := printText(e.stdout, "%s\n", f.Error()); err != nil {
+			return err
+		}
+	}
+	if r.More > 0 {
+		if err := printText(e.stdout, "and %d more faults\n", r.More); err != nil {
+			return err
+		}
+	}
+	if d := r.Decisions; d != nil {
+		if err := printText(e.stdout, "decisions: %d came out the same, %d differ, %d were made under other rules\n", d.Equal, d.Differ, d.OtherRules); err != nil {
+			return err
+		}
+	}
+	return printText(e.stdout, "%d conversations, %d events, %d snapshots, %d items: %d faults\n",
+		r.Conversations, r.Events, r.Snapshots, r.Items, len(r.Faults)+r.More)
+}
