@@ -71,19 +71,23 @@ func (g *Gateway) waitForBudget(ctx context.Context, it molt.Leased, o channels.
 // is about to. Beside a frozen journal safety texts and pages run on.
 func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out) (look turn.Look, frozen bool, err error) {
 	now := molt.TimeOf(g.o.Now())
+	var seen turn.Look // read only when the step is done: a step goes on when ctx ends
 	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		look = s.SendDue(it.ID, o, now)
+		seen = s.SendDue(it.ID, o, now)
 		p := intake.Plan{Leases: []molt.Lease{it.Lease}}
-		switch look.Do {
+		switch seen.Do {
 		case turn.LookSend:
-			p.Facts = []intake.Fact{{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: look.Attempt}}}
+			p.Facts = []intake.Fact{{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: seen.Attempt}}}
 		case turn.LookDrop:
-			p.Facts = []intake.Fact{{Kind: turn.KindLooked, Body: &turn.Looked{Item: it.ID, Reason: look.Reason}}}
+			p.Facts = []intake.Fact{{Kind: turn.KindLooked, Body: &turn.Looked{Item: it.ID, Reason: seen.Reason}}}
 		}
 		return p
 	})
-	if err == nil || !unusable(err) {
-		return look, false, err
+	switch {
+	case err == nil:
+		return seen, false, nil
+	case !unusable(err):
+		return turn.Look{}, false, err
 	}
 	if o.Class == channels.ClassAgent {
 		return turn.Look{Do: turn.LookDrop, Reason: turn.ReasonFault}, true, g.cancelItem(ctx, it)
