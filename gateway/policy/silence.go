@@ -1,8 +1,12 @@
 package policy
 
 import (
+	_ "embed"
+	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Token is what a model without structured output writes when nothing needs
@@ -21,79 +25,102 @@ const (
 
 // ReadToken looks for the token in a model's answer. White space, Markdown,
 // quotes and zero-width marks around it are nothing; letter case is nothing.
+//
+// Models misspell it. An answer that is only "no reply", with any sign or none
+// between the words, is silence too: nobody means it for a patient. Among other
+// words the underscore tells it from English, or capitals do.
 func ReadToken(answer string) TokenUse {
-	bare := bareWord(answer)
+	plain := plainLetters(answer)
+	lower := strings.ToLower(plain)
+	bare := strings.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	switch {
-	case bare == tokenLetters:
+	case tokenWhole.MatchString(bare):
 		return TokenWhole
-	case strings.Contains(squeeze(answer), tokenLetters):
+	case tokenAmong.MatchString(lower), tokenLoud.MatchString(plain):
 		return TokenAmong
 	}
 	return TokenAbsent
 }
 
-// tokenLetters is the token as squeeze writes it.
-const tokenLetters = "no_reply"
+var (
+	tokenWhole = regexp.MustCompile(`^no[\s_-]*reply$`)
+	tokenAmong = regexp.MustCompile(`no\s*_\s*reply`)
+	tokenLoud  = regexp.MustCompile(`\bNO[\s-]*REPLY\b`)
+)
 
-// bareWord is the answer without what a model may wrap a word in.
-func bareWord(s string) string {
-	return strings.TrimFunc(squeeze(s), func(r rune) bool {
-		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) || r == '_'
-	})
-}
-
-// squeeze lowers letters and removes what does not show: zero-width marks,
-// controls, and Markdown's backslash before an underscore.
-func squeeze(s string) string {
+// plainLetters writes compatibility forms as the letters they stand for and
+// drops what does not show: zero-width marks, marks over letters, fillers,
+// Markdown, and the backslash before an underscore.
+func plainLetters(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\\', unicode.Is(unicode.Cf, r), r == '\u034f', r == '\u115f', r == '\u3164':
+		case unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me), strings.ContainsRune("\\*`~\u115f\u1160\u3164\uffa0", r):
 			return -1
-		case r == '\uff3f':
-			return '_'
-		case r >= '\uff01' && r <= '\uff5e': // full-width forms
-			return unicode.ToLower(r - 0xfee0)
+		case unicode.IsSpace(r), unicode.IsControl(r):
+			return ' '
 		}
-		return unicode.ToLower(r)
-	}, s)
+		return r
+	}, norm.NFKD.String(s))
 }
+
+//go:embed closings.txt
+var closingPhrases string
+
+var (
+	closing       = regexp.MustCompile(`^(?:` + alternatives(closingPhrases, "") + `)(?: (?:` + alternatives(closingPhrases, "") + `))*$`)
+	closingStrong = regexp.MustCompile(`(?:^| )(?:` + alternatives(closingPhrases, "+") + `)(?: |$)`)
+	letterRun     = regexp.MustCompile(`a{3,}|e{3,}|i{3,}|k{3,}|m{3,}|o{3,}|s{3,}|u{3,}|y{3,}`)
+)
+
+// alternatives makes one pattern of the phrases that are marked so; "" stands
+// for all.
+func alternatives(src, mark string) string {
+	var out []string
+	for line := range strings.Lines(src) {
+		m, phrases, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if m != "+" && m != "-" || mark != "" && m != mark {
+			continue
+		}
+		for p := range strings.SplitSeq(phrases, ",") {
+			out = append(out, strings.TrimSpace(p))
+		}
+	}
+	return strings.Join(out, "|")
+}
+
+// kindEmoji are the signs that close a conversation. Any other asks: a picture
+// may be a cry.
+const kindEmoji = "👍👌🙏🙌👏🤝❤♥💙💚💛💜💕🤗😊🙂😀😃😄😁☺😉😇🥰🌹🌻🌸💐✅✨🎉👋🤞"
 
 // maxCloserWords bounds what counts as a mere closing of the conversation.
-const maxCloserWords = 7
+const maxCloserWords = 14
 
 // NothingAsked reports whether a patient's text asks for nothing: thanks, a
-// greeting at the end, a lone emoji. Anything with a question mark, a number or
-// a word outside the list asks.
+// greeting at the end, a kind sign. It must be made of known phrases from
+// beginning to end; a question mark, a number, a word or a sign that is in none
+// of them asks.
 func NothingAsked(text string) bool {
-	if strings.ContainsAny(text, "?¿") {
-		return false
-	}
-	words := strings.FieldsFunc(strings.ToLower(FoldAccents(text)), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\''
-	})
-	if len(words) > maxCloserWords {
-		return false
-	}
-	for _, w := range words {
-		if !closer(w) {
-			return false
+	var kind bool
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case strings.ContainsRune(kindEmoji, r):
+			kind = true
+			return ' '
+		case unicode.In(r, unicode.Cf, unicode.Mn) || r >= 0x1f3fb && r <= 0x1f3ff: // joiners, accents, tones of skin
+			return -1
+		case r == '\'' || r == '\u2019' || r == '`':
+			return -1
+		case strings.ContainsRune(".,!;:-()\"\u2026\u00a1", r) || unicode.IsSpace(r):
+			return ' '
 		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(text))
+	words := strings.Fields(letterRun.ReplaceAllStringFunc(plain, func(run string) string { return run[:1] }))
+	if len(words) == 0 {
+		return kind || strings.TrimSpace(text) == ""
 	}
-	return true
-}
-
-func closer(word string) bool {
-	switch strings.ReplaceAll(word, "'", "") {
-	case "ok", "okay", "okey", "k", "kk", "thanks", "thank", "thx", "ty", "tysm", "you", "u", "so", "much", "very",
-		"great", "good", "perfect", "cool", "awesome", "nice", "got", "it", "will", "do", "bye", "goodbye", "alright",
-		"all", "right", "sounds", "thats", "fine", "appreciate", "cheers", "a", "lot", "for", "your", "help", "have",
-		"day", "one", "night", "wonderful", "and", "the", "understood", "np", "no", "problem", "welcome", "i",
-		"gracias", "muchas", "mil", "muy", "amable", "vale", "bueno", "bien", "perfecto", "listo", "adios", "hasta",
-		"luego", "entendido", "de", "acuerdo", "esta", "que", "tenga", "buen", "dia", "tarde", "buenas", "noches",
-		"igualmente", "excelente", "genial", "y":
-		return true
-	}
-	return false
+	joined := strings.Join(words, " ")
+	return len(words) <= maxCloserWords && closing.MatchString(joined) && closingStrong.MatchString(joined)
 }
 
 // FoldAccents removes the accents of Spanish letters, which patients often

@@ -33,7 +33,7 @@ func NewTexts(first string, vars map[string]string, own map[string]map[string]st
 			if err := checkPlaceholders(words); err != nil {
 				return t, fmt.Errorf("texts.%s.%s: %w", lang, name, err)
 			}
-			if strings.Contains(strings.ToLower(words), tokenLetters) {
+			if ReadToken(words) != TokenAbsent {
 				return t, fmt.Errorf("texts.%s.%s: holds the silence token", lang, name)
 			}
 			t.words[lang][name] = words
@@ -71,10 +71,11 @@ func (t Texts) Say(lang, name, by string) string {
 			w = t.words["en"][name]
 		}
 	}
+	pairs := []string{"{by}", by}
 	for k, v := range t.vars {
-		w = strings.ReplaceAll(w, "{"+k+"}", v)
+		pairs = append(pairs, "{"+k+"}", v)
 	}
-	return strings.ReplaceAll(w, "{by}", by)
+	return strings.NewReplacer(pairs...).Replace(w) // in one pass: a value is never read again
 }
 
 func parseTexts(src string) map[string]map[string]string {

@@ -82,14 +82,17 @@ func (x *decider) broken(r *Replied) string {
 	return "unknown_kind"
 }
 
-// blocked names the rule of the output gate that stops the answer's text.
-// Numbers that the patient gave may be read back.
+// blocked names the rule of the output gate that stops the answer's text. What
+// the patient gave may be read back.
 func (x *decider) blocked(a model.Answer) string {
 	gate := x.env.Rules.Gate
 	gate.Numbers = slices.Clone(gate.Numbers)
 	for _, f := range slices.Concat(x.s.Ledger, a.Facts) {
 		if x.vouched(f) {
 			gate.Numbers = append(gate.Numbers, f.Value)
+		}
+		if src := x.env.Recall(Ref{Seq: f.Source}).Reveal(); strings.Contains(src, f.Value) {
+			gate.Quotes = append(gate.Quotes, f.Value)
 		}
 	}
 	if f := gate.Check(a.Text.Reveal()); f.Outcome == policy.Block {
