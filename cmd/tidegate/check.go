@@ -139,7 +139,7 @@ func checkFile(path string, e env) (*checked, error) {
 	for _, id := range slices.Sorted(maps.Keys(p.adapters)) {
 		c.Channels = append(c.Channels, channelRow{id, len(p.adapters[id].Accounts())})
 	}
-	c.plan(p.rules.Plan, molt.TimeOf(time.Now()))
+	c.plan(p.rules.Plan, molt.TimeOf(time.Now().Truncate(15*time.Minute)))
 	c.texts(p.rules.Languages, p.rules.Texts)
 	c.Agent = &agentRow{
 		Enabled: p.rules.Agent, ReplyChars: p.rules.Gate.MaxChars, AsksPeer: cfg.Limits.AsksPerPeerHour,
@@ -187,12 +187,20 @@ func (c *checked) texts(langs []string, texts policy.Texts) {
 			c.Texts = append(c.Texts, textRow{lang, name, n, encoding})
 			switch {
 			case encoding != segment.GSM7:
-				c.warn("text %s.%s takes %d segments, since a letter in it is outside GSM-7", lang, name, n)
+				c.warn("text %s.%s takes %s, since a letter in it is outside GSM-7", lang, name, counted(n, "segment"))
 			case n > 1:
 				c.warn("text %s.%s takes %d segments", lang, name, n)
 			}
 		}
 	}
+}
+
+// counted writes 1 number, 2 numbers.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (c *checked) print(w io.Writer) error {
@@ -202,7 +210,7 @@ func (c *checked) print(w io.Writer) error {
 		{"Staff", fmt.Sprint(c.Staff)},
 	}
 	for _, ch := range c.Channels {
-		rows = append(rows, []string{"Channel " + ch.ID, fmt.Sprintf("%d numbers", ch.Numbers)})
+		rows = append(rows, []string{"Channel " + ch.ID, counted(ch.Numbers, "number")})
 	}
 	for _, wo := range c.Worst {
 		say := "at worst " + brief(time.Duration(wo.Seconds)*time.Second) + " until the last person has been asked"

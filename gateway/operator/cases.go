@@ -246,8 +246,12 @@ func (p *Operator) carryOut(w http.ResponseWriter, r *http.Request, id molt.Conv
 			return problem(http.StatusBadRequest, "no member of staff has that id")
 		}
 	}
-	answer, err := p.o.Desk.Step(r.Context(), id, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindActed, Body: &a}}}
+	answer, err := p.o.Desk.Step(r.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		fact := a
+		if fact.Version == 0 && s.Case != nil {
+			fact.Version = s.Case.Version // she speaks of the case as it is, not of an older page of hers
+		}
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindActed, Body: &fact}}}
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/tidegate/tidegate/gateway/operator"
+	"github.com/tidegate/tidegate/molt/boltstore"
+)
+
+// The scripts in testdata/script run the real binary. Beside testscript's own
+// commands they have:
+//
+//	exits CODE COMMAND…      runs it and demands that exit code
+//	daemon FILE              starts serve and waits until it is ready
+//	stop                     ends it
+//	text FROM ID WORDS…      posts a signed text from a patient; ID is the carrier's
+//	code NAME                sets NAME to the short code of the first case on stdout
+//	hold FOLDER              holds the folder's store, and answers nothing
+//	tamper STORE             changes a byte of the first journal
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tidegate": main})
+}
+
+const scriptToken = "0123456789abcdef0123456789abcdef"
+
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TOKEN", scriptToken)
+			e.Values[runningKey{}] = &running{stop: func() {}}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": scriptExits, "daemon": scriptDaemon, "stop": scriptStop, "text": scriptText,
+			"code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
+		},
+	})
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s exited %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// running is the daemon of a script.
+type running struct{ stop func() }
+
+// runningKey finds it among the script's values.
+type runningKey struct{}
+
+func scriptDaemon(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("tidegate", "serve", "-c", ts.MkAbs(args[0]), "--end-with-stdin")
+	cmd.Env = []string{"TOKEN=" + scriptToken, "PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME")}
+	path, err := exec.LookPath("tidegate")
+	if err == nil {
+		cmd.Path, cmd.Err = path, nil
+	}
+	in, err := cmd.StdinPipe()
+	ts.Check(err)
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	var log syncBuffer
+	cmd.Stderr = &log
+	ts.Check(cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	m := regexp.MustCompile(`^ready public=(\S+) private=(\S+) `).FindStringSubmatch(line)
+	if err != nil || m == nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		ts.Fatalf("the daemon did not start: %q\n%s", line, log.String())
+	}
+	ts.Setenv("PUBLIC", m[1])
+	ts.Setenv("PRIVATE", m[2])
+	stopped := false
+	stop := func() {
+		if !stopped {
+			stopped = true
+			_ = in.Close()
+			_ = cmd.Wait()
+		}
+	}
+	ts.Defer(stop)
+	ts.Value(runningKey{}).(*running).stop = stop
+}
+
+func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Value(runningKey{}).(*running).stop()
+}
+
+// scriptText posts to the daemon what the carrier would, signed for the public
+// address of the configuration.
+func scriptText(ts *testscript.TestScript, _ bool, args []string) {
+	words, err := strconv.Unquote(`"` + strings.Join(args[2:], " ") + `"`)
+	ts.Check(err)
+	form := url.Values{
+		"MessageSid": {"SM" + strings.Repeat("0", 32-len(args[1])) + args[1]}, "AccountSid": {demoAccount}, "From": {args[0]}, "To": {demoNumber},
+		"Body": {words}, "NumMedia": {"0"},
+	}
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("PUBLIC")+"/hooks/main/message", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Twilio-Signature", signForm(scriptToken, "http://127.0.0.1:9/hooks/main/message", form))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		ts.Fatalf("the text got %s", resp.Status)
+	}
+}
+
+func scriptCode(ts *testscript.TestScript, _ bool, args []string) {
+	var list operator.Cases
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	if len(list.Cases) == 0 {
+		ts.Fatalf("no case in the list")
+	}
+	ts.Setenv(args[0], list.Cases[0].Code)
+	ts.Setenv(args[0]+"_CONVERSATION", string(list.Cases[0].Conversation))
+}
+
+func scriptHold(ts *testscript.TestScript, _ bool, args []string) {
+	store, err := boltstore.Open(boltstore.Options{Path: ts.MkAbs(args[0]) + "/" + storeFile, Holder: "a test that answers nothing"})
+	ts.Check(err)
+	ts.Defer(func() { _ = store.Close() })
+}
+
+// scriptTamper changes the last byte of the first event that is stored.
+func scriptTamper(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := bolt.Open(ts.MkAbs(args[0]), 0o600, nil)
+	ts.Check(err)
+	defer db.Close()
+	ts.Check(db.Update(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte("events"))
+		k, v := b.Cursor().First()
+		changed := append([]byte(nil), v...)
+		changed[len(changed)-1] ^= 1
+		return b.Put(append([]byte(nil), k...), changed)
+	}))
+}
