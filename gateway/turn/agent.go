@@ -91,7 +91,7 @@ func (x *decider) blocked(a model.Answer) string {
 		if x.vouched(f) {
 			gate.Numbers = append(gate.Numbers, f.Value)
 		}
-		if src := x.env.Recall(Ref{Seq: f.Source}).Reveal(); strings.Contains(src, f.Value) {
+		if words, ok := x.source(f); ok && strings.Contains(words, f.Value) {
 			gate.Quotes = append(gate.Quotes, f.Value)
 		}
 	}
@@ -108,12 +108,19 @@ func (x *decider) vouched(f model.Fact) bool {
 	if slices.Contains(x.s.Ledger, f) {
 		return true
 	}
-	i := slices.IndexFunc(x.s.Turns, func(r Ref) bool { return r.Seq == f.Source && r.From == model.FromPatient })
-	if i < 0 {
-		return false
-	}
+	words, ok := x.source(f)
 	d := policy.Digits(f.Value)
-	return len(d) < minNumberDigits || strings.Contains(policy.Digits(x.env.Recall(x.s.Turns[i]).Reveal()), d)
+	return ok && (len(d) < minNumberDigits || strings.Contains(policy.Digits(words), d))
+}
+
+// source is the text of the patient that a fact says it comes from.
+func (x *decider) source(f model.Fact) (words string, ok bool) {
+	for _, ref := range x.s.Turns {
+		if ref.Seq == f.Source && ref.From == model.FromPatient {
+			return x.env.Recall(ref).Reveal(), true
+		}
+	}
+	return "", false
 }
 
 // minNumberDigits is the length from which digits are somebody's number.

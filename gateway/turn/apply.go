@@ -204,12 +204,12 @@ func (s *State) foldChanges(e Event, d *Decided) {
 	for _, id := range d.Acts {
 		s.addAct(id)
 	}
+	if d.Owner != "" {
+		s.own(d.Owner, d.Epoch, e.At)
+	}
 	s.foldSet(e.At, d.Set)
 	for i, x := range d.Effects {
 		s.foldEffect(e, i, x)
-	}
-	if d.Owner != "" {
-		s.own(d.Owner, d.Epoch, e.At)
 	}
 }
 

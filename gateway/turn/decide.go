@@ -152,7 +152,7 @@ func weight(r Reason) int {
 // emit adds an effect, giving new work its id. Work that this decision itself
 // put is taken back rather than cancelled: one commit cannot do both.
 func (x *decider) emit(e Effect) molt.ItemID {
-	if e.Kind == EffectCancel && x.takeBack(e.Item) {
+	if e.Kind == EffectCancel && x.takeBack(e.Item) || e.ends() && x.ended(e) {
 		return e.Item
 	}
 	if e.Item == "" && e.Lane != "" {
@@ -166,13 +166,35 @@ func (x *decider) emit(e Effect) molt.ItemID {
 func (x *decider) takeBack(item molt.ItemID) bool {
 	for i, e := range x.d.Effects {
 		if e.Item == item && e.Lane != "" {
-			x.d.Effects[i] = Effect{Kind: EffectNone}
-			x.s = *x.base.clone()
-			x.s.foldChanges(x.at, &x.d)
+			x.undo(i)
 			return true
 		}
 	}
 	return false
+}
+
+// ended reports whether this decision ends the item already. Due again is no
+// end: it makes room for one.
+func (x *decider) ended(e Effect) bool {
+	for i, was := range x.d.Effects {
+		if was.Item != e.Item || !was.ends() {
+			continue
+		}
+		if was.Kind == EffectRetry && e.Kind != EffectRetry {
+			x.undo(i)
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+// undo takes back an effect of this decision: the copy becomes what folding the
+// rest gives.
+func (x *decider) undo(i int) {
+	x.d.Effects[i] = Effect{Kind: EffectNone}
+	x.s = *x.base.clone()
+	x.s.foldChanges(x.at, &x.d)
 }
 
 // set changes plain fields: in the decision and in the copy alike.

@@ -223,6 +223,11 @@ type Effect struct {
 	Work    *WorkRow    `json:"work,omitempty"`
 }
 
+// ends reports whether the effect says what becomes of an item that was there.
+func (e Effect) ends() bool {
+	return e.Kind == EffectCancel || e.Kind == EffectDone || e.Kind == EffectRetry
+}
+
 // Out is an outbound text with all that is needed to send it, whatever has
 // become of the journal.
 type Out struct {

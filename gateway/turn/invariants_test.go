@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -19,7 +20,9 @@ import (
 // differ compares values as they are: words and addresses mask themselves
 // wherever they are printed, so a difference is told by its path alone.
 func differ(a, b any) string {
-	if cmp.Equal(a, b, cmpopts.EquateEmpty()) {
+	one, err1 := json.Marshal(a)
+	two, err2 := json.Marshal(b)
+	if err1 == nil && err2 == nil && bytes.Equal(one, two) {
 		return ""
 	}
 	return cmp.Diff(a, b, cmpopts.EquateEmpty())
@@ -250,7 +253,14 @@ func checkNobodyHangs(w *world, before State, facts []Event, d Decided) {
 		}
 	}
 	gone = slices.DeleteFunc(gone, func(seq uint64) bool { return slices.Contains(w.s.Pending, seq) })
-	said := slices.ContainsFunc(d.Effects, func(e Effect) bool { return e.Kind == EffectSay })
+	// One reason stands for a step; where two things were decided it may be the other's.
+	kinds := map[string]bool{}
+	for _, f := range facts {
+		if f.Kind != KindScreened && f.Kind != KindBegan {
+			kinds[f.Kind] = true
+		}
+	}
+	said := len(kinds) > 1 || slices.ContainsFunc(d.Effects, func(e Effect) bool { return e.Kind == EffectSay })
 	for _, seq := range gone {
 		switch d.Reason {
 		case ReasonSilent, ReasonOptedOut, ReasonOptedIn, ReasonPaused, ReasonEscalated, ReasonActed:

@@ -1,0 +1,263 @@
+package turn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// TestLives lives many lives by chance, several facts to a step, and holds each
+// step against all that must hold. A seed that fails fails again.
+func TestLives(t *testing.T) {
+	lives, steps := 60, 40
+	if testing.Short() {
+		lives = 30
+	}
+	for seed := range uint64(lives) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			l := &life{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 1))}
+			if seed%9 == 8 {
+				l.step(fact{KindBegan, &Began{Channel: "main", Account: clinicNumber, Peer: l.rules.Plan.People["alice"].Routes[0].Address, Person: "alice"}})
+			}
+			for range steps {
+				l.live()
+			}
+		})
+	}
+}
+
+type life struct {
+	*world
+	r   *rand.Rand
+	ids int
+}
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func (l *life) live() {
+	l.now = l.now.Add(pick(l.r, 0, time.Second, 4*time.Second, time.Minute, 3*time.Minute, 40*time.Minute, 9*time.Hour))
+	var facts []fact
+	for range pick(l.r, 1, 1, 1, 2, 3) {
+		facts = append(facts, l.fact()...)
+	}
+	switch {
+	case len(facts) == 0:
+	case l.r.IntN(25) == 0 && !slices.ContainsFunc(facts, func(f fact) bool { return f.kind != KindInbound && f.kind != KindScreened }):
+		l.commitAll(facts) // alone
+	default:
+		l.step(facts...)
+	}
+	if l.r.IntN(20) == 0 {
+		l.rules.Agent = !l.rules.Agent
+	}
+}
+
+func (l *life) fact() []fact {
+	switch l.r.IntN(9) {
+	case 0, 1, 2:
+		return l.patient()
+	case 3:
+		if l.s.Ask.Item != "" && l.asked == nil {
+			l.asked = l.ask()
+			return nil
+		}
+		if l.asked != nil {
+			return l.answer()
+		}
+	case 4, 5:
+		return l.send()
+	case 6, 7:
+		return l.nurse()
+	default:
+		if len(l.s.Timers) > 0 {
+			t := pick(l.r, l.s.Timers...)
+			l.now = max(l.now, t.Due)
+			return []fact{{KindTimed, &Timed{Name: t.Name, Item: t.Item}}}
+		}
+	}
+	return nil
+}
+
+func (l *life) patient() []fact {
+	l.ids++
+	in := channels.Inbound{Channel: "main", Account: clinicNumber, Peer: patientNumber, ProviderID: fmt.Sprint(l.ids), At: l.now, Via: "webhook"}
+	in.Words = molt.Words(pick(l.r, "when do you open", "ok thanks", "STOP", "START", "HELP", "YES", "CANCEL", policy.Token, "", "me duele el pecho",
+		strings.Repeat("it hurts 😟 and then ", 40), "call 555 010 0177"))
+	if in.Words == "" {
+		in.Media = []channels.Media{{URL: "https://m.example", Type: "image/png"}}
+	}
+	v := screen.Verdict{Severity: pick(l.r, screen.None, screen.None, screen.None, screen.None, screen.S4, screen.S3, screen.S2, screen.S1)}
+	if v.Severity != screen.None {
+		v.Category = pick(l.r, "cardiac", "self_harm", "violence")
+	}
+	return []fact{{KindInbound, &in}, {KindScreened, &v}}
+}
+
+func (l *life) answer() []fact {
+	r := l.asked
+	l.asked = nil
+	r.Failed = l.r.IntN(6) == 0
+	r.Answer = model.Answer{
+		Kind:     pick(l.r, model.KindReply, model.KindReply, model.KindSilent, model.KindEscalate, "odd"),
+		Text:     molt.Words(pick(l.r, "At 8.", "", policy.Token, "so: "+policy.Token, "Call 900 555 0000", strings.Repeat("x", 900))),
+		Severity: pick(l.r, "", "S1", "S2", "S3", "S4", "S9"), Reason: pick(l.r, "", "patient_wish", "Maria said"),
+		Question: pick(l.r, "", "preferred_time", "name"), Done: l.r.IntN(5) == 0, Lang: pick(l.r, "", "es", "xx"),
+		Facts: []model.Fact{{Name: pick(l.r, "name", "phone", strings.Repeat("n", 100)), Value: pick(l.r, "Maria Lopez", "9005550000", strings.Repeat("v", 600)), Source: uint64(l.r.IntN(int(l.s.Seq) + 2))}},
+	}
+	return []fact{{KindReplied, r}}
+}
+
+func (l *life) send() []fact {
+	if len(l.s.Sends) == 0 {
+		return nil
+	}
+	d := pick(l.r, l.s.Sends...)
+	if d.State == SendDue {
+		_, facts := l.look(&d)
+		return facts
+	}
+	if d.State == SendAttempted && l.r.IntN(3) > 0 {
+		switch l.r.IntN(3) {
+		case 0:
+			return []fact{{KindSent, &Sent{Item: d.Item, Attempt: d.Attempt, Receipt: channels.Receipt{Status: channels.StatusQueued}}}}
+		case 1:
+			return []fact{{KindChecked, &Checked{Item: d.Item, Attempt: d.Attempt, Found: l.r.IntN(2) == 0}}}
+		}
+		return []fact{{KindFailed, &Failed{Item: d.Item, Attempt: d.Attempt, Fault: pick(l.r, channels.FaultUnknown, channels.FaultTransient, channels.FaultOptedOut, channels.FaultRecipient, channels.FaultTooLong)}}}
+	}
+	return []fact{{KindStatus, &channels.StatusReport{Item: d.Item, Status: pick(l.r, channels.StatusSent, channels.StatusDelivered, channels.StatusUndelivered, channels.StatusFailed)}}}
+}
+
+func (l *life) nurse() []fact {
+	l.ids++
+	a := Acted{
+		ID: fmt.Sprint("a", l.r.IntN(l.ids+1)), Actor: pick(l.r, molt.PersonID("alice"), "bob", "carmen", "os:root", "stranger"), Via: "cli",
+		Verb:    pick(l.r, VerbTake, VerbTake, VerbPass, VerbRelay, VerbCalled, VerbResolve, VerbResolve, VerbNote, VerbShow, VerbRaise, VerbLower, VerbTransfer, VerbTakeOver),
+		Version: pick(l.r, 0, 0, 0, 1, 5), Words: molt.Words(pick(l.r, "Are you alone?", "", "say "+policy.Token, strings.Repeat("long 😟 ", 200))),
+		To: pick(l.r, molt.PersonID("bob"), "carmen", "nobody"), Severity: pick(l.r, escalation.S1, escalation.S2, escalation.S3, escalation.S4, "S9"),
+		FalseAlarm: l.r.IntN(4) == 0, NextOwner: pick(l.r, escalation.OwnerAgent, escalation.OwnerAgent, escalation.OwnerHuman),
+	}
+	if l.s.Case != nil && l.r.IntN(10) > 0 {
+		a.Case = l.s.Case.ID
+	}
+	return []fact{{KindActed, &a}}
+}
+
+// TestFlood: two thousand texts leave a state within its limits.
+func TestFlood(t *testing.T) {
+	w := newWorld(t)
+	for i := range 32 {
+		var facts []fact
+		for j := range 64 {
+			v := screen.Verdict{Severity: screen.None}
+			if i > 12 && j == 0 {
+				v = screen.Verdict{Severity: screen.S1, Category: "cardiac"}
+			}
+			facts = append(facts, fact{KindInbound, &channels.Inbound{ProviderID: fmt.Sprint(i, j), Words: "when?"}}, fact{KindScreened, &v})
+		}
+		if i == 22 {
+			facts = append(facts, fact{KindActed, &Acted{ID: "x", Actor: "alice", Verb: VerbTake}})
+		}
+		w.now = w.now.Add(time.Second)
+		if d := w.step(facts...); len(d.Effects) > molt.MaxBatchItems/2 {
+			t.Fatalf("%d effects in one step", len(d.Effects))
+		}
+	}
+	if n := len(encode(t, w.s)); n > molt.MaxBodyBytes/4 {
+		t.Errorf("the state takes %d bytes", n)
+	}
+}
+
+// TestPure: the core and the policy read no clock and touch nothing.
+func TestPure(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	for _, dir := range []string{".", "../policy"} {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+				continue
+			}
+			body, err := os.ReadFile(dir + "/" + f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, no := range []string{`"context"`, "time.Now", "time.Since", "time.After", `"math/rand`, `"crypto/rand`, `"net`, `"os"`, `"log`, "zerolog", "func init()"} {
+				if strings.Contains(string(body), no) {
+					t.Errorf("%s/%s has %s", dir, f.Name(), no)
+				}
+			}
+		}
+	}
+}
+
+func FuzzReadVerb(f *testing.F) {
+	for _, s := range []string{"BCDF A", "bcdf r hello", "#BCDF D false human note", "BCDF", "BCDF ?", "\xff\xff\xff\xff A", "BCDFA"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := ReadVerb(s)
+		if !ok {
+			return
+		}
+		if len(got.Code) != CodeLength || len(got.Acted.Words) > MaxRelayBytes || got.Known && got.Acted.Verb == "" {
+			t.Errorf("ReadVerb(%q) = %+v", s, got)
+		}
+		if _, ok := ReadVerb(strings.ToLower(s)); !ok {
+			t.Errorf("ReadVerb(%q) only in capitals", s)
+		}
+	})
+}
+
+// FuzzFold folds bodies as a journal may hold them, decides, and goes on from a
+// snapshot: no bytes panic, and the decision folds to what the decider saw.
+func FuzzFold(f *testing.F) {
+	kinds := []string{
+		KindBegan, KindInbound, KindScreened, KindCode, KindReplied, KindLooked, KindAttempted, KindSent, KindFailed, KindChecked,
+		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, "newer",
+	}
+	w := newWorld(f)
+	w.step(fact{KindInbound, &channels.Inbound{Words: "my chest hurts"}}, fact{KindScreened, &screen.Verdict{Severity: screen.S1}})
+	w.step(fact{KindActed, &Acted{ID: "1", Actor: "alice", Verb: VerbTake}})
+	for _, e := range w.journal {
+		f.Add(uint8(slices.Index(kinds, e.Kind)), []byte(encode(f, e.Body)), []byte(`{"item":"c_1/4.1","fault":"unknown"}`))
+	}
+	f.Add(uint8(15), []byte(`{"case":{"state":"odd"},"owner":"odd","effects":[{"kind":"say"},{"kind":"ask","due":-1},{"kind":"told"}],"set":{"answered":[1]}}`), []byte("null"))
+	f.Fuzz(func(t *testing.T, kind uint8, one, two []byte) {
+		s := w.s
+		rules := testRules(t)
+		env := Env{Conversation: conversation, Now: w.now, Entropy: one, Rules: &rules, Recall: w.recall}
+		var facts []Event
+		for i, body := range [][]byte{one, two} {
+			e, err := Decode(s.Seq+1, w.now, kinds[(int(kind)+i*7)%len(kinds)], body)
+			if err != nil {
+				continue
+			}
+			s = Apply(s, e)
+			facts = append(facts, e)
+		}
+		x := newDecider(s, env)
+		x.decide(facts)
+		folded := Apply(s, Event{Seq: s.Seq + 1, At: env.Now, Kind: KindDecided, Body: &x.d})
+		if d := differ(x.s, folded); d != "" {
+			t.Errorf("the decision folds otherwise:\n%s", d)
+		}
+		roundTrip(t, folded)
+	})
+}
