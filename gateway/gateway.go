@@ -122,9 +122,6 @@ func New(o Options) (*Gateway, error) {
 	return g, g.makeLanes()
 }
 
-// Desk is where facts come in, for the operator's verbs.
-func (g *Gateway) Desk() *intake.Desk { return g.desk }
-
 func (g *Gateway) known(channel string, account molt.Address) bool {
 	a, ok := g.o.Adapters[channel]
 	if !ok {
