@@ -1,0 +1,185 @@
+package screen
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// readPattern reads parts parted by &, and expands what is optional or unordered.
+func (d *data) readPattern(line string) ([]pattern, error) {
+	out := []pattern{{}}
+	for _, part := range strings.Split(line, " & ") {
+		seqs, err := d.readSequence(part)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", line, err)
+		}
+		var next []pattern
+		for _, p := range out {
+			for _, s := range seqs {
+				next = append(next, pattern{append(slices.Clip(p.parts), s)})
+			}
+		}
+		out = next
+	}
+	return out, nil
+}
+
+// readSequence reads one ordered run of elements. "a ~3 b" stands for both orders.
+func (d *data) readSequence(s string) ([]sequence, error) {
+	words, err := lex(s)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range words {
+		if w[0] != '~' {
+			continue
+		}
+		gap, err := strconv.Atoi(w[1:])
+		if err != nil {
+			return nil, fmt.Errorf("bad distance %q", w)
+		}
+		var out []sequence
+		for _, order := range [][2][]string{{words[:i], words[i+1:]}, {words[i+1:], words[:i]}} {
+			ws := slices.Concat(order[0], []string{"_" + strconv.Itoa(gap)}, order[1])
+			seqs, err := d.buildSequences(ws)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, seqs...)
+		}
+		return out, nil
+	}
+	return d.buildSequences(words)
+}
+
+func (d *data) buildSequences(words []string) ([]sequence, error) {
+	out := []sequence{{}}
+	gap := int32(0)
+	for i, w := range words {
+		switch {
+		case w == "^" && i == 0:
+			out[0].bos = true
+			continue
+		case w == "$" && i == len(words)-1:
+			for k := range out {
+				out[k].eos = true
+			}
+			continue
+		case w[0] == '_':
+			n, err := strconv.Atoi(w[1:])
+			if err != nil {
+				return nil, fmt.Errorf("bad gap %q", w)
+			}
+			gap = int32(n)
+			continue
+		}
+		w, optional := strings.CutSuffix(w, "?")
+		c, err := d.elemClass(w)
+		if err != nil {
+			return nil, err
+		}
+		var next []sequence
+		for _, s := range out {
+			if optional {
+				next = append(next, s)
+			}
+			s.elems = append(slices.Clip(s.elems), elem{c, gap})
+			next = append(next, s)
+		}
+		out, gap = next, 0
+	}
+	for _, s := range out {
+		if len(s.elems) == 0 {
+			return nil, fmt.Errorf("empty sequence")
+		}
+	}
+	return out, nil
+}
+
+// elemClass is the class of <name>, (a|b c), #lo..hi or a bare word.
+func (d *data) elemClass(w string) (int32, error) {
+	if w == "" {
+		return 0, fmt.Errorf("nothing before ?")
+	}
+	switch w[0] {
+	case '<':
+		c, ok := d.classes[strings.Trim(w, "<>")]
+		if !ok {
+			return 0, fmt.Errorf("unknown class %s", w)
+		}
+		return c, nil
+	case '#':
+		return d.numberClass(w)
+	}
+	if c, ok := d.classes["="+w]; ok {
+		return c, nil
+	}
+	c := d.class("=" + w)
+	for _, alt := range strings.Split(strings.Trim(w, "()"), "|") {
+		if alt = strings.TrimSpace(alt); alt == "" {
+			return 0, fmt.Errorf("empty choice in %s", w)
+		}
+		if strings.ContainsAny(alt, "#<>_~^$&") {
+			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)
+		}
+		d.addPhrase(c, alt)
+	}
+	return c, nil
+}
+
+func (d *data) numberClass(w string) (int32, error) {
+	if c, ok := d.classes[w]; ok {
+		return c, nil
+	}
+	n := numeric{hi: math.Inf(1)}
+	body := w[1:]
+	if rest, ok := strings.CutPrefix(body, "."); ok {
+		n.dec, body = true, rest
+	}
+	lo, hi, ok := strings.Cut(body, "..")
+	var err error
+	if n.lo, err = strconv.ParseFloat(lo, 64); err != nil || !ok {
+		return 0, fmt.Errorf("bad range %s", w)
+	}
+	if hi != "" {
+		if n.hi, err = strconv.ParseFloat(hi, 64); err != nil {
+			return 0, fmt.Errorf("bad range %s", w)
+		}
+	}
+	n.class = d.class(w)
+	d.numeric = append(d.numeric, n)
+	return n.class, nil
+}
+
+// lex parts a sequence at white space outside brackets.
+func lex(s string) ([]string, error) {
+	var out []string
+	depth, from := 0, -1
+	for i, r := range s {
+		switch {
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case r == ' ' && depth == 0:
+			if from >= 0 {
+				out = append(out, s[from:i])
+			}
+			from = -1
+			continue
+		}
+		if from < 0 {
+			from = i
+		}
+	}
+	if depth != 0 {
+		return nil, fmt.Errorf("unbalanced brackets")
+	}
+	if from >= 0 {
+		out = append(out, s[from:])
+	}
+	return out, nil
+}
