@@ -50,7 +50,7 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 			continue
 		}
 		refused = refused || a.Kind == escalation.ActRefused
-		x.action(a, e)
+		x.action(a)
 	}
 	if x.s.Case != nil && x.s.Case.State != "" {
 		x.setOwner(x.s.Case.Owner())
@@ -98,7 +98,7 @@ func (x *decider) newCode() string {
 	return string(code)
 }
 
-func (x *decider) action(a escalation.Action, e escalation.Event) {
+func (x *decider) action(a escalation.Action) {
 	switch a.Kind {
 	case escalation.ActTell:
 		x.tell(a)
@@ -183,8 +183,8 @@ func (x *decider) fixed(name, by string) molt.Words {
 }
 
 // say puts a text to the patient into the lane of its class.
-func (x *decider) say(what string, class channels.Class, words molt.Words) molt.ItemID {
-	return x.sayAs(Out{What: what, Class: class, Words: words})
+func (x *decider) say(what string, class channels.Class, words molt.Words) {
+	x.sayAs(Out{What: what, Class: class, Words: words})
 }
 
 // sayAs is the one writer of texts to a patient. The silence token passes in

@@ -131,7 +131,7 @@ func (s *story) run(line string) string {
 		s.commitAll(facts)
 		return ""
 	case verb == "succeed":
-		return s.render(s.world.succeed(nil, escalation.Severity(rest)))
+		return s.render(s.succeed(nil, escalation.Severity(rest)))
 	}
 	facts, said := s.facts(line)
 	if facts == nil {

@@ -70,7 +70,7 @@ func ReadVerb(text string) (Typed, bool) {
 	t := Typed{Code: code, Known: true}
 	letter, words, _ := strings.Cut(rest, " ")
 	words = strings.TrimSpace(words)
-	switch strings.ToUpper(strings.Trim(letter, ".,!:")) {
+	switch strings.ToUpper(strings.Trim(letter, ".,!:\"'")) {
 	case "A", "TAKE", "ACK":
 		t.Acted.Verb = VerbTake
 	case "P", "PASS":

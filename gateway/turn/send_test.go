@@ -1,0 +1,103 @@
+package turn
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// TestSendDue looks at texts in states that a step by itself does not leave
+// behind, for the look is the last fence there is.
+func TestSendDue(t *testing.T) {
+	now := molt.Time(1_000_000)
+	red := []Heard{{Seq: 9, Verdict: &screen.Verdict{Severity: screen.S3}}}
+	for name, c := range map[string]struct {
+		send  Send
+		state State
+		do    LookDo
+		why   Reason
+	}{
+		"agent":                    {Send{Class: channels.ClassAgent, Epoch: 2}, State{Epoch: 2}, LookSend, ""},
+		"agent, earlier epoch":     {Send{Class: channels.ClassAgent, Epoch: 1}, State{Epoch: 2}, LookDrop, ReasonFenced},
+		"agent, on hold":           {Send{Class: channels.ClassAgent, Epoch: 2}, State{Epoch: 2, Owner: escalation.OwnerHold}, LookDrop, ReasonFenced},
+		"agent, a nurse has it":    {Send{Class: channels.ClassAgent, Epoch: 2}, State{Epoch: 2, Owner: escalation.OwnerHuman}, LookDrop, ReasonFenced},
+		"agent, red flag waits":    {Send{Class: channels.ClassAgent}, State{Undecided: red}, LookDrop, ReasonFenced},
+		"agent, old":               {Send{Class: channels.ClassAgent, Put: now.Add(-time.Hour)}, State{}, LookDrop, ReasonStale},
+		"agent, opted out":         {Send{Class: channels.ClassAgent}, State{Stopped: true}, LookDrop, ReasonOptedOut},
+		"agent, cancelled":         {Send{Class: channels.ClassAgent, State: SendCancelled}, State{}, LookDrop, ReasonFenced},
+		"agent, begun":             {Send{Class: channels.ClassAgent, State: SendAttempted, Attempt: 1}, State{}, LookCheck, ""},
+		"agent, begun before":      {Send{Class: channels.ClassAgent, State: SendAttempted, Attempt: 1, Early: true}, State{Epoch: 4, Owner: escalation.OwnerHuman}, LookCheck, ""},
+		"sent":                     {Send{Class: channels.ClassAgent, State: SendSent}, State{}, LookDrop, ReasonSent},
+		"given up":                 {Send{Class: channels.ClassNurse, State: SendFailed}, State{}, LookDrop, ReasonGaveUp},
+		"safety, earlier epoch":    {Send{Class: channels.ClassSafety, Put: now.Add(-time.Hour)}, State{Epoch: 2, Owner: escalation.OwnerHuman, Undecided: red}, LookSend, ""},
+		"safety, opted out":        {Send{Class: channels.ClassSafety}, State{Stopped: true}, LookDrop, ReasonOptedOut},
+		"the permitted answer":     {Send{Class: channels.ClassSafety, What: "stop_check"}, State{Stopped: true}, LookSend, ""},
+		"page, opted-out patient":  {Send{Class: channels.ClassPage, Person: "alice"}, State{Stopped: true, Owner: escalation.OwnerHold}, LookSend, ""},
+		"nurse, with a human":      {Send{Class: channels.ClassNurse}, State{Epoch: 3, Owner: escalation.OwnerHuman}, LookSend, ""},
+		"nurse, after a hand-back": {Send{Class: channels.ClassNurse}, State{Epoch: 4}, LookSend, ""},
+	} {
+		d, s := c.send, c.state
+		d.Item = "i"
+		if d.State == "" {
+			d.State = SendDue
+		}
+		if d.Put == 0 {
+			d.Put = now
+		}
+		if s.Owner == "" {
+			s.Owner = escalation.OwnerAgent
+		}
+		s.Sends = []Send{d}
+		l := s.SendDue("i", Out{What: d.What, Class: d.Class, Person: d.Person}, now)
+		if l.Do != c.do || l.Reason != c.why {
+			t.Errorf("%s: %s %s, want %s %s", name, l.Do, l.Reason, c.do, c.why)
+		}
+		if l.Do == LookSend && l.Attempt != d.Attempt+1 {
+			t.Errorf("%s: attempt %d after %d", name, l.Attempt, d.Attempt)
+		}
+	}
+	var s State
+	if l := s.SendDue("gone", Out{Class: channels.ClassAgent}, now); l.Do != LookDrop {
+		t.Errorf("a forgotten text of the agent: %+v", l)
+	}
+	if l := s.SendDue("gone", Out{Class: channels.ClassSafety}, now); l.Do != LookSend || l.Attempt != 1 {
+		t.Errorf("a forgotten safety text: %+v", l)
+	}
+}
+
+func TestReadVerb(t *testing.T) {
+	for text, want := range map[string]Acted{
+		"BCDF A":                      {Verb: VerbTake},
+		"#bcdf, take":                 {Verb: VerbTake},
+		"bcdf: p":                     {Verb: VerbPass},
+		"BCDF R hello there":          {Verb: VerbRelay, Words: "hello there"},
+		"BCDF reply Are you OK?":      {Verb: VerbRelay, Words: "Are you OK?"},
+		"BCDF C":                      {Verb: VerbCalled, Reached: true},
+		"BCDF C no answer":            {Verb: VerbCalled},
+		"BCDF D better now":           {Verb: VerbResolve, Disposition: "resolved", NextOwner: escalation.OwnerAgent, Words: "better now"},
+		"BCDF D false human not hers": {Verb: VerbResolve, Disposition: "false_alarm", FalseAlarm: true, NextOwner: escalation.OwnerHuman, Words: "not hers"},
+		"BCDF N she lives alone":      {Verb: VerbNote, Words: "she lives alone"},
+		"BCDF ?":                      {Verb: VerbShow},
+		"BCDF\nA":                     {Verb: VerbTake},
+		"\"BCDF A\"":                  {Verb: VerbTake},
+	} {
+		got, ok := ReadVerb(text)
+		if !ok || !got.Known || got.Code != "BCDF" || got.Acted != want {
+			t.Errorf("ReadVerb(%q) = %+v %v, want %+v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "A", "BCDFA", "hello A", "ABCD A", "chest pain", "BCD A"} {
+		if got, ok := ReadVerb(text); ok {
+			t.Errorf("ReadVerb(%q) = %+v, want no code", text, got)
+		}
+	}
+	for _, text := range []string{"BCDF", "BCDF R", "BCDF hello", "BCDF N "} {
+		if got, ok := ReadVerb(text); !ok || got.Known {
+			t.Errorf("ReadVerb(%q) = %+v %v, want a code and no verb", text, got, ok)
+		}
+	}
+}
