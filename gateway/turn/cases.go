@@ -189,9 +189,9 @@ func (x *decider) say(what string, class channels.Class, words molt.Words) {
 
 // sayAs is the one writer of texts to a patient. The silence token passes in
 // no form, and nothing is said that could not be sent.
-func (x *decider) sayAs(o Out) molt.ItemID {
+func (x *decider) sayAs(o Out) {
 	if policy.ReadToken(o.Words.Reveal()) != policy.TokenAbsent || x.s.Stopped && !permitted(o.What) {
-		return ""
+		return
 	}
 	b := x.s.Began
 	o.Channel, o.Account, o.Peer, o.Put = b.Channel, b.Account, b.Peer, x.env.Now
@@ -203,7 +203,7 @@ func (x *decider) sayAs(o Out) molt.ItemID {
 		lane, validity = molt.LaneNurse, NurseValidity
 	}
 	o.ValidityMS = validity.Milliseconds()
-	return x.emit(Effect{Kind: EffectSay, Lane: lane, Due: x.env.Now, Out: &o})
+	x.emit(Effect{Kind: EffectSay, Lane: lane, Due: x.env.Now, Out: &o})
 }
 
 // page puts a durable request to one person on one route.
