@@ -321,7 +321,8 @@ func (d *decoder) bounds(n *node, v reflect.Value, path string, f field) {
 	if b == nil {
 		return
 	}
-	size, what := 0.0, ""
+	var size float64
+	what := ""
 	switch v.Kind() {
 	case reflect.String:
 		size, what = float64(utf8.RuneCountInString(v.String())), "character"

@@ -182,7 +182,7 @@ func (g *Gateway) kick(class molt.Lane) {
 func (g *Gateway) Run(ctx context.Context) error {
 	if err := errors.Join(g.markRules(ctx), g.markStart(ctx)); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop before it began, which is no fault
+			return nil // told to stop before it began, which is no fault
 		}
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/gateway/intake"
@@ -121,11 +123,11 @@ func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o ch
 // logFault says what went wrong with a send. Credentials and registration are
 // an admin's to mend; the rest is weather.
 func (g *Gateway) logFault(it molt.Leased, o channels.Outbound, fault *channels.SendError) {
-	ev := g.o.Log.Warn()
+	level := zerolog.WarnLevel
 	if fault.Kind == channels.FaultConfiguration {
-		ev = g.o.Log.Error()
+		level = zerolog.ErrorLevel
 	}
-	ev.Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Int("attempt", o.Attempt).
+	g.o.Log.WithLevel(level).Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Int("attempt", o.Attempt).
 		Str("fault", string(fault.Kind)).Int("code", fault.Code).Str("hint", fault.Hint).Msg("send")
 }
 

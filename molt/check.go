@@ -112,7 +112,7 @@ func (c *checker) journal(b *Batch) {
 		c.form(!touches, "it speaks of a journal and names no conversation")
 	}
 	for i, e := range b.Events {
-		c.id("an event's kind", string(e.Kind))
+		c.id("an event's kind", e.Kind)
 		c.text("an event's key", string(e.Key))
 		c.body("an event's body", e.Body)
 		c.form(i == 0 || e.At >= b.Events[i-1].At, "event %d is earlier than the one before it", i)

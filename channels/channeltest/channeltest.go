@@ -362,7 +362,7 @@ func listAndWebhookAgree(t *testing.T, r Rig) {
 
 func findRepairsALostAnswer(t *testing.T, r Rig) {
 	attempted := r.Now()
-	sendInVain(t, r, Loses)
+	_ = sendInVain(t, r, Loses)
 	receipt, found, err := r.Adapter().FindOutbound(t.Context(), outbound(r), attempted)
 	if err != nil || !found || receipt.ProviderID != r.Sends()[0].ProviderID {
 		t.Errorf("FindOutbound = %+v, %v, %v; want %s", receipt, found, err, r.Sends()[0].ProviderID)

@@ -30,7 +30,7 @@ type Options struct {
 	BaseURL             string         // default DefaultBaseURL; plain http only on a loopback host
 
 	// HTTP carries the REST calls; nil is a transport of the adapter's own.
-	// One that is not an *http.Transport should honour net/http/httptrace: a
+	// One that is not an *http.Transport should honor net/http/httptrace: a
 	// fault before the request left is certain only when it can be told.
 	HTTP http.RoundTripper
 	Now  func() time.Time // default time.Now; reads Retry-After dates

@@ -2,6 +2,7 @@ package twilio_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +34,7 @@ func textForm() url.Values {
 }
 
 func rejectedWith(err error) int {
-	if r, ok := err.(*channels.Rejected); ok {
+	if r, ok := errors.AsType[*channels.Rejected](err); ok {
 		return r.HTTP
 	}
 	return 0

@@ -61,7 +61,7 @@ type call struct {
 	ctx       context.Context //nolint:containedctx // a call lives for one exchange, as its context does.
 	adapter   *Adapter
 	asked     bool          // a request reached the RoundTripper
-	traced    atomic.Bool   // the transport honours httptrace
+	traced    atomic.Bool   // the transport honors httptrace
 	connected atomic.Bool   // a connection was had, so bytes may have left
 	status    int           // of the last answer; 0 without one
 	wait      time.Duration // its Retry-After

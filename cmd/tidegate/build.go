@@ -295,7 +295,7 @@ func clock(minute int) string {
 	if h >= 12 {
 		half = "pm"
 	}
-	if h = h % 12; h == 0 {
+	if h %= 12; h == 0 {
 		h = 12
 	}
 	if m == 0 {

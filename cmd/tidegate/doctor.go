@@ -185,7 +185,7 @@ func (x *examination) space(dir string) {
 		x.warn("space", "", "it cannot be told: %v", err)
 		return
 	}
-	free := uint64(st.Bavail) * uint64(st.Bsize)
+	free := st.Bavail * uint64(st.Bsize)
 	say := fmt.Sprintf("%d MiB free", free>>20)
 	switch {
 	case free < diskTooFull:
@@ -242,14 +242,12 @@ func (x *examination) clock(cfg *config.Config) {
 func (x *examination) ports(ctx context.Context, cfg *config.Config) {
 	wait, cancel := context.WithTimeout(ctx, readyzWait)
 	defer cancel()
-	running := false
 	req, err := http.NewRequestWithContext(wait, http.MethodGet, "http://"+cfg.Listen.Private+"/readyz", nil)
 	if err == nil {
 		var resp *http.Response
 		if resp, err = http.DefaultClient.Do(req); err == nil {
 			_ = resp.Body.Close()
-			running = resp.StatusCode == http.StatusOK
-			if !running {
+			if resp.StatusCode != http.StatusOK {
 				x.fail("daemon", "its log says why", "something answers on listen.private, and is not ready: %s", resp.Status)
 				return
 			}

@@ -253,15 +253,6 @@ func (p *play) quiet(ctx context.Context, phone string) error {
 	return fmt.Errorf("%s's phone was to stay silent", p.name(phone))
 }
 
-// mark remembers where the ledger stands.
-func (p *play) mark(ctx context.Context, name string) error {
-	entries, err := p.carrier.Ledger(ctx, p.since)
-	if err == nil && len(entries) > 0 {
-		p.marks[name] = entries[len(entries)-1].Seq
-	}
-	return err
-}
-
 // wrap breaks words at spaces; what follows the first line is indented.
 func wrap(text string, indent int) string {
 	var b strings.Builder

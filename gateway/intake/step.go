@@ -63,7 +63,8 @@ func (m *mailbox) forget() {
 
 var (
 	errDuplicates = errors.New("some texts are known already")
-	ErrDecide     = errors.New("the decision faulted")
+	// ErrDecide says that the core faulted over a state and its facts.
+	ErrDecide = errors.New("the decision faulted")
 )
 
 // step is one attempt to decide and commit.

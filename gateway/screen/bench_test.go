@@ -14,7 +14,7 @@ func BenchmarkJudge320(b *testing.B) {
 }
 
 func BenchmarkJudgeMisspelled(b *testing.B) {
-	benchJudge(b, strings.Repeat("hvae cheest paiin cnat breeathe waht shuold i dooo plaese hlep ", 5))
+	benchJudge(b, strings.Repeat("hvae cheest paiin cnat breeathe waht shuold i dooo plaese hlep ", 5)) //nolint:misspell // as a hurried thumb writes
 }
 
 // Texts made to be slow: words one edit from many, one letter, matches of every rule.

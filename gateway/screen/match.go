@@ -209,7 +209,7 @@ func (t *text) near(spans []span, at span, reach reach) []span {
 	var out []span
 	for l, r := i-1, i; (l >= 0 || r < len(spans)) && len(out) < most; {
 		left := l >= 0 && (r >= len(spans) || at.lo-spans[l].hi <= spans[r].lo-at.hi)
-		s := span{}
+		var s span
 		if left {
 			s, l = spans[l], l-1
 		} else {

@@ -214,8 +214,7 @@ func TestAFaultTakesItsOwnBatchOnly(t *testing.T) {
 			s := open(t, Options{})
 			g := gate(s, func(at string, b *molt.Batch) {
 				if at == step && b.Conversation == "c_bad" {
-					var nothing []int
-					_ = nothing[len(b.Events)]
+					panic("midway")
 				}
 			})
 			bad := molt.Batch{

@@ -373,7 +373,7 @@ func (w *writer) first(c molt.ConversationID, lane molt.Lane) (key, value []byte
 
 func (w *writer) writeMarks(b *molt.Batch) error {
 	for _, m := range b.Marks {
-		err := error(nil)
+		var err error
 		if m.Drop {
 			err = w.marks.Delete([]byte(m.ID))
 		} else {

@@ -130,7 +130,7 @@ func (l *Lane) Run(ctx context.Context) error {
 		}
 		freed, err := l.wait(ctx, ended, sleep, busy == l.Workers)
 		if err != nil {
-			return nil //nolint:nilerr // the context ended, as it should
+			return nil // the context ended, as it should
 		}
 		busy -= freed
 	}

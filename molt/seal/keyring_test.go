@@ -104,7 +104,8 @@ func TestFromBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := text[bytes.Index(text, []byte("tidegate-key-1-")):]
+	_, rest, _ := bytes.Cut(text, []byte("tidegate-key-1-"))
+	line := append([]byte("tidegate-key-1-"), rest...)
 	for _, good := range [][]byte{text, line, bytes.TrimSpace(line), append([]byte("\r\n  "), line...)} {
 		if got, err := seal.FromBytes(good); err != nil || *got != *want {
 			t.Errorf("text of %d bytes: got %v, want the same key", len(good), err)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func callerCases() []Case {
 			w.same(len(tail), 240, "events")
 			w.verifies(molt.Hash{}, 1, tail)
 			for i := 0; i+1 < len(tail); i += 2 {
-				if tail[i].Kind != "first" || string(tail[i].Body) != string(tail[i+1].Body) {
+				if tail[i].Kind != "first" || !bytes.Equal(tail[i].Body, tail[i+1].Body) {
 					w.Fatalf("events %d and %d of one batch are torn apart", i+1, i+2)
 				}
 			}

@@ -72,8 +72,13 @@ func scanCases() []Case {
 		}),
 		on("scan/what cannot be answered", func(w *world) {
 			for _, q := range []molt.Query{
-				{Table: molt.TableMarks}, {Table: molt.TableMarks, Limit: -1}, {Table: molt.TableMarks, Limit: molt.MaxPage + 1},
-				{Table: molt.TableEvents, Limit: 1}, {Table: molt.TableKeys, Limit: 1}, {Table: "nothing", Limit: 1}, {Limit: 1},
+				{Table: molt.TableMarks},
+				{Table: molt.TableMarks, Limit: -1},
+				{Table: molt.TableMarks, Limit: molt.MaxPage + 1},
+				{Table: molt.TableEvents, Limit: 1},
+				{Table: molt.TableKeys, Limit: 1},
+				{Table: "nothing", Limit: 1},
+				{Limit: 1},
 				{Table: molt.TableEvents, Conversation: conv, After: "no number", Limit: 1},
 			} {
 				if _, err := w.store.Scan(context.Background(), q); !molt.IsRefused(err, molt.RefusedForm) {

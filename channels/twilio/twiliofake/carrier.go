@@ -24,7 +24,7 @@ type Carrier struct {
 
 	// life ends when the carrier does. Work begun by a request is bound to it and not to the request: what a carrier accepted it carries, whether or
 	// not the sender lives to read the answer.
-	life context.Context
+	life context.Context //nolint:containedctx // the one context of Run, for what outlives a request
 	end  context.CancelCauseFunc
 
 	mu       sync.Mutex

@@ -323,7 +323,8 @@ func (c *Carrier) longPoll(w http.ResponseWriter, r *http.Request, answer any, l
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), min(patience, maxWait))
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
+	stop := context.AfterFunc(c.life, cancel)
+	defer stop()
 	c.await(ctx, look)
 	writeJSON(w, http.StatusOK, answer)
 }

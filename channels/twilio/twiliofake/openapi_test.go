@@ -70,7 +70,7 @@ func (d description) check(where string, schema map[string]any, value any) (prob
 		problems = append(problems, where+": "+fmt.Sprintf(format, args...))
 	}
 	if value == nil {
-		if schema["nullable"] != true {
+		if nullable, _ := schema["nullable"].(bool); !nullable {
 			bad("null")
 		}
 		return problems

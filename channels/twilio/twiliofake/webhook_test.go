@@ -129,7 +129,7 @@ func TestSilence(t *testing.T) {
 			if err != nil {
 				return
 			}
-			defer conn.Close()
+			t.Cleanup(func() { conn.Close() })
 		}
 	}()
 	w := begin(t, func(o *Options) {

@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -130,7 +131,7 @@ func TestDemoHeldFolder(t *testing.T) {
 			}
 		})
 	}
-	if now, err := os.ReadFile(filepath.Join(d.folder, "demo.yaml")); err != nil || string(now) != string(config) {
+	if now, err := os.ReadFile(filepath.Join(d.folder, "demo.yaml")); err != nil || !bytes.Equal(now, config) {
 		t.Errorf("the running demonstration's configuration was changed (%v)", err)
 	}
 	d.answers("+12125550144")

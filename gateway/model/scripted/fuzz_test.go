@@ -53,15 +53,13 @@ func FuzzFlow(f *testing.F) {
 		told := int(state) / len(questions) % 6
 		w.write(model.FromAgent, "hello", 0)
 		w.write(model.FromPatient, "old", 0)
-		for _, fact := range []model.Fact{
+		w.r.Ledger = append(w.r.Ledger, []model.Fact{
 			{Name: model.FactName, Value: "Ana Ruiz", Source: 2},
 			{Name: model.FactDOB, Value: "1980-01-02", Source: 2},
 			{Name: model.FactReason, Value: "refill", Source: 2},
 			{Name: model.FactInsurance, Value: "Aetna", Source: 2},
 			{Name: model.FactTime, Value: "morning", Source: 2},
-		}[:told] {
-			w.r.Ledger = append(w.r.Ledger, fact)
-		}
+		}[:told]...)
 		w.r.New = 0
 		w.write(model.FromPatient, one, int(shape>>7))
 		again := w.r
