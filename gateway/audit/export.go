@@ -23,9 +23,12 @@ type File struct {
 	Lang         string              `json:"lang,omitempty"`
 	Case         *escalation.Case    `json:"case,omitempty"`
 	Code         string              `json:"code,omitempty"`
-	Inbound      []Inbound           `json:"inbound"`
-	Outbound     []Outbound          `json:"outbound"`
-	Journal      []Entry             `json:"journal"`
+	// Followed is the conversation that took over when this journal could not be
+	// gone on with. What had not ended here ends there, with people.
+	Followed molt.ConversationID `json:"followed,omitempty"`
+	Inbound  []Inbound           `json:"inbound"`
+	Outbound []Outbound          `json:"outbound"`
+	Journal  []Entry             `json:"journal"`
 	// Fault says where the journal ceases to verify; what follows is not here.
 	Fault *Fault `json:"fault,omitempty"`
 }
@@ -118,8 +121,21 @@ func (a *Auditor) Export(ctx context.Context, id molt.ConversationID) (File, err
 	if err != nil && !errors.As(err, &x.f.Fault) {
 		return x.f, err
 	}
+	if x.f.Followed, err = a.successor(ctx, id); err != nil {
+		return x.f, err
+	}
 	x.close()
 	return x.f, nil
+}
+
+// successor is the conversation that follows a frozen one; "" when none does.
+func (a *Auditor) successor(ctx context.Context, id molt.ConversationID) (molt.ConversationID, error) {
+	mark := molt.MarkID("succ:" + string(id))
+	p, err := a.store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: string(mark), Limit: 1})
+	if err != nil || len(p.Marks) == 0 || p.Marks[0].ID != mark {
+		return "", err
+	}
+	return molt.ConversationID(p.Marks[0].Value), nil
 }
 
 // ExportAll writes every conversation out, one after the other. Before a
@@ -310,6 +326,10 @@ func (x *exporter) close() {
 	f.Began, f.Owner, f.Epoch, f.Stopped, f.Lang, f.Case, f.Code = s.Began, s.Owner, s.Epoch, s.Stopped, s.Lang, s.Case, s.Code
 	for i := range f.Inbound {
 		e := &f.Inbound[i].Ended
+		if f.Followed != "" && (e.How == HowWaiting || e.How == HowUndecided) {
+			// A successor begins with a case that people hold.
+			e.How, e.Owner, e.Reason, e.Case = HowOwner, escalation.OwnerHold, turn.ReasonFault, molt.CaseID(string(f.Followed)+"#1")
+		}
 		if n, ok := x.out[e.Item]; ok {
 			e.State, e.Status = f.Outbound[n].State, f.Outbound[n].Status
 		}

@@ -55,6 +55,9 @@ func (t *texter) head(f File) {
 	if b.After != "" {
 		t.line("  follows %s, whose journal could not be gone on with", b.After)
 	}
+	if f.Followed != "" {
+		t.line("  is followed by %s", f.Followed)
+	}
 	owner := string(f.Owner)
 	if f.Stopped {
 		owner += ", opted out"

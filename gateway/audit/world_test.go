@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -198,7 +199,7 @@ func (w *world) do(it molt.Leased) {
 		err = w.step(it.Conversation, &work.Began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
 			return facts(it.Lease, intake.Fact{Kind: turn.KindTimed, Body: &turn.Timed{Name: work.Name, Item: it.ID}})
 		})
-		if err != nil {
+		if errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide) {
 			_ = w.desk.Orphan(context.Background(), it.Conversation, work.Began, it)
 		}
 	case molt.LaneAsk:
@@ -359,6 +360,7 @@ func (w *world) judge() audit.Tally {
 	}
 	shown := map[string]audit.Ending{}
 	for _, c := range w.ids() {
+		w.hanging(c)
 		w.differing(c)
 		f, err := w.auditor().Export(context.Background(), c)
 		if err != nil {
@@ -374,6 +376,17 @@ func (w *world) judge() audit.Tally {
 		}
 	}
 	return *rep.Decisions
+}
+
+// hanging demands that no text waits longer than the watchdog lets it.
+func (w *world) hanging(id molt.ConversationID) {
+	w.t.Helper()
+	late := molt.TimeOf(w.now.Add(-2 * w.rules.Watchdog))
+	for _, in := range w.export(id).Inbound {
+		if h := in.Ended.How; (h == audit.HowWaiting || h == audit.HowUndecided) && in.At < late {
+			w.t.Errorf("conversation %s, text %s of %s still %s: %+v", id, in.ProviderID, in.At, h, in.Ended)
+		}
+	}
 }
 
 // differing shows the first decision of a conversation that came out otherwise.
