@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -66,6 +67,18 @@ func TestSendDue(t *testing.T) {
 	}
 	if l := s.SendDue("gone", Out{Class: channels.ClassSafety}, now); l.Do != LookSend || l.Attempt != 1 {
 		t.Errorf("a forgotten safety text: %+v", l)
+	}
+}
+
+// TestOneWriter: whatever asks for it, the token is not put.
+func TestOneWriter(t *testing.T) {
+	w := newWorld(t)
+	for _, class := range []channels.Class{channels.ClassAgent, channels.ClassNurse} {
+		x := newDecider(w.s, w.env())
+		x.say("any", class, molt.Words("so "+policy.Token))
+		if len(x.d.Effects) > 0 {
+			t.Errorf("a text of class %s holds the token", class)
+		}
 	}
 }
 
