@@ -25,6 +25,7 @@ import (
 //	exits CODE COMMAND…      runs it and demands that exit code
 //	daemon FILE              starts serve and waits until it is ready
 //	stop                     ends it
+//	crash                    kills it, as a power cut would
 //	text FROM ID WORDS…      posts a signed text from a patient; ID is the carrier's
 //	code NAME                sets NAME to the short code of the first case on stdout
 //	hold FOLDER              holds the folder's store, and answers nothing
@@ -46,7 +47,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "daemon": scriptDaemon, "stop": scriptStop, "text": scriptText,
+			"exits": scriptExits, "daemon": scriptDaemon, "stop": scriptStop, "crash": scriptCrash, "text": scriptText,
 			"code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 		},
 	})
@@ -72,7 +73,7 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // running is the daemon of a script.
-type running struct{ stop func() }
+type running struct{ stop, kill func() }
 
 // runningKey finds it among the script's values.
 type runningKey struct{}
@@ -109,7 +110,13 @@ func scriptDaemon(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Defer(stop)
-	ts.Value(runningKey{}).(*running).stop = stop
+	*ts.Value(runningKey{}).(*running) = running{stop: stop, kill: func() { _ = cmd.Process.Kill() }}
+}
+
+func scriptCrash(ts *testscript.TestScript, _ bool, _ []string) {
+	r := ts.Value(runningKey{}).(*running)
+	r.kill()
+	r.stop()
 }
 
 func scriptStop(ts *testscript.TestScript, _ bool, _ []string) {
