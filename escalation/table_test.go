@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -127,29 +126,6 @@ func kindsOf(acts []Action) string {
 		return "-"
 	}
 	return strings.Join(out, " ")
-}
-
-func TestWorkListOrder(t *testing.T) {
-	mk := func(id string, st State, sev Severity, opened molt.Time) Case {
-		return Case{ID: molt.CaseID(id), State: st, Severity: sev, Opened: opened, Since: opened, ClaimedAt: opened}
-	}
-	answered := mk("f", StateActive, S2, 1)
-	answered.Unanswered = 50
-	cases := []Case{
-		mk("a", StateResolved, S1, 1), mk("b", StateListed, S4, 1), mk("c", StateNotified, S2, 40),
-		mk("d", StateClaimed, S1, 90), mk("e", StateExhausted, S1, 20), answered, mk("g", StateClosed, S1, 1),
-		mk("h", StateListed, S3, 2), mk("i", StateNotified, S2, 40),
-	}
-	var got []string
-	for _, c := range WorkList(cases) {
-		got = append(got, string(c.ID))
-	}
-	if want := []string{"e", "d", "c", "i", "f", "h", "b", "a"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if cases[0].ID != "a" {
-		t.Error("the list given was changed")
-	}
 }
 
 func TestSeverity(t *testing.T) {

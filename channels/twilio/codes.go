@@ -67,14 +67,9 @@ const (
 	hintConnect   = "Twilio could not be reached: check the network and base_url."
 )
 
-// FaultOf says what kind of fault an error code stands for, in an answer to a
-// send or in a status callback. An unknown code is never worth the same try
-// again: one of delivery is the recipient's, any other is a refusal.
-func FaultOf(code int) channels.FaultKind { return meaningOf(code).kind }
-
-// HintOf is the sentence an admin reads about an error code.
-func HintOf(code int) string { return meaningOf(code).hint }
-
+// meaningOf says what an error code stands for, in an answer to a send or in a
+// status callback. An unknown code is never worth the same try again: one of
+// delivery is the recipient's, any other is a refusal.
 func meaningOf(code int) meaning {
 	for _, m := range meanings() {
 		if m.code == code {

@@ -75,8 +75,8 @@ func (p *parts) buildChannels(e env) error {
 			return config.Faults(faults)
 		}
 		o, err := s.Options(string(id), p.cfg.Listen.PublicURL, func(ref string) (string, error) {
-			var secret config.Secret
-			if err := secret.UnmarshalText([]byte(ref)); err != nil {
+			secret, err := config.ParseSecret(ref)
+			if err != nil {
 				return "", err
 			}
 			return secret.Resolve(e.getenv, os.ReadFile)

@@ -19,7 +19,7 @@ import (
 
 func checkCmd(e env) *cobra.Command {
 	var path string
-	var schema, asJSON bool
+	var schema, example, asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration, and say what it means",
@@ -28,22 +28,28 @@ the data folder or a port. Faults are printed all at once, each with its line.
 Without faults it says how long a patient waits at worst until a nurse is asked,
 when nobody is on call, and what each fixed text costs in SMS segments.
 
---schema prints the JSON Schema of the file, for your editor.
+--example prints a commented file to begin with; --schema prints the JSON Schema
+of the file, for your editor.
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if schema {
+			switch {
+			case schema:
 				b, err := config.Schema()
 				if err != nil {
 					return err
 				}
 				_, err = e.stdout.Write(b)
 				return err
+			case example:
+				_, err := e.stdout.Write(config.Example())
+				return err
 			}
 			return check(path, asJSON, e)
 		},
 	}
 	c.Flags().StringVarP(&path, "config", "c", "tidegate.yaml", "the configuration file")
+	c.Flags().BoolVar(&example, "example", false, "print a commented file to begin with and end")
 	c.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file and end")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c

@@ -44,15 +44,3 @@ const (
 	ReasonFault       Reason = "fault" // the journal or the core failed: a successor, held by people
 	ReasonRead        Reason = "read"  // a person read the record
 )
-
-// Reasons returns every reason, for tables that must be complete.
-func Reasons() []Reason {
-	return []Reason{
-		ReasonNothing, ReasonBegan, ReasonAsk, ReasonAskParked, ReasonRedFlag, ReasonUnreadable, ReasonHeld,
-		ReasonRelayed, ReasonPaused, ReasonOptedOut, ReasonOptedIn, ReasonHelp, ReasonReply, ReasonSilent,
-		ReasonUnanswered, ReasonSuperseded, ReasonFenced, ReasonAskAgain, ReasonAgentFailed, ReasonEscalated,
-		ReasonWatchdog, ReasonCase, ReasonActed, ReasonRefused, ReasonVerb, ReasonVerbs, ReasonDigest,
-		ReasonAttempt, ReasonStale, ReasonCheck, ReasonSent, ReasonRetry, ReasonGaveUp, ReasonUndelivered,
-		ReasonDelivered, ReasonFault, ReasonRead,
-	}
-}

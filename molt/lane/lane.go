@@ -89,14 +89,11 @@ func (l *Lane) Kick() {
 	}
 }
 
-// Step claims at most as many items as there are workers and returns them with
-// the moment at which to step again; 0 means on a kick only. It starts nothing:
-// a simulator calls it in place of Run and works on the items itself.
-func (l *Lane) Step(ctx context.Context, now time.Time) ([]molt.Leased, molt.Time, error) {
-	return l.claim(ctx, now, l.Workers)
-}
-
-func (l *Lane) claim(ctx context.Context, now time.Time, free int) ([]molt.Leased, molt.Time, error) {
+// Step claims at most as many items as there are free workers and returns them
+// with the moment at which to step again; 0 means on a kick only. It starts
+// nothing: Run hands the items to workers, and what drives a Lane without Run
+// works on them itself.
+func (l *Lane) Step(ctx context.Context, now time.Time, free int) ([]molt.Leased, molt.Time, error) {
 	at := molt.TimeOf(now)
 	c, err := l.Store.Claim(ctx, molt.Claim{Classes: l.Classes, Now: at, Until: at.Add(l.LeaseFor), Limit: free})
 	if err != nil {
@@ -143,7 +140,7 @@ func (l *Lane) next(ctx context.Context, free int) ([]molt.Leased, time.Duration
 		return nil, 0, nil
 	}
 	now := l.Now()
-	items, next, err := l.claim(ctx, now, free)
+	items, next, err := l.Step(ctx, now, free)
 	switch {
 	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
 		return nil, 0, err

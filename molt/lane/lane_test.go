@@ -317,11 +317,11 @@ func TestStepStartsNothing(t *testing.T) {
 		b.put(id, "c"+id, "agent", now.Add(-time.Minute))
 	}
 	b.put("4", "c4", "agent", now.Add(time.Second))
-	items, next, err := b.lane.Step(context.Background(), now)
+	items, next, err := b.lane.Step(context.Background(), now, 2)
 	if err != nil || len(items) != 2 || next != molt.TimeOf(now.Add(-time.Minute)) {
 		t.Errorf("first step: got %d items, next %v, %v", len(items), next, err)
 	}
-	items, next, err = b.lane.Step(context.Background(), now)
+	items, next, err = b.lane.Step(context.Background(), now, 2)
 	if err != nil || len(items) != 1 || items[0].ID != "3" || next != molt.TimeOf(now.Add(time.Second)) {
 		t.Errorf("second step: got %v, next %v, %v", items, next, err)
 	}
