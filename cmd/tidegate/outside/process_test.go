@@ -34,6 +34,9 @@ var built struct {
 	err  error
 }
 
+// handedOut are the addresses given to tests of this run.
+var handedOut sync.Map
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if built.dir != "" {

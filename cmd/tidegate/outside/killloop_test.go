@@ -1,0 +1,284 @@
+package outside
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tidegate/tidegate/channels/twilio/twiliofake"
+)
+
+// progress prints each kill as it happens.
+var progress = flag.Bool("progress", false, "print each kill of the kill loop")
+
+// Limits of the loop.
+const (
+	defaultKills = 6
+	killsAWorld  = 60                // then a fresh folder
+	aimTime      = 8 * time.Second   // for what is aimed at to come by
+	lagTime      = 4 * time.Second   // the longest by which this carrier's lists lag
+	calmTime     = 200 * time.Second // until every text has ended; a check of a lost answer waits a minute
+)
+
+// aim is a way to choose the moment of a kill.
+type aim string
+
+const (
+	aimCarrier aim = "carrier holds"
+	aimStrace  aim = "strace"
+	aimRandom  aim = "random"
+)
+
+// phase is where a kill struck.
+type phase struct {
+	aim   aim
+	where string
+}
+
+// tally is what is counted over all worlds.
+type tally struct {
+	kills  map[phase]int
+	cut    map[phase]int // webhooks whose answer was lost by it
+	worlds int
+	sums   judged
+}
+
+// TestKillLoop kills the daemon again and again while patients and nurses go
+// on, and lets the carrier's ledger judge: nothing is lost, nothing routine is
+// said twice, no red flag goes without a page, nobody hears of a restart.
+func TestKillLoop(t *testing.T) {
+	t.Parallel()
+	kills := number(t, "TIDEGATE_KILLS", defaultKills)
+	seed := uint64(number(t, "TIDEGATE_SEED", int(time.Now().UnixNano()&0xffffff)))
+	sum := &tally{kills: map[phase]int{}, cut: map[phase]int{}}
+	aims := aimsHere(t)
+	for left := kills; left > 0 && !t.Failed(); left -= killsAWorld {
+		sum.worlds++
+		killWorld(t, seed+uint64(sum.worlds-1), min(left, killsAWorld), aims, sum)
+	}
+	t.Logf("seed %d\n%s", seed, sum)
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: want a number, got %q", name, text)
+	}
+	return n
+}
+
+// aimsHere leaves out what this machine cannot do.
+func aimsHere(t *testing.T) []aim {
+	t.Helper()
+	why := straceFault()
+	if why == "" {
+		return []aim{aimCarrier, aimStrace, aimRandom}
+	}
+	if slices.Contains(strings.Split(os.Getenv("TIDEGATE_TEST_REQUIRE"), ","), "strace") {
+		t.Fatalf("TIDEGATE_TEST_REQUIRE names strace: %s", why)
+	}
+	t.Logf("SKIP of one aim, strace: %s", why)
+	return []aim{aimCarrier, aimRandom}
+}
+
+// straceFault says why strace cannot be used, if it cannot.
+func straceFault() string {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return "it is not here"
+	}
+	if out, err := exec.Command(path, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync", "true").CombinedOutput(); err != nil {
+		return fmt.Sprintf("it may not trace: %v %s", err, strings.TrimSpace(string(out)))
+	}
+	return ""
+}
+
+// killer is one world being killed.
+type killer struct {
+	*world
+	chance *rand.Rand
+	people *people
+	sum    *tally
+	ctx    context.Context
+	looked int64 // up to which entry webhooks cut were counted
+}
+
+// killWorld kills one world's daemon so many times, lets it come to rest, and
+// judges. A world that was judged badly keeps its folder.
+func killWorld(t *testing.T, seed uint64, kills int, aims []aim, sum *tally) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("tidegate-kill-%d-", seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d; its folder is kept: %s", seed, dir)
+			return
+		}
+		_ = os.RemoveAll(dir)
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	w := newWorld(t, dir, setting{profile: "mean", seed: seed})
+	k := &killer{world: w, chance: rand.New(rand.NewPCG(seed, 1)), people: newPeople(w, seed), sum: sum, ctx: ctx}
+	lived := make(chan struct{})
+	go func() { // ends with the world
+		defer close(lived)
+		k.people.follow(ctx)
+	}()
+	for n := range kills {
+		k.round(n, aims[n%len(aims)])
+	}
+	k.start()
+	faults := k.judge()
+	k.stop()
+	cancel()
+	<-lived
+	for _, f := range append(faults, k.people.faults...) {
+		t.Errorf("seed %d: %v", seed, f)
+	}
+}
+
+// round lets people in, kills the daemon at the moment aimed at, and leaves it
+// dead for a while.
+func (k *killer) round(n int, a aim) {
+	k.t.Helper()
+	var p phase
+	switch a {
+	case aimCarrier:
+		k.start()
+		p = k.whileHeld()
+	case aimStrace:
+		p = k.atCall()
+	default:
+		k.start()
+		k.comeIn()
+		k.people.lull(k.ctx, time.Duration(k.chance.IntN(2500))*time.Millisecond)
+		p = phase{a, "any moment"}
+		k.kill()
+	}
+	k.sum.kills[p]++
+	k.sum.cut[p] += k.webhooksCut()
+	if k.chance.IntN(2) == 0 { // somebody writes while nobody listens
+		k.people.admit(k.ctx, intakeKind)
+		k.people.lull(k.ctx, time.Duration(k.chance.IntN(300))*time.Millisecond)
+	}
+	if *progress {
+		fmt.Printf("%s kill %3d: %s, %s\n", time.Now().Format("15:04:05"), n+1, p.aim, p.where)
+	}
+}
+
+// comeIn admits the patients of a round.
+func (k *killer) comeIn() {
+	k.people.admit(k.ctx, []string{intakeKind, stopKind}[k.chance.IntN(2)])
+	k.people.admit(k.ctx, redKind)
+}
+
+// whileHeld kills while the carrier holds a request to create a text, before
+// or after it took the text.
+func (k *killer) whileHeld() phase {
+	k.t.Helper()
+	target := []struct{ name, part string }{
+		{"a routine text", "What is your date of birth"},
+		{"a routine text", "Please check"},
+		{"the safety text", "Call 911 now"},
+		{"a page", "A to take"},
+		{"a nurse's words", "relay-"},
+		{"a handoff", "is yours"},
+	}[k.chance.IntN(6)]
+	where := []twiliofake.Where{twiliofake.BeforeAccept, twiliofake.AfterAccept}[k.chance.IntN(2)]
+	rule := twiliofake.Hold{Match: twiliofake.Match{BodyContains: target.part}, Where: where, Count: 1}
+	if err := k.carrier.Hold(k.ctx, rule); err != nil {
+		k.t.Fatal(err)
+	}
+	k.comeIn()
+	ctx, cancel := context.WithTimeout(k.ctx, aimTime)
+	defer cancel()
+	held, err := k.carrier.Held(ctx)
+	k.kill()
+	p := phase{aimCarrier, fmt.Sprintf("%s, %s", target.name, strings.ReplaceAll(string(where), "_", " "))}
+	if err != nil || len(held) == 0 {
+		p.where = "nothing came by in time"
+	}
+	drop := where == twiliofake.BeforeAccept && k.chance.IntN(2) == 0
+	if drop && len(held) > 0 {
+		p.where += ", never taken"
+	}
+	if _, err := k.carrier.Release(k.ctx, twiliofake.Release{Drop: drop}); err != nil {
+		k.t.Fatal(err)
+	}
+	if k.chance.IntN(2) == 0 { // so that the carrier's list shows it at the first look
+		k.people.lull(k.ctx, lagTime)
+	}
+	return p
+}
+
+// atCall kills by strace at the Nth call of one kind that a thread makes: on
+// the way into the file, or into the sync of it.
+func (k *killer) atCall() phase {
+	k.t.Helper()
+	call := []string{"pwrite64", "fdatasync"}[k.chance.IntN(2)]
+	nth := 1 + k.chance.IntN([]int{4, 20, 60}[k.chance.IntN(3)])
+	err := k.run("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, nth))
+	if err != nil {
+		return phase{aimStrace, call + ", at the start"}
+	}
+	k.comeIn()
+	select {
+	case <-k.daemon.ended:
+		return phase{aimStrace, call + ", at work"}
+	case <-time.After(aimTime):
+	}
+	k.kill()
+	return phase{aimStrace, call + ", never that often"}
+}
+
+// webhooksCut counts the posts whose other side died: begun, and then broken.
+func (k *killer) webhooksCut() (n int) {
+	k.t.Helper()
+	entries, err := k.carrier.Ledger(k.ctx, k.looked)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	for _, e := range entries {
+		k.looked = e.Seq
+		if e.Kind == twiliofake.KindWebhook && strings.HasPrefix(e.Error, "connection broken") {
+			n++
+		}
+	}
+	return n
+}
+
+// String prints the kills by phase, and what the ledgers say of all.
+func (s *tally) String() string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "aim\twhere\tkills\twebhooks cut")
+	total, cut := 0, 0
+	var rows []phase
+	for p := range s.kills {
+		rows = append(rows, p)
+	}
+	slices.SortFunc(rows, func(x, y phase) int { return strings.Compare(string(x.aim)+x.where, string(y.aim)+y.where) })
+	for _, p := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\n", p.aim, p.where, s.kills[p], s.cut[p])
+		total, cut = total+s.kills[p], cut+s.cut[p]
+	}
+	fmt.Fprintf(t, "all\t%d worlds\t%d\t%d\n", s.worlds, total, cut)
+	_ = t.Flush()
+	return b.String() + s.sums.String()
+}
