@@ -144,7 +144,8 @@ func (g *Gateway) makeLanes() error {
 		lease   time.Duration
 		do      func(context.Context, molt.Leased)
 	}{
-		{[]molt.Lane{molt.LaneSafety, molt.LanePage}, sendWorkers, leaseForSend, g.doSend},
+		{[]molt.Lane{molt.LaneSafety}, sendWorkers, leaseForSend, g.doSend},
+		{[]molt.Lane{molt.LanePage}, sendWorkers, leaseForSend, g.doSend},
 		{[]molt.Lane{molt.LaneNurse}, sendWorkers / 2, leaseForSend, g.doSend},
 		{[]molt.Lane{molt.LaneAgent}, sendWorkers, leaseForSend, g.doSend},
 		{[]molt.Lane{molt.LaneAsk}, g.o.AsksAtOnce, leaseForAsk, g.doAsk},

@@ -109,7 +109,9 @@ func (g *Gateway) doTimer(ctx context.Context, it molt.Leased) {
 		}
 	})
 	if unusable(err) {
-		err = g.desk.Orphan(ctx, it.Conversation, w.Began, it)
+		if err = g.desk.Orphan(ctx, it.Conversation); err == nil {
+			err = g.cancelItem(ctx, it)
+		}
 	}
 	if err != nil {
 		g.stepError(it, "timer", err)
@@ -133,9 +135,18 @@ func (g *Gateway) doAct(ctx context.Context, it molt.Leased) {
 	if w.Act.Acted != nil {
 		fact = intake.Fact{Kind: turn.KindActed, Body: w.Act.Acted}
 	}
-	_, err = g.desk.Step(ctx, target, began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-		return intake.Plan{Facts: []intake.Fact{fact}, Unseen: []molt.MarkID{intake.MarkCarried(it.ID)}}
-	})
+	carry := func() error {
+		_, err := g.desk.Step(ctx, target, began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{fact}, Unseen: []molt.MarkID{intake.MarkCarried(it.ID)}}
+		})
+		return err
+	}
+	if err = carry(); unusable(err) {
+		// The journal is frozen: its successor takes the case, and the act.
+		if err = g.desk.Orphan(ctx, target); err == nil {
+			err = carry()
+		}
+	}
 	if err != nil && !unusable(err) && !errors.Is(err, intake.ErrUnknownConversation) {
 		g.stepError(it, "carry", err)
 		return

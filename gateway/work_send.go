@@ -3,11 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -36,7 +38,11 @@ func (g *Gateway) doSend(ctx context.Context, it molt.Leased) {
 	case turn.LookCheck:
 		g.check(ctx, it, w.Out.Channel, o, look)
 	case turn.LookSend:
-		g.send(ctx, it, w.Out.Channel, o, frozen)
+		if frozen {
+			g.sendFrozen(ctx, it, *w.Out, o)
+			return
+		}
+		g.send(ctx, it, w.Out.Channel, o)
 	}
 }
 
@@ -97,27 +103,69 @@ func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out
 	look = turn.Look{Do: turn.LookSend, Attempt: 1}
 	return look, true, g.desk.Bare(ctx, it.Conversation, []intake.Fact{
 		{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: 1}},
-	}, it.Lease, false)
+	}, it.Lease, intake.BareGoesOn)
 }
 
 func unusable(err error) bool {
 	return errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide)
 }
 
-func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o channels.Outbound, frozen bool) {
+func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o channels.Outbound) {
+	r, fault := g.call(ctx, it, channel, o)
+	g.outcome(ctx, it, factOf(o, r, fault))
+}
+
+// call makes the attempt.
+func (g *Gateway) call(ctx context.Context, it molt.Leased, channel string, o channels.Outbound) (channels.Receipt, *channels.SendError) {
 	r, fault := g.outbox.Send(ctx, channel, o)
-	fact := intake.Fact{Kind: turn.KindSent, Body: &turn.Sent{Item: it.ID, Attempt: o.Attempt, Receipt: r}}
 	if fault != nil {
 		g.metrics.sends.WithLabelValues(string(o.Class), string(fault.Kind)).Inc()
 		g.logFault(it, o, fault)
-		fact = intake.Fact{Kind: turn.KindFailed, Body: &turn.Failed{
-			Item: it.ID, Attempt: o.Attempt, Fault: fault.Kind, Code: fault.Code, Certain: fault.Certain,
-			RetryAfterMS: fault.RetryAfter.Milliseconds(), Hint: fault.Hint,
-		}}
 	} else {
 		g.metrics.sends.WithLabelValues(string(o.Class), "sent").Inc()
 	}
-	g.outcome(ctx, it, fact, frozen)
+	return r, fault
+}
+
+func factOf(o channels.Outbound, r channels.Receipt, fault *channels.SendError) intake.Fact {
+	if fault == nil {
+		return intake.Fact{Kind: turn.KindSent, Body: &turn.Sent{Item: o.Item, Attempt: o.Attempt, Receipt: r}}
+	}
+	return intake.Fact{Kind: turn.KindFailed, Body: &turn.Failed{
+		Item: o.Item, Attempt: o.Attempt, Fault: fault.Kind, Code: fault.Code, Certain: fault.Certain,
+		RetryAfterMS: fault.RetryAfter.Milliseconds(), Hint: fault.Hint,
+	}}
+}
+
+// frozenAgain is how long after an attempt without an answer a text beside a
+// frozen journal leaves once more.
+const frozenAgain = 10 * time.Second
+
+// sendFrozen sends a text whose journal can count no attempts. It is tried
+// again by the schedule of a first attempt, for as long as that allows from
+// when the text was put.
+func (g *Gateway) sendFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound) {
+	r, fault := g.call(ctx, it, w.Channel, o)
+	ctx = context.WithoutCancel(ctx)
+	again := molt.Time(0)
+	if fault != nil {
+		now := molt.TimeOf(g.o.Now())
+		p := outbox.Next(outbox.Outcome{
+			Class: o.Class, Item: it.ID, Attempt: 1, Kind: fault.Kind, RetryAfter: fault.RetryAfter, First: w.Put, Now: now,
+		})
+		switch {
+		case p.Do == outbox.DoRetry:
+			again = p.Due
+		case p.Do == outbox.DoCheck && now.Sub(w.Put) < frozenAgain:
+			again = now.Add(frozenAgain)
+		}
+	}
+	if err := g.desk.Bare(ctx, it.Conversation, []intake.Fact{factOf(o, r, fault)}, it.Lease, max(again, intake.BareDone)); err != nil {
+		g.stepError(it, "outcome", err)
+	}
+	if again > 0 {
+		g.kick(it.Lane.Class())
+	}
 }
 
 // logFault says what went wrong with a send. Credentials and registration are
@@ -141,36 +189,50 @@ func (g *Gateway) check(ctx context.Context, it molt.Leased, channel string, o c
 	}
 	g.outcome(ctx, it, intake.Fact{Kind: turn.KindChecked, Body: &turn.Checked{
 		Item: it.ID, Attempt: look.Attempt, Found: found, Failed: err != nil, Receipt: r,
-	}}, false)
+	}})
 }
 
 // outcome commits what became of an attempt. Its lease may be gone: a later
 // report may have finished the item, and then there is nothing more to do.
-func (g *Gateway) outcome(ctx context.Context, it molt.Leased, fact intake.Fact, frozen bool) {
+func (g *Gateway) outcome(ctx context.Context, it molt.Leased, fact intake.Fact) {
 	ctx = context.WithoutCancel(ctx) // the call is made: its outcome is worth a commit though we stop
-	var err error
-	if frozen {
-		err = g.desk.Bare(ctx, it.Conversation, []intake.Fact{fact}, it.Lease, true)
-	} else {
-		_, err = g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-			return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
-		})
-	}
+	_, err := g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+		return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
+	})
 	if err != nil {
 		g.stepError(it, "outcome", err)
 	}
 }
 
 // unreadable ends an item that nobody can read: its keys are gone or its bytes
-// are not what was written. The admin learns of it; it is not tried for ever.
+// are not what was written. Its lane still tells what it was for: a timer is
+// taken as fired, a text as refused, so that its case goes on.
 func (g *Gateway) unreadable(ctx context.Context, it molt.Leased, err error) {
 	if ctx.Err() != nil || errors.Is(err, molt.ErrClosed) || errors.Is(err, molt.ErrBroken) {
 		return
 	}
 	g.metrics.faults.WithLabelValues("item").Inc()
 	g.o.Log.Error().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Err(err).Msg("item cannot be read")
-	if err := g.cancelItem(ctx, it); err != nil {
-		g.stepError(it, "cancel", err)
+	fact := intake.Fact{Kind: turn.KindFailed, Body: &turn.Failed{Item: it.ID, Fault: channels.FaultRejected, Certain: true}}
+	switch it.Lane.Class() {
+	case molt.LaneTimer:
+		_, name, _ := strings.Cut(string(it.Lane), ":")
+		fact = intake.Fact{Kind: turn.KindTimed, Body: &turn.Timed{Name: name, Item: it.ID}}
+	case molt.LaneAction:
+		if err := g.cancelItem(ctx, it); err != nil {
+			g.stepError(it, "cancel", err)
+		}
+		return
+	}
+	_, err = g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+		return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
+	})
+	if unusable(err) {
+		_ = g.desk.Orphan(ctx, it.Conversation) // where nothing tells whose it is, verify does
+		err = g.cancelItem(ctx, it)
+	}
+	if err != nil {
+		g.stepError(it, "end unreadable", err)
 	}
 }
 

@@ -62,6 +62,7 @@ func (d *Desk) Backfill(ctx context.Context, l channels.Lister, channel string, 
 	}
 	began := molt.TimeOf(d.o.Now())
 	since := max(from.At.Add(-overlap), from.Start)
+	var held error // one text that is not taken holds the watermark, not the others
 	for range maxBackfillRuns {
 		texts, more, err := l.ListInbound(ctx, account, since, backfillPage)
 		if err != nil {
@@ -69,44 +70,58 @@ func (d *Desk) Backfill(ctx context.Context, l channels.Lister, channel string, 
 		}
 		last, err := d.takeListed(ctx, texts, &look)
 		if err != nil {
-			return look, err
+			held = err
 		}
-		if !more {
+		if !more && held == nil {
 			return look, d.moveWatermark(ctx, channel, account, watermark{At: began, Start: from.Start})
+		}
+		if !more || ctx.Err() != nil {
+			return look, held
 		}
 		if last <= since {
 			last = since + 1 // a whole page of one moment: go on rather than in circles
 		}
 		since = last
+		if held != nil {
+			continue
+		}
 		if err := d.moveWatermark(ctx, channel, account, watermark{At: max(from.At, last), Start: from.Start}); err != nil {
 			return look, err
 		}
 	}
-	return look, nil
+	return look, held
 }
 
-func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *Look) (last molt.Time, err error) {
+// takeListed takes in one page of a list. A text that cannot be taken keeps no
+// other from being taken; the first such fault is returned.
+func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *Look) (last molt.Time, first error) {
+	fault := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
 	tickets := make([]Ticket, 0, len(texts))
 	for _, in := range texts {
+		last = max(last, in.At)
 		in.Via = "backfill"
 		t, err := d.Accept(ctx, in)
 		if err != nil {
-			return last, err
+			fault(err)
+			continue
 		}
 		tickets = append(tickets, t)
-		last = max(last, in.At)
 	}
 	for _, t := range tickets {
-		a, err := t.Wait(ctx)
-		if err != nil {
-			return last, err
-		}
 		look.Listed++
-		if !a.Duplicate {
+		a, err := t.Wait(ctx)
+		switch {
+		case err != nil:
+			fault(err)
+		case !a.Duplicate:
 			look.New++
 		}
 	}
-	return last, nil
+	return last, first
 }
 
 func (d *Desk) watermark(ctx context.Context, channel string, account molt.Address) (watermark, error) {

@@ -32,8 +32,12 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	channel, hook := r.PathValue("channel"), channels.Hook(r.PathValue("hook"))
 	status, why := h.serve(r, channel, hook)
 	if h.Count != nil {
+		// A label must not be a stranger's to choose.
 		if _, ok := h.Adapters(channel); !ok {
-			channel = "unknown" // a label must not be a stranger's to choose
+			channel = "unknown"
+		}
+		if hook != channels.HookMessage && hook != channels.HookStatus {
+			hook = "unknown"
 		}
 		h.Count(channel, hook, status, time.Since(began))
 	}

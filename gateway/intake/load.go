@@ -26,7 +26,10 @@ func (d *Desk) load(ctx context.Context, m *mailbox) error {
 		return nil
 	}
 	l, err := d.o.Store.Load(ctx, m.id, recentEvents)
-	if err != nil {
+	switch {
+	case errors.Is(err, molt.ErrCorrupt): // the store found it damaged itself
+		return fmt.Errorf("%w: %w", ErrFrozen, err)
+	case err != nil:
 		return fmt.Errorf("load: %w", err)
 	}
 	state, memory, box, err := d.fold(ctx, m.id, l)

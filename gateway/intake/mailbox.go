@@ -18,9 +18,10 @@ type letter struct {
 	seen    molt.MarkID       // the text's own mark
 	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
 
-	done   chan struct{}
-	answer Answer
-	err    error
+	done     chan struct{}
+	answer   Answer
+	err      error
+	finished bool
 }
 
 // mailbox orders the commits of one conversation. The fields below the line
@@ -130,7 +131,12 @@ func (m *mailbox) next() []*letter {
 	return batch
 }
 
+// finish answers a letter, once: whoever fails later fails only the others.
 func (d *Desk) finish(l *letter, a Answer, err error) {
+	if l.finished {
+		return
+	}
+	l.finished = true
 	l.answer, l.err = a, err
 	close(l.done)
 	<-d.waiting

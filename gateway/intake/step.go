@@ -71,7 +71,8 @@ var (
 type step struct {
 	d       *Desk
 	m       *mailbox
-	now     molt.Time
+	now     molt.Time  // of the step's events: never before the last one
+	clock   molt.Time  // what the clock says: leases and due times go by it
 	state   turn.State // with the facts folded in
 	events  []turn.Event
 	leases  []molt.Lease
@@ -117,7 +118,8 @@ func (d *Desk) once(ctx context.Context, m *mailbox, letters []*letter) ([]*lett
 
 func (d *Desk) newStep(m *mailbox) (*step, error) {
 	m.memory.forgetAfter(m.state.Seq)
-	s := &step{d: d, m: m, state: m.state, now: max(molt.TimeOf(d.o.Now()), m.state.At, m.head.At), entropy: make([]byte, entropyBytes)}
+	clock := molt.TimeOf(d.o.Now())
+	s := &step{d: d, m: m, state: m.state, now: max(clock, m.state.At, m.head.At), clock: clock, entropy: make([]byte, entropyBytes)}
 	if _, err := io.ReadFull(d.o.Random, s.entropy); err != nil {
 		return nil, fmt.Errorf("random bytes: %w", err)
 	}
@@ -251,7 +253,7 @@ func (s *step) env() turn.Env {
 // commit writes all of the step in one batch.
 func (s *step) commit(ctx context.Context, next turn.State, decided turn.Decided) (molt.Head, error) {
 	b := molt.Batch{Conversation: s.m.id, Epoch: next.Epoch}
-	b.Expect = molt.Expect{Seq: s.m.head.Seq, Leases: s.leases, Now: s.now}
+	b.Expect = molt.Expect{Seq: s.m.head.Seq, Leases: s.leases, Now: s.clock}
 	for _, e := range s.events {
 		if err := s.sealEvent(&b, e); err != nil {
 			return molt.Head{}, err
@@ -261,7 +263,7 @@ func (s *step) commit(ctx context.Context, next turn.State, decided turn.Decided
 		b.Expect.Unseen = append(b.Expect.Unseen, id)
 		b.Marks = append(b.Marks, molt.Mark{ID: id, Value: []byte(s.m.id)})
 	}
-	if err := s.d.put(s.m, &b, &next, decided.Effects, s.leases); err != nil {
+	if err := s.put(&b, &next, decided.Effects); err != nil {
 		return molt.Head{}, err
 	}
 	plain, err := json.Marshal(next)
@@ -335,8 +337,6 @@ func (d *Desk) commitAlone(ctx context.Context, m *mailbox, letters []*letter) {
 	for _, l := range letters {
 		d.finishAlone(l, d.bare(ctx, m.id, l))
 	}
-	d.o.Kick(molt.LaneTimer)
-	d.o.Kick(molt.LanePage)
 }
 
 func (d *Desk) finishAlone(l *letter, err error) {
@@ -345,6 +345,10 @@ func (d *Desk) finishAlone(l *letter, err error) {
 		return
 	}
 	d.finish(l, Answer{Reason: turn.ReasonNothing}, err)
+	if err == nil {
+		d.o.Kick(molt.LaneTimer)
+		d.o.Kick(molt.LanePage)
+	}
 }
 
 // inboundEvents are the facts of one text that is committed without its state.

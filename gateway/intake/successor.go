@@ -35,34 +35,37 @@ func (d *Desk) unloadable(ctx context.Context, m *mailbox, letters []*letter, ca
 		d.finishAll(letters, Answer{}, fmt.Errorf("%w: %w", err, cause))
 		return
 	}
-	if err := d.succeed(ctx, m.id, letters[0].began, letters, escalation.S3); err != nil {
+	if err := d.succeed(ctx, m.id, letters[0].began, letters, d.openSeverity(ctx, m.id)); err != nil {
 		d.finishAll(letters, Answer{}, err)
 	}
 }
 
-// Orphan makes a successor for a frozen conversation whose timer is due: nobody
-// else would ever look at its open case again.
-func (d *Desk) Orphan(ctx context.Context, id molt.ConversationID, began turn.Began, it molt.Leased) error {
-	if began.Channel == "" {
-		return fmt.Errorf("orphan: %w", ErrUnknownConversation)
+// Orphan makes a successor for a frozen conversation of which something is due
+// or asked: nobody else would ever look at its open case again. What is due
+// there tells whose it is.
+func (d *Desk) Orphan(ctx context.Context, id molt.ConversationID) error {
+	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableItems, Conversation: id, Limit: molt.MaxPage})
+	if err != nil {
+		return fmt.Errorf("orphan: %w", err)
 	}
-	if err := d.succeed(ctx, id, began, nil, d.openSeverity(ctx, id)); err != nil {
-		return err
+	for _, it := range p.Items {
+		if w, err := d.OpenWork(ctx, it); err == nil && w.Began.Channel != "" {
+			return d.succeed(ctx, id, w.Began, nil, d.openSeverity(ctx, id))
+		}
 	}
-	_, err := d.o.Store.Commit(ctx, molt.Batch{Cancel: []molt.ItemID{it.ID}})
-	return err
+	return fmt.Errorf("orphan: %w", ErrUnknownConversation)
 }
 
 // openSeverity is the gravest open case of a conversation by the work list,
 // which stands outside its journal.
 func (d *Desk) openSeverity(ctx context.Context, id molt.ConversationID) escalation.Severity {
 	worst := escalation.S3
-	rows, err := d.WorkList(ctx)
+	rows, err := d.rows(ctx, MarkWork+string(id)+"#")
 	if err != nil {
 		return escalation.S2 // unknown counts as grave
 	}
 	for _, r := range rows {
-		if r.Conversation == id {
+		if r.State != escalation.StateResolved {
 			worst = worst.Worse(r.Severity)
 		}
 	}
@@ -70,9 +73,11 @@ func (d *Desk) openSeverity(ctx context.Context, id molt.ConversationID) escalat
 }
 
 // WorkList reads the rows of all cases that are not closed.
-func (d *Desk) WorkList(ctx context.Context) ([]turn.WorkRow, error) {
+func (d *Desk) WorkList(ctx context.Context) ([]turn.WorkRow, error) { return d.rows(ctx, MarkWork) }
+
+func (d *Desk) rows(ctx context.Context, prefix string) ([]turn.WorkRow, error) {
 	var rows []turn.WorkRow
-	q := molt.Query{Table: molt.TableMarks, Prefix: MarkWork, Limit: molt.MaxPage}
+	q := molt.Query{Table: molt.TableMarks, Prefix: prefix, Limit: molt.MaxPage}
 	for {
 		p, err := d.o.Store.Scan(ctx, q)
 		if err != nil {
@@ -111,7 +116,7 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 	if m.box, err = seal.NewBox(d.o.Ring, next, nil, d.o.Random); err != nil {
 		return err
 	}
-	s := &step{d: d, m: m, now: now, entropy: make([]byte, entropyBytes)}
+	s := &step{d: d, m: m, now: now, clock: now, entropy: make([]byte, entropyBytes)}
 	if _, err := io.ReadFull(d.o.Random, s.entropy); err != nil {
 		return fmt.Errorf("random bytes: %w", err)
 	}
@@ -150,11 +155,22 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 	return err
 }
 
+// onlyCodes reports whether a batch was refused for nothing but short codes.
+func onlyCodes(err error) bool {
+	var r *molt.Refused
+	if !errors.As(err, &r) || r.Kind != molt.RefusedSeen {
+		return false
+	}
+	return !slices.ContainsFunc(r.Marks, func(id molt.MarkID) bool { return !isCode(id) })
+}
+
 // succeedLess goes on without the texts that were known: back-fill brings them
 // beside new ones. They keep no red flag from its successor.
 func (d *Desk) succeedLess(ctx context.Context, id, next molt.ConversationID, began turn.Began, letters []*letter, atLeast escalation.Severity, refused error) error {
 	rest, err := d.dropSeen(&mailbox{id: id}, letters, refused)
 	switch {
+	case onlyCodes(refused): // the short code is taken: other bytes make another
+		return d.succeed(ctx, id, began, letters, atLeast)
 	case !errors.Is(err, errDuplicates):
 		for _, l := range letters {
 			d.finishAlone(l, d.bare(ctx, next, l))
@@ -190,13 +206,37 @@ func (s *step) commitSuccessor(ctx context.Context, old molt.ConversationID, nex
 		b.Expect.Unseen = append(b.Expect.Unseen, id)
 		b.Marks = append(b.Marks, molt.Mark{ID: id, Value: []byte(s.m.id)})
 	}
-	if err := s.d.put(s.m, &b, &next, dec.Effects, nil); err != nil {
+	if err := s.put(&b, &next, dec.Effects); err != nil {
+		return molt.Head{}, err
+	}
+	if err := s.takeOverRows(ctx, &b, old, next); err != nil {
 		return molt.Head{}, err
 	}
 	b.Cancel = append(b.Cancel, s.d.agentItems(ctx, old)...)
 	b.Keys = s.m.box.Fresh()
 	c, err := s.d.o.Store.Commit(ctx, b)
 	return c.Head, err
+}
+
+// takeOverRows takes the frozen conversation's cases off the work list and lets
+// their short codes stand for the successor's case, which is about the same
+// patient: a nurse's old code still finds her.
+func (s *step) takeOverRows(ctx context.Context, b *molt.Batch, old molt.ConversationID, next turn.State) error {
+	rows, err := s.d.rows(ctx, MarkWork+string(old)+"#")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkWork + string(r.Case)), Drop: true})
+		if r.Code == "" || next.Case == nil {
+			continue
+		}
+		c := turn.Code{Code: r.Code, Known: true, Conversation: s.m.id, Case: next.Case.ID}
+		if err := mark(b, MarkCode+r.Code, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // agentItems lists what a frozen conversation's agent had still to do. Pages,
@@ -240,7 +280,7 @@ func (d *Desk) bare(ctx context.Context, id molt.ConversationID, l *letter) erro
 	now := molt.TimeOf(d.o.Now())
 	events, v := d.inboundEvents(l.inbound, now)
 	m := &mailbox{id: id, box: box}
-	s := &step{d: d, m: m, now: now}
+	s := &step{d: d, m: m, now: now, clock: now}
 	b := molt.Batch{Conversation: id, Expect: molt.Expect{AnySeq: true, Unseen: []molt.MarkID{l.seen}}}
 	b.Marks = []molt.Mark{{ID: l.seen, Value: []byte(id)}}
 	events = append([]turn.Event{{At: now, Kind: turn.KindBegan, Body: &l.began}}, events...)
@@ -254,7 +294,7 @@ func (d *Desk) bare(ctx context.Context, id molt.ConversationID, l *letter) erro
 	if v.Severity.Escalate() == "now" {
 		effects = append(effects, d.barePages(l, now)...)
 	}
-	if err := d.put(m, &b, &state, effects, nil); err != nil {
+	if err := s.put(&b, &state, effects); err != nil {
 		return err
 	}
 	b.Keys = box.Fresh()
@@ -284,23 +324,34 @@ func (d *Desk) barePages(l *letter, now molt.Time) (out []turn.Effect) {
 	return out
 }
 
+// The ends of an item beside a frozen journal, for Bare.
+const (
+	BareGoesOn molt.Time = 0 // it stays in its worker's hands
+	BareDone   molt.Time = 1 // it is finished
+)
+
 // Bare commits facts of a worker about a frozen journal's own safety texts and
-// pages, with no decision: they run on, since they carry all they need.
-func (d *Desk) Bare(ctx context.Context, id molt.ConversationID, facts []Fact, lease molt.Lease, done bool) error {
+// pages, with no decision: they run on, since they carry all they need. end is
+// one of the ends, or when the item is due again.
+func (d *Desk) Bare(ctx context.Context, id molt.ConversationID, facts []Fact, lease molt.Lease, end molt.Time) error {
 	box, err := d.boxOf(ctx, id)
 	if err != nil {
 		return err
 	}
 	now := molt.TimeOf(d.o.Now())
-	s := &step{d: d, m: &mailbox{id: id, box: box}, now: now}
+	s := &step{d: d, m: &mailbox{id: id, box: box}, now: now, clock: now}
 	b := molt.Batch{Conversation: id, Expect: molt.Expect{AnySeq: true, Leases: []molt.Lease{lease}, Now: now}}
 	for _, f := range facts {
 		if err := s.sealEvent(&b, turn.Event{At: now, Kind: f.Kind, Body: f.Body}); err != nil {
 			return err
 		}
 	}
-	if done {
+	switch end {
+	case BareGoesOn:
+	case BareDone:
 		b.Done = []molt.ItemID{lease.Item}
+	default:
+		b.Retry = []molt.Retry{{Item: lease.Item, Due: end}}
 	}
 	b.Keys = box.Fresh()
 	_, err = d.o.Store.Commit(ctx, b)

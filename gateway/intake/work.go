@@ -30,19 +30,23 @@ const (
 // MarkCarried says that a staff act was delivered to its case.
 func MarkCarried(item molt.ItemID) molt.MarkID { return molt.MarkID("carried:" + string(item)) }
 
-// put turns effects into the items, marks and expectations of a batch.
-func (d *Desk) put(m *mailbox, b *molt.Batch, next *turn.State, effects []turn.Effect, leases []molt.Lease) error {
+// put turns effects into the items, marks and expectations of a batch. What is
+// due is due by the clock: when the journal's time ran ahead of it once, nobody
+// waits for the clock to catch up.
+func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error {
+	ahead := s.now - s.clock
 	for _, e := range effects {
 		var err error
 		switch e.Kind {
 		case turn.EffectAsk, turn.EffectSay, turn.EffectPage, turn.EffectTimer, turn.EffectAct:
-			err = d.putItem(m, b, next, e)
+			e.Due -= ahead
+			err = s.putItem(b, next, e)
 		case turn.EffectCancel:
 			b.Cancel = append(b.Cancel, e.Item)
 		case turn.EffectDone:
-			end(b, e.Item, leases)
+			end(b, e.Item, s.leases)
 		case turn.EffectRetry:
-			b.Retry = append(b.Retry, molt.Retry{Item: e.Item, Due: e.Due})
+			b.Retry = append(b.Retry, molt.Retry{Item: e.Item, Due: e.Due - ahead})
 		case turn.EffectCode:
 			b.Expect.Unseen = append(b.Expect.Unseen, molt.MarkID(MarkCode+e.Code.Code))
 			err = mark(b, MarkCode+e.Code.Code, e.Code)
@@ -74,18 +78,18 @@ func end(b *molt.Batch, item molt.ItemID, leases []molt.Lease) {
 	b.Cancel = append(b.Cancel, item)
 }
 
-func (d *Desk) putItem(m *mailbox, b *molt.Batch, next *turn.State, e turn.Effect) error {
+func (s *step) putItem(b *molt.Batch, next *turn.State, e turn.Effect) error {
 	w := Work{Kind: e.Kind, Name: e.Name, Out: e.Out, Act: e.Act, Began: next.Began}
 	plain, err := json.Marshal(w)
 	if err != nil {
 		return fmt.Errorf("item %s: %w", e.Item, err)
 	}
-	key, sealed, err := m.box.Seal(next.At, seal.KindItem(e.Lane), plain)
+	key, sealed, err := s.m.box.Seal(next.At, seal.KindItem(e.Lane), plain)
 	if err != nil {
 		return fmt.Errorf("seal item %s: %w", e.Item, err)
 	}
 	b.Put = append(b.Put, molt.Item{
-		ID: e.Item, Conversation: m.id, Lane: e.Lane, Due: e.Due, Epoch: next.Epoch, Key: key, Body: sealed,
+		ID: e.Item, Conversation: s.m.id, Lane: e.Lane, Due: e.Due, Epoch: next.Epoch, Key: key, Body: sealed,
 	})
 	return nil
 }

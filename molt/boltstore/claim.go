@@ -28,9 +28,7 @@ func (s *Store) claim(c molt.Claim) answer {
 			if slices.Contains(c.Classes[:i], class) {
 				continue
 			}
-			if err := g.class(t, class); err != nil {
-				return err
-			}
+			g.class(t, class)
 		}
 		return nil
 	})
@@ -67,29 +65,29 @@ func (g *granter) wake(t molt.Time) {
 
 // class goes through the lane heads of one class, earliest due first, as far as
 // the first that is not handed out. It steps over leased heads, of which there
-// are no more than workers.
-func (g *granter) class(t *tables, class molt.Lane) error {
+// are no more than workers, and over damaged ones: their lane waits for whoever
+// verifies the store, and no other lane waits for theirs.
+func (g *granter) class(t *tables, class molt.Lane) {
 	prefix := duePrefix(class)
 	cursor := t.due.Cursor()
 	for key, itemKey := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, itemKey = cursor.Next() {
 		due, err := dueAt(key, class)
 		if err != nil {
-			return err
+			continue
 		}
 		it, err := t.item(itemKey)
 		if err != nil {
-			return err
+			continue
 		}
 		if l, ok := g.store.leases[it.ID]; ok && l.Until > g.claim.Now {
 			continue
 		}
 		if due > g.claim.Now || len(g.out.Items) >= g.claim.Limit {
 			g.wake(due)
-			return nil
+			return
 		}
 		g.store.token++
 		grant := molt.Lease{Item: it.ID, Token: g.store.token, Until: g.claim.Until}
 		g.out.Items = append(g.out.Items, molt.Leased{Item: it, Lease: grant})
 	}
-	return nil
 }
