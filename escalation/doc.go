@@ -26,8 +26,8 @@
 //	├───── active      idle → paged again, twice → up and round again; transfer → claimed
 //	│        │
 //	│        ▼ resolve
-//	└───── resolved    red flag, wish for a person → open again; the nurse's own text → active
-//	         │
+//	└───── resolved    red flag, wish for a person → open again; the nurse's own text → active;
+//	         │         a picture, a silence, a fault → a case of its own
 //	         ▼ cool-down over
 //	       closed      danger here asks for a new case
 //

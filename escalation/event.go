@@ -9,8 +9,9 @@ type EventKind string
 const (
 	// EventOpen: ID, Number, Why, Severity, Category, Evidence, Actor (for
 	// KindNurse: she holds it at once), Exclude, CannotText, Siblings. On a case
-	// that runs already it counts as EventRaise, and Exclude is not read; in the
-	// cool-down it reopens.
+	// that runs already it counts as EventRaise, and Exclude is not read. In the
+	// cool-down danger, a wish for a person and a nurse reopen; any other Why asks
+	// for a case of its own.
 	EventOpen EventKind = "open"
 	// EventTick: the timer fired. Early and doubled ones do no harm.
 	EventTick EventKind = "tick"

@@ -137,7 +137,7 @@ func (m *machine) settled(e Event) {
 			m.c.State, m.c.Due = StateClosed, 0
 		}
 	case EventOpen, EventRaise, EventRedFlag, EventWantsPerson:
-		if m.c.State == StateClosed {
+		if m.c.State == StateClosed || !e.reopens() {
 			m.another(e)
 			return
 		}
@@ -155,8 +155,22 @@ func (m *machine) settled(e Event) {
 	}
 }
 
+// reopens reports whether an event in the cool-down goes on with what was
+// resolved: danger, a wish for a person, a nurse. What merely went wrong since
+// is a matter of its own, and never sends the old one's 911 text again.
+func (e Event) reopens() bool {
+	if e.Kind != EventOpen {
+		return true
+	}
+	switch e.Why {
+	case KindScreen, KindStaffAsPatient, KindPerson, KindNurse:
+		return true
+	}
+	return false
+}
+
 // another asks for a new case, since this one is over: nothing a patient says
-// may fall between two cases.
+// may fall between two cases. Who was left to people stays with them.
 func (m *machine) another(e Event) {
 	o := Event{
 		Kind: EventOpen, Severity: opening(e), Category: e.Category, Evidence: slices.Clone(e.Evidence),
@@ -179,6 +193,9 @@ func (m *machine) another(e Event) {
 		if e.Actor != "" {
 			o.Why = KindNurse
 		}
+	}
+	if m.c.Owner() == OwnerHuman {
+		o.Severity = o.Severity.Worse(S3)
 	}
 	m.do(Action{Kind: ActOpen, Open: &o})
 }
