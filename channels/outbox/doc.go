@@ -16,7 +16,6 @@
 //	            │                                                      │
 //	            ├── rate, transient ── later, with jitter ─────────────┤
 //	            ├── unreachable ────── once more, minutes later ───────┤
-//	            ├── filtered ───────── plain_variant, once ────────────┤
 //	            │                                                      │
 //	            ├── unknown ──► check ──► check ──► found: sent        │
 //	            │               (lists lag, hence two)                 │
@@ -24,7 +23,7 @@
 //	            │                              safety, page: once more ┘
 //	            │                              nurse, agent: give_up, staff decide
 //	            │
-//	            └── opted_out, recipient, too_long, configuration, window,
+//	            └── filtered, opted_out, recipient, too_long, configuration, window,
 //	                rejected, too often, too old ──► give_up: another route or a person
 //
 // A give_up is not silence: its Reason says what the caller owes the patient or

@@ -46,10 +46,9 @@ type Do string
 
 // What may happen next.
 const (
-	DoRetry  Do = "retry"         // attempt it again at Due
-	DoCheck  Do = "check"         // search the provider's list at Due; not found: ask Next again with Checks + 1
-	DoPlain  Do = "plain_variant" // attempt it at Due in plain words without links
-	DoGiveUp Do = "give_up"       // never again on this route; Reason says what is owed
+	DoRetry  Do = "retry"   // attempt it again at Due
+	DoCheck  Do = "check"   // search the provider's list at Due; not found: ask Next again with Checks + 1
+	DoGiveUp Do = "give_up" // never again on this route; Reason says what is owed
 )
 
 // Reason says why, in the journal's words.
@@ -60,7 +59,6 @@ const (
 	ReasonRate          Reason = "rate: later"
 	ReasonTransient     Reason = "refused for now: later"
 	ReasonUnreachable   Reason = "handset unreachable: once more"
-	ReasonPlain         Reason = "filtered: once in plain words"
 	ReasonCheck         Reason = "outcome unknown: the provider's list is searched"
 	ReasonResend        Reason = "outcome unknown, not found: once more"
 	ReasonUnknownStaff  Reason = "outcome unknown, not found: staff decide"
@@ -68,7 +66,7 @@ const (
 	ReasonOptedOut      Reason = "opted out: cannot be texted until START"
 	ReasonRecipient     Reason = "this address cannot be reached so: next route"
 	ReasonStillAway     Reason = "handset still unreachable: next route"
-	ReasonStillFiltered Reason = "filtered again: next route"
+	ReasonFiltered      Reason = "filtered: the same words never again, next route"
 	ReasonTooLong       Reason = "too long: split it"
 	ReasonConfiguration Reason = "configuration: an admin must act"
 	ReasonWindow        Reason = "free-text window closed: template or call"
@@ -113,8 +111,6 @@ func Next(o Outcome) Plan {
 		return o.again(max(o.RetryAfter, o.step(o.pick(transientUrgentStep, transientStep))), ReasonTransient)
 	case channels.FaultUnreachable:
 		return o.afterUnreachable()
-	case channels.FaultFiltered:
-		return o.afterFiltered()
 	}
 	return o.giveUp(finalReason(o.Kind))
 }
@@ -127,6 +123,8 @@ func finalReason(k channels.FaultKind) Reason {
 		return ReasonOptedOut
 	case channels.FaultRecipient:
 		return ReasonRecipient
+	case channels.FaultFiltered:
+		return ReasonFiltered
 	case channels.FaultTooLong:
 		return ReasonTooLong
 	case channels.FaultConfiguration:
@@ -146,7 +144,7 @@ func (o Outcome) afterUnknown() Plan {
 	case o.Checks < MaxChecks:
 		return Plan{Do: DoCheck, Due: o.Now.Add(o.checkWait()), Reason: ReasonCheck}
 	case o.urgent():
-		return o.at(resendUrgentWait, DoRetry, ReasonResend)
+		return o.at(resendUrgentWait, ReasonResend)
 	}
 	return o.giveUp(ReasonUnknownStaff)
 }
@@ -163,14 +161,7 @@ func (o Outcome) afterUnreachable() Plan {
 		return o.giveUp(ReasonStillAway)
 	}
 	wait := o.pick(unreachableUrgentWait, unreachableWait)
-	return o.at(wait+o.jitter(wait), DoRetry, ReasonUnreachable)
-}
-
-func (o Outcome) afterFiltered() Plan {
-	if o.Times > 1 {
-		return o.giveUp(ReasonStillFiltered)
-	}
-	return o.at(0, DoPlain, ReasonPlain)
+	return o.at(wait+o.jitter(wait), ReasonUnreachable)
 }
 
 // again waits with jitter, unless another route is sooner.
@@ -179,11 +170,11 @@ func (o Outcome) again(wait time.Duration, why Reason) Plan {
 	if o.urgent() && wait > MaxUrgentWait {
 		return o.giveUp(ReasonSooner)
 	}
-	return o.at(wait+o.jitter(wait), DoRetry, why)
+	return o.at(wait+o.jitter(wait), why)
 }
 
 // at plans a further attempt where the limits allow one.
-func (o Outcome) at(wait time.Duration, do Do, why Reason) Plan {
+func (o Outcome) at(wait time.Duration, why Reason) Plan {
 	due := o.Now.Add(wait)
 	switch {
 	case o.Attempt >= o.maxAttempts():
@@ -191,7 +182,7 @@ func (o Outcome) at(wait time.Duration, do Do, why Reason) Plan {
 	case due.Sub(o.First) > o.maxAge():
 		return o.giveUp(ReasonTooOld)
 	}
-	return Plan{Do: do, Due: due, Reason: why}
+	return Plan{Do: DoRetry, Due: due, Reason: why}
 }
 
 func (o Outcome) giveUp(why Reason) Plan { return Plan{Do: DoGiveUp, Due: o.Now, Reason: why} }

@@ -48,8 +48,8 @@ func TestNext(t *testing.T) {
 		{"unreachable, urgent", outbox.Outcome{Class: channels.ClassPage, Attempt: 1, Kind: channels.FaultUnreachable}, outbox.DoRetry, 60 * s, 75 * s, outbox.ReasonUnreachable},
 		{"unreachable twice", outbox.Outcome{Class: channels.ClassAgent, Attempt: 2, Kind: channels.FaultUnreachable}, outbox.DoGiveUp, 0, 0, outbox.ReasonStillAway},
 
-		{"filtered goes out in plain words", outbox.Outcome{Class: channels.ClassAgent, Attempt: 1, Kind: channels.FaultFiltered}, outbox.DoPlain, 0, 0, outbox.ReasonPlain},
-		{"once", outbox.Outcome{Class: channels.ClassAgent, Attempt: 2, Kind: channels.FaultFiltered}, outbox.DoGiveUp, 0, 0, outbox.ReasonStillFiltered},
+		{"filtered words never leave again", outbox.Outcome{Class: channels.ClassAgent, Attempt: 1, Kind: channels.FaultFiltered}, outbox.DoGiveUp, 0, 0, outbox.ReasonFiltered},
+		{"not even a page", outbox.Outcome{Class: channels.ClassPage, Attempt: 1, Kind: channels.FaultFiltered}, outbox.DoGiveUp, 0, 0, outbox.ReasonFiltered},
 
 		{"opted out", outbox.Outcome{Class: channels.ClassSafety, Attempt: 1, Kind: channels.FaultOptedOut}, outbox.DoGiveUp, 0, 0, outbox.ReasonOptedOut},
 		{"recipient", outbox.Outcome{Class: channels.ClassSafety, Attempt: 1, Kind: channels.FaultRecipient}, outbox.DoGiveUp, 0, 0, outbox.ReasonRecipient},

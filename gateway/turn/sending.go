@@ -131,7 +131,7 @@ func (x *decider) follow(d *Send, fault channels.FaultKind, retryAfter time.Dura
 		RetryAfter: retryAfter, First: d.FirstAt, Now: x.env.Now,
 	})
 	switch p.Do {
-	case outbox.DoRetry, outbox.DoPlain:
+	case outbox.DoRetry:
 		// What the agent says is not tried again into somebody else's turn.
 		if d.Class == channels.ClassAgent && (d.Epoch != x.s.Epoch || d.Early) {
 			x.giveUp(d, fault)
