@@ -370,10 +370,30 @@ func (m *machine) mayAct(id molt.PersonID) bool {
 	return m.p.named(id) && !slices.Contains(m.c.Exclude, id)
 }
 
+// Present is what a patient may honestly be told now, for a text that outlived
+// its words. ok is false where a person has the case, or nothing need be said.
+func Present(c Case, p Plan, now molt.Time) (tell Action, ok bool) {
+	tell = Action{Kind: ActTell, Text: textOf(c.Severity), Severity: c.Severity, Category: c.Category}
+	if c.State == StateExhausted {
+		tell.Text = TextExhausted
+	}
+	if !c.Unclaimed() || tell.Text == "" {
+		return Action{}, false
+	}
+	m := machine{was: c, c: c, p: p, now: sane(now)}
+	m.promise(&tell, false)
+	return tell, true
+}
+
+// textOf is the text of a severity; "" for S4, which has none.
+func textOf(sev Severity) TextKind {
+	return map[Severity]TextKind{S1: TextS1, S2: TextS2, S3: TextS3}[sev]
+}
+
 // text puts the text of a severity before the patient, once per category and
 // severity, again only when it got worse or long after.
 func (m *machine) text(sev Severity, category string, always bool) {
-	kind := map[Severity]TextKind{S1: TextS1, S2: TextS2, S3: TextS3}[sev]
+	kind := textOf(sev)
 	if kind == "" || !m.mayRepeat("text:"+string(kind)+":"+category, always) {
 		return
 	}

@@ -81,11 +81,11 @@ func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out
 	now := molt.TimeOf(g.o.Now())
 	var seen turn.Look // read only when the step is done: a step goes on when ctx ends
 	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		seen = s.SendDue(it.ID, o, now)
+		seen = s.SendDue(g.o.Rules, it.ID, o, now)
 		p := intake.Plan{Leases: []molt.Lease{it.Lease}}
 		switch seen.Do {
 		case turn.LookSend:
-			p.Facts = []intake.Fact{{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: seen.Attempt}}}
+			p.Facts = []intake.Fact{{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: seen.Attempt, Class: o.Class, Person: o.Person}}}
 		case turn.LookDrop:
 			p.Facts = []intake.Fact{{Kind: turn.KindLooked, Body: &turn.Looked{Item: it.ID, Reason: seen.Reason}}}
 		}

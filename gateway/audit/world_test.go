@@ -231,10 +231,10 @@ func (w *world) carry(it molt.Leased, work intake.Work) {
 func (w *world) send(it molt.Leased, o turn.Out) {
 	var look turn.Look
 	err := w.step(it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		look = s.SendDue(it.ID, o, molt.TimeOf(w.now))
+		look = s.SendDue(w.rules, it.ID, o, molt.TimeOf(w.now))
 		switch look.Do {
 		case turn.LookSend:
-			return facts(it.Lease, intake.Fact{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: look.Attempt}})
+			return facts(it.Lease, intake.Fact{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: look.Attempt, Class: o.Class, Person: o.Person}})
 		case turn.LookDrop:
 			return facts(it.Lease, intake.Fact{Kind: turn.KindLooked, Body: &turn.Looked{Item: it.ID, Reason: look.Reason}})
 		}

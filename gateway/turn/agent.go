@@ -12,8 +12,8 @@ import (
 )
 
 // replied takes the agent's answer, or refuses it: because somebody else owns
-// the conversation by now, because a newer text overtook it, or because it is
-// no answer.
+// the conversation by now, because a newer text overtook it, because it is
+// switched off, or because it is no answer.
 func (x *decider) replied(r *Replied) {
 	current := r.Item == x.s.Ask.Item && r.Item != ""
 	switch {
@@ -26,9 +26,25 @@ func (x *decider) replied(r *Replied) {
 			a.Superseded++
 			x.set(func(s *Set) { s.Ask = &a })
 		}
+	case !x.env.Rules.Agent:
+		x.finishAsk(r, true)
+		x.paused()
 	default:
 		x.answer(r)
 	}
+}
+
+// paused gives what waits for the agent to a person, now that it is switched
+// off, unless nothing was asked.
+func (x *decider) paused() {
+	waiting := x.s.Pending
+	if !slices.ContainsFunc(waiting, x.asks) {
+		x.because(ReasonPaused, "nothing_asked")
+		x.answered(waiting)
+		return
+	}
+	x.because(ReasonPaused, "")
+	x.escalate(x.newCase(escalation.Event{Why: escalation.KindHumanOnly, Severity: escalation.S3, Evidence: waiting}))
 }
 
 // finishAsk ends the ask item that was answered.

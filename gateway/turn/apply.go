@@ -90,10 +90,15 @@ func (s *State) lastHeard() *Heard {
 
 func (s *State) foldAttempted(e Event, b *Attempted) {
 	d := s.send(b.Item)
-	if d == nil {
+	if d == nil && b.Class == "" {
 		return
 	}
+	if d == nil { // followed from here on, so that a busy carrier does not end it
+		s.Sends = append(s.Sends, Send{Item: b.Item, Class: b.Class, Person: b.Person, Put: e.At})
+		d = &s.Sends[len(s.Sends)-1]
+	}
 	d.State, d.Attempt, d.LastAt, d.Checks = SendAttempted, b.Attempt, e.At, 0
+	d.Status, d.Code = "", 0
 	if d.FirstAt == 0 {
 		d.FirstAt = e.At
 	}
@@ -145,7 +150,7 @@ func (s *State) foldChecked(b *Checked) {
 
 func (s *State) foldStatus(b *channels.StatusReport) {
 	d := s.send(b.Item)
-	if d == nil {
+	if d == nil || d.overtakes(b) {
 		return
 	}
 	// A report is the carrier's word that it took the text: it repairs an
@@ -155,6 +160,12 @@ func (s *State) foldStatus(b *channels.StatusReport) {
 		d.State = SendSent
 	}
 	d.rank(b.Status, b.Code)
+}
+
+// overtakes reports whether a report is about an attempt that a later one
+// replaced. Of such a one only that it arrived is news.
+func (d *Send) overtakes(b *channels.StatusReport) bool {
+	return b.Attempt > 0 && b.Attempt < d.Attempt && !arrived(b.Status)
 }
 
 func arrived(st channels.Status) bool {

@@ -80,10 +80,13 @@ type Replied struct {
 	Request string       `json:"request,omitempty"` // digest of what was asked
 }
 
-// Attempted is committed before the carrier is called.
+// Attempted is committed before the carrier is called. Class and Person are the
+// text's own, for one that was put without a decision, or is followed no more.
 type Attempted struct {
-	Item    molt.ItemID `json:"item"`
-	Attempt int         `json:"attempt"`
+	Item    molt.ItemID    `json:"item"`
+	Attempt int            `json:"attempt"`
+	Class   channels.Class `json:"class,omitempty"`
+	Person  molt.PersonID  `json:"person,omitempty"`
 }
 
 // Sent is a carrier's yes.

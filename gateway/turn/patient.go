@@ -261,12 +261,8 @@ func (x *decider) routine(in []heard) {
 		if !x.s.Open() && wanted(in) {
 			x.escalate(x.newCase(escalation.Event{Why: escalation.KindUndeliverable, Severity: escalation.S4, Evidence: seqs(in)}))
 		}
-	case !x.env.Rules.Agent && !wanted(in):
-		x.because(ReasonPaused, "nothing_asked")
-		x.answered(seqs(in))
 	case !x.env.Rules.Agent:
-		x.because(ReasonPaused, "")
-		x.escalate(x.newCase(escalation.Event{Why: escalation.KindHumanOnly, Severity: escalation.S3, Evidence: seqs(in)}))
+		x.paused()
 	default:
 		x.ask()
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -14,7 +15,8 @@ import (
 // TestSendDue looks at texts in states that a step by itself does not leave
 // behind, for the look is the last fence there is.
 func TestSendDue(t *testing.T) {
-	now := molt.Time(1_000_000)
+	now := molt.Time(100_000_000)
+	rules := testRules(t)
 	red := []Heard{{Seq: 9, Verdict: &screen.Verdict{Severity: screen.S3}}}
 	for name, c := range map[string]struct {
 		send  Send
@@ -34,7 +36,10 @@ func TestSendDue(t *testing.T) {
 		"agent, begun before":      {Send{Class: channels.ClassAgent, State: SendAttempted, Attempt: 1, Early: true}, State{Epoch: 4, Owner: escalation.OwnerHuman}, LookCheck, ""},
 		"sent":                     {Send{Class: channels.ClassAgent, State: SendSent}, State{}, LookDrop, ReasonSent},
 		"given up":                 {Send{Class: channels.ClassNurse, State: SendFailed}, State{}, LookDrop, ReasonGaveUp},
-		"safety, earlier epoch":    {Send{Class: channels.ClassSafety, Put: now.Add(-time.Hour)}, State{Epoch: 2, Owner: escalation.OwnerHuman, Undecided: red}, LookSend, ""},
+		"safety, earlier epoch":    {Send{Class: channels.ClassSafety, Put: now.Add(-9 * time.Minute)}, State{Epoch: 2, Owner: escalation.OwnerHuman, Undecided: red}, LookSend, ""},
+		"safety, old":              {Send{Class: channels.ClassSafety, Put: now.Add(-11 * time.Minute)}, State{}, LookDrop, ReasonStale},
+		"nurse, old":               {Send{Class: channels.ClassNurse, Put: now.Add(-61 * time.Minute)}, State{Owner: escalation.OwnerHuman}, LookDrop, ReasonStale},
+		"page, old":                {Send{Class: channels.ClassPage, Person: "alice", Put: now.Add(-12 * time.Hour)}, State{Owner: escalation.OwnerHold}, LookSend, ""},
 		"safety, opted out":        {Send{Class: channels.ClassSafety}, State{Stopped: true}, LookDrop, ReasonOptedOut},
 		"the permitted answer":     {Send{Class: channels.ClassSafety, What: "stop_check"}, State{Stopped: true}, LookSend, ""},
 		"page, opted-out patient":  {Send{Class: channels.ClassPage, Person: "alice"}, State{Stopped: true, Owner: escalation.OwnerHold}, LookSend, ""},
@@ -53,7 +58,7 @@ func TestSendDue(t *testing.T) {
 			s.Owner = escalation.OwnerAgent
 		}
 		s.Sends = []Send{d}
-		l := s.SendDue("i", Out{What: d.What, Class: d.Class, Person: d.Person}, now)
+		l := s.SendDue(&rules, "i", Out{What: d.What, Class: d.Class, Person: d.Person}, now)
 		if l.Do != c.do || l.Reason != c.why {
 			t.Errorf("%s: %s %s, want %s %s", name, l.Do, l.Reason, c.do, c.why)
 		}
@@ -62,11 +67,41 @@ func TestSendDue(t *testing.T) {
 		}
 	}
 	var s State
-	if l := s.SendDue("gone", Out{Class: channels.ClassAgent}, now); l.Do != LookDrop {
+	if l := s.SendDue(&rules, "gone", Out{Class: channels.ClassAgent}, now); l.Do != LookDrop {
 		t.Errorf("a forgotten text of the agent: %+v", l)
 	}
-	if l := s.SendDue("gone", Out{Class: channels.ClassSafety}, now); l.Do != LookSend || l.Attempt != 1 {
+	if l := s.SendDue(&rules, "gone", Out{Class: channels.ClassSafety, Put: now}, now); l.Do != LookSend || l.Attempt != 1 {
 		t.Errorf("a forgotten safety text: %+v", l)
+	}
+	if l := s.SendDue(&rules, "gone", Out{Class: channels.ClassSafety, Put: now}, now.Add(time.Hour)); l.Do != LookDrop {
+		t.Errorf("a forgotten safety text of an hour ago: %+v", l)
+	}
+}
+
+// TestBarePage: a page that was put without a decision is tried again like any
+// other, and then given up.
+func TestBarePage(t *testing.T) {
+	w := newWorld(t)
+	const item = "seen:x/page/alice"
+	out := Out{What: "page", Class: channels.ClassPage, Person: "alice", Put: w.now}
+	for n := 1; ; n++ {
+		l := w.s.SendDue(&w.rules, item, out, w.now)
+		if l.Do != LookSend || l.Attempt != n {
+			t.Fatalf("look %d: %+v", n, l)
+		}
+		w.step(fact{KindAttempted, &Attempted{Item: item, Attempt: n, Class: out.Class, Person: out.Person}})
+		d := w.step(fact{KindFailed, &Failed{Item: item, Attempt: n, Fault: channels.FaultRate, Certain: true, RetryAfterMS: 1000}})
+		e := d.Effects[len(d.Effects)-1]
+		if n < outbox.MaxUrgentAttempts && (d.Reason != ReasonRetry || e.Kind != EffectRetry) {
+			t.Fatalf("attempt %d was refused for now: %s, %s", n, d.Reason, e.Kind)
+		}
+		if n == outbox.MaxUrgentAttempts {
+			if d.Reason != ReasonGaveUp || e.Kind != EffectDone {
+				t.Fatalf("attempt %d was refused for now: %s, %s", n, d.Reason, e.Kind)
+			}
+			return
+		}
+		w.now = e.Due
 	}
 }
 

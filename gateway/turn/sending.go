@@ -30,12 +30,13 @@ type Look struct {
 }
 
 // SendDue takes the last look at a text. What the agent says is fenced when the
-// owner changed since it was put; nothing goes to a patient who opted out but
-// what the law permits; what nobody waits for any more does not leave.
-func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
+// owner changed since it was put, and stopped when the agent is switched off;
+// nothing goes to a patient who opted out but what the law permits; what nobody
+// waits for any more does not leave.
+func (s *State) SendDue(r *Rules, item molt.ItemID, o Out, now molt.Time) Look {
 	d := s.send(item)
 	if d == nil {
-		if o.Class == channels.ClassAgent {
+		if o.Class == channels.ClassAgent || old(o.Class, o.Put, now) {
 			return Look{Do: LookDrop, Reason: ReasonStale}
 		}
 		return Look{Do: LookSend, Attempt: 1}
@@ -51,12 +52,28 @@ func (s *State) SendDue(item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookCheck, Attempt: d.Attempt, Since: d.LastAt}
 	case d.Class == channels.ClassAgent && (d.Epoch != s.Epoch || s.Owner != escalation.OwnerAgent || s.alarmed()):
 		return Look{Do: LookDrop, Reason: ReasonFenced}
-	case d.Class == channels.ClassAgent && now.Sub(d.Put) > outbox.MaxAgentAge:
+	case d.Class == channels.ClassAgent && !r.Agent:
+		return Look{Do: LookDrop, Reason: ReasonPaused}
+	case old(d.Class, d.Put, now):
 		return Look{Do: LookDrop, Reason: ReasonStale}
 	case s.Stopped && o.Person == "" && !permitted(o.What):
 		return Look{Do: LookDrop, Reason: ReasonOptedOut}
 	}
 	return Look{Do: LookSend, Attempt: d.Attempt + 1}
+}
+
+// old reports whether a text has waited longer than its words are good for. No
+// page ever has: whoever reads it late still has a patient who waits.
+func old(c channels.Class, put, now molt.Time) bool {
+	switch age := now.Sub(put); c {
+	case channels.ClassAgent:
+		return age > outbox.MaxAgentAge
+	case channels.ClassNurse:
+		return age > outbox.MaxNurseAge
+	case channels.ClassSafety:
+		return age > SafetyValidity
+	}
+	return false
 }
 
 // alarmed reports whether a text that is not decided yet will take the
@@ -81,9 +98,47 @@ func (x *decider) looked(b *Looked) {
 		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
 	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
-	case d.Class == channels.ClassAgent && b.Reason == ReasonStale:
-		x.undelivered(*d, false)
+	case b.Reason == ReasonPaused:
+		x.escalate(x.newCase(escalation.Event{Why: escalation.KindHumanOnly, Severity: escalation.S3, Evidence: x.waitingOrLast()}))
+	case b.Reason == ReasonStale:
+		x.stale(*d)
 	}
+}
+
+// stale is what follows when a text outlived its words: an answer is a person's
+// to give now, a nurse learns that hers did not leave, and a patient for whom
+// nobody is there yet reads how things stand.
+func (x *decider) stale(d Send) {
+	switch {
+	case d.Class == channels.ClassAgent:
+		x.undelivered(d, false)
+	case d.What == "relay":
+		x.toStaff(x.lastHolder(), "not_sent", molt.Words("Case "+x.s.Code+": your text waited too long and was not sent to the patient. Please call, or write again."), 0)
+	case d.Class == channels.ClassSafety && x.s.Case != nil && !x.toldSince(d):
+		if a, ok := escalation.Present(*x.s.Case, x.env.Rules.Plan, x.env.Now); ok {
+			x.tell(a)
+		}
+	}
+}
+
+// lastHolder is who has the case, or had it when it was resolved.
+func (x *decider) lastHolder() molt.PersonID {
+	switch c := x.s.Case; {
+	case c == nil:
+		return ""
+	case c.Claimant == "" && c.Resolution != nil:
+		return c.Resolution.By
+	default:
+		return c.Claimant
+	}
+}
+
+// toldSince reports whether a later safety text left, or is about to.
+func (x *decider) toldSince(d Send) bool {
+	i := slices.IndexFunc(x.s.Sends, func(o Send) bool { return o.Item == d.Item })
+	return slices.ContainsFunc(x.s.Sends[i+1:], func(o Send) bool {
+		return o.Class == channels.ClassSafety && x.s.stands(o.Item)
+	})
 }
 
 // sent ends a text that the carrier took.
@@ -201,7 +256,7 @@ func (x *decider) undelivered(d Send, cannot bool) {
 // new.
 func (x *decider) status(b *channels.StatusReport) {
 	d := x.s.send(b.Item)
-	if d == nil || d.Status != b.Status {
+	if d == nil || d.overtakes(b) || d.Status != b.Status {
 		return // forgotten, or an older report than what is known
 	}
 	switch b.Status {

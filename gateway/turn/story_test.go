@@ -366,7 +366,11 @@ func (s *story) sending(verb string, plain []string, arg map[string]string) ([]f
 		}
 		return []fact{{KindChecked, &c}}, ""
 	}
-	return []fact{{KindStatus, &channels.StatusReport{Channel: "main", Conversation: conversation, Item: d.Item, ProviderID: "SM9", Status: channels.Status(plain[1])}}}, ""
+	report := channels.StatusReport{Channel: "main", Conversation: conversation, Item: d.Item, ProviderID: "SM9", Status: channels.Status(plain[1])}
+	if n := arg["attempt"]; n != "" {
+		report.Attempt = s.number(n)
+	}
+	return []fact{{KindStatus, &report}}, ""
 }
 
 // timer moves the clock to the timer of that name and fires it.

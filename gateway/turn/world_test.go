@@ -200,11 +200,11 @@ func (w *world) out(item molt.ItemID) Out {
 func (w *world) look(d *Send) (Look, []fact) {
 	w.t.Helper()
 	o := w.out(d.Item)
-	l := w.s.SendDue(d.Item, o, w.now)
+	l := w.s.SendDue(&w.rules, d.Item, o, w.now)
 	checkLook(w, *d, l)
 	switch l.Do {
 	case LookSend:
-		return l, []fact{{KindAttempted, &Attempted{Item: d.Item, Attempt: l.Attempt}}}
+		return l, []fact{{KindAttempted, &Attempted{Item: d.Item, Attempt: l.Attempt, Class: o.Class, Person: o.Person}}}
 	case LookDrop:
 		return l, []fact{{KindLooked, &Looked{Item: d.Item, Reason: l.Reason}}}
 	}
