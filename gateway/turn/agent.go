@@ -133,7 +133,7 @@ func (x *decider) vouched(f model.Fact) bool {
 func (x *decider) source(f model.Fact) (words string, ok bool) {
 	for _, ref := range x.s.Turns {
 		if ref.Seq == f.Source && ref.From == model.FromPatient {
-			return x.env.Recall(ref).Reveal(), true
+			return x.recall(ref).Reveal(), true
 		}
 	}
 	return "", false
@@ -142,7 +142,8 @@ func (x *decider) source(f model.Fact) (words string, ok bool) {
 // minNumberDigits is the length from which digits are somebody's number.
 const minNumberDigits = 9
 
-// askAgain asks once more with the reason, then hands over with a fixed text.
+// askAgain asks once more with the reason, then hands over. The patient reads of
+// it once: from the case, or where that says nothing, from here.
 func (x *decider) askAgain(ask Ask, why string) {
 	ask.Tries++
 	if ask.Tries < MaxTries {
@@ -152,8 +153,10 @@ func (x *decider) askAgain(ask Ask, why string) {
 		return
 	}
 	x.because(ReasonAgentFailed, why)
-	x.say("unavailable", channels.ClassNurse, x.fixed("unavailable", ""))
 	x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Evidence: x.waitingOrLast()}))
+	if !x.said() {
+		x.say("unavailable", channels.ClassNurse, x.fixed("unavailable", ""))
+	}
 }
 
 func (x *decider) waitingOrLast() []uint64 {
@@ -224,7 +227,7 @@ func (x *decider) silent(saw uint64) {
 func (x *decider) asks(seq uint64) bool {
 	for _, ref := range x.s.Turns {
 		if ref.Seq == seq && ref.From == model.FromPatient {
-			return ref.Media > 0 || !policy.NothingAsked(x.env.Recall(ref).Reveal())
+			return ref.Media > 0 || !policy.NothingAsked(x.recall(ref).Reveal())
 		}
 	}
 	return true
@@ -285,7 +288,8 @@ func (x *decider) resume(note molt.Words) {
 	x.set(func(s *Set) {
 		s.HandBack, s.Silences = &note, ptr(0)
 	})
-	if !x.env.Rules.Agent || x.s.Stopped || x.s.Done && x.s.Question == "" {
+	done := x.s.Done && x.s.Question == "" && len(x.s.Pending) == 0
+	if !x.env.Rules.Agent || x.s.Stopped || done {
 		return
 	}
 	x.putAsk(Ask{First: x.env.Now}, x.env.Now)

@@ -262,7 +262,18 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.HoldTextAt, set.HoldTextAt)
 	put(&s.Digest, set.Digest)
 	put(&s.Ask, set.Ask)
+	put(&s.Unanswered, set.Unanswered)
+	s.wait(at, set.Waits)
 	s.answer(at, set.Answered)
+}
+
+// wait puts texts to those that wait for the agent, each once.
+func (s *State) wait(at molt.Time, seqs []uint64) {
+	if len(seqs) == 0 {
+		return
+	}
+	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Pending, seqs))))
+	s.Pending, s.Waiting = all[max(0, len(all)-MaxPending):], at
 }
 
 // answer takes texts from those that wait. The next one's time runs from now.

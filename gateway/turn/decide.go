@@ -60,10 +60,18 @@ type heard struct {
 	words string
 }
 
+// recall gives the words of a message, those that this decision says included.
+func (x *decider) recall(ref Ref) molt.Words {
+	if ref.Seq == x.at.Seq && ref.Index < len(x.d.Effects) && x.d.Effects[ref.Index].Out != nil {
+		return x.d.Effects[ref.Index].Out.Words
+	}
+	return x.env.Recall(ref)
+}
+
 func (x *decider) heard() []heard {
 	var out []heard
 	for _, h := range x.s.Undecided {
-		out = append(out, heard{Heard: h, words: x.env.Recall(Ref{Seq: h.Seq}).Reveal()})
+		out = append(out, heard{Heard: h, words: x.recall(Ref{Seq: h.Seq}).Reveal()})
 	}
 	return out
 }

@@ -182,7 +182,9 @@ type Set struct {
 	Done       *bool       `json:"done,omitempty"`
 	HandBack   *molt.Words `json:"hand_back,omitempty"`
 	Stopped    *bool       `json:"stopped,omitempty"`
+	Waits      []uint64    `json:"waits,omitempty"`    // these texts wait for the agent again
 	Answered   []uint64    `json:"answered,omitempty"` // these texts wait for the agent no longer
+	Unanswered *uint64     `json:"unanswered,omitempty"`
 	Silences   *int        `json:"silences,omitempty"`
 	HelpAt     *molt.Time  `json:"help_at,omitempty"`
 	HoldTextAt *molt.Time  `json:"hold_text_at,omitempty"`

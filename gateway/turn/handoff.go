@@ -111,7 +111,7 @@ func (x *decider) quote() string {
 	for i := len(x.s.Turns) - 1; i >= 0; i-- {
 		ref := x.s.Turns[i]
 		if ref.From == model.FromPatient && slices.Contains(x.s.Case.Evidence, ref.Seq) {
-			q := `"` + cutMarked(x.env.Recall(ref).Reveal(), MaxQuoteBytes) + `"`
+			q := `"` + cutMarked(x.recall(ref).Reveal(), MaxQuoteBytes) + `"`
 			if x.env.Now.Sub(ref.At) > Late {
 				q += " (sent " + x.hhmm(ref.At) + ")"
 			}
@@ -141,7 +141,7 @@ func (x *decider) handoffTo(p molt.PersonID) {
 	}
 	words := fmt.Sprintf("Case %s %s Call the patient, or run: tidegate cases show %s", code, whose, code)
 	if r.PHI {
-		text := HandoffText(&x.s, x.env.Recall)
+		text := HandoffText(&x.s, x.recall)
 		for n := MaxHandoffBytes; n > 0; n -= MaxQuoteBytes / 2 {
 			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, cutMarked(text, n), verbs)))
 			if fits(words) {

@@ -15,6 +15,7 @@ import (
 // words, then whoever owns the conversation.
 func (x *decider) patientTexts(in []heard) {
 	x.learnLanguage(in)
+	waited := x.waitedFor()
 	if x.s.Began.Quarantined && !x.s.Stopped {
 		x.set(func(s *Set) { s.Stopped = ptr(true) }) // nothing can be sent from there
 		for _, p := range x.env.Rules.Plan.Admins {
@@ -41,7 +42,13 @@ func (x *decider) patientTexts(in []heard) {
 	default:
 		x.routine(rest)
 	}
+	if x.waitedFor() && !waited {
+		x.set(func(s *Set) { s.Unanswered = ptr(in[0].Seq) })
+	}
 }
+
+// waitedFor reports whether the patient waits for a word of who holds the case.
+func (x *decider) waitedFor() bool { return x.s.Case != nil && x.s.Case.Unanswered != 0 }
 
 func (x *decider) learnLanguage(in []heard) {
 	for i := len(in) - 1; i >= 0; i-- {

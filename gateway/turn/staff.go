@@ -8,6 +8,7 @@ import (
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
@@ -28,6 +29,7 @@ func (x *decider) acted(a *Acted) {
 		x.takeOver(a)
 		return
 	}
+	a = x.successors(a)
 	if x.s.Case == nil || a.Case != "" && a.Case != x.s.Case.ID {
 		x.because(ReasonRefused, string(escalation.WhyNoCase))
 		x.toStaff(a.Actor, "refused", "That case is over.", 0)
@@ -42,6 +44,19 @@ func (x *decider) acted(a *Acted) {
 	default:
 		x.carryOut(a)
 	}
+}
+
+// successors reads an act on a case of the frozen journal that this one follows
+// as one on the case that took its place. What version she saw of the other says
+// nothing here.
+func (x *decider) successors(a *Acted) *Acted {
+	after := x.s.Began.After
+	if x.s.Case == nil || after == "" || !strings.HasPrefix(string(a.Case), string(after)+"#") {
+		return a
+	}
+	now := *a
+	now.Case, now.Version = x.s.Case.ID, 0
+	return &now
 }
 
 // carryOut runs the act through the case machine and does what an accepted one
@@ -66,8 +81,26 @@ func (x *decider) carryOut(a *Acted) {
 		}
 	case VerbResolve:
 		if owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent {
+			x.waitAgain(before)
 			x.resume(a.Words)
 		}
+	}
+}
+
+// waitAgain has the agent answer what the holder of the case did not, if there
+// was a question in it.
+func (x *decider) waitAgain(before escalation.Case) {
+	if before.Unanswered == 0 || x.s.Stream() {
+		return
+	}
+	var since []uint64
+	for _, ref := range x.s.Turns {
+		if ref.From == model.FromPatient && ref.Seq >= x.s.Unanswered {
+			since = append(since, ref.Seq)
+		}
+	}
+	if slices.ContainsFunc(since, x.asks) {
+		x.set(func(s *Set) { s.Waits = since })
 	}
 }
 

@@ -52,8 +52,12 @@ type State struct {
 	// Waiting is since when the oldest of them waits, or since the last answer,
 	// if that came later and did not answer it.
 	Waiting molt.Time `json:"waiting,omitempty"`
-	Ask     Ask       `json:"ask,omitzero"`
-	AskedAt []int64   `json:"asked_at,omitempty"` // asks of the last hour, for the limit
+	// Unanswered is the first text since the last word of whoever holds the case;
+	// Case.Unanswered says since when, and whether there is one.
+	Unanswered uint64 `json:"unanswered,omitempty"`
+
+	Ask     Ask     `json:"ask,omitzero"`
+	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit
 
 	Sends  []Send           `json:"sends,omitempty"`
 	Timers []Timer          `json:"timers,omitempty"`
