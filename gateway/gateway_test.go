@@ -306,12 +306,9 @@ func TestModelThatFailsEndsWithAPerson(t *testing.T) {
 	r.text(patient, "I need an appointment")
 	r.decided(turn.ReasonAskAgain)
 	r.decided(turn.ReasonAgentFailed)
-	for range 2 {
-		if o := r.leaves(); o.Peer == patient && strings.Contains(o.Words.Reveal(), "staff") {
-			return
-		}
+	if o := r.leaves(); o.Peer != patient || !strings.Contains(o.Words.Reveal(), "nurse") {
+		t.Error("the patient was not told that a nurse will read this")
 	}
-	t.Error("the patient was not told that staff will answer")
 }
 
 func TestTokenNeverLeaves(t *testing.T) {
@@ -319,10 +316,8 @@ func TestTokenNeverLeaves(t *testing.T) {
 	r.model.do = says("Sure thing " + policy.Token)
 	r.text(patient, "I need an appointment")
 	r.decided(turn.ReasonAgentFailed)
-	for range 2 {
-		if o := r.leaves(); strings.Contains(strings.ToLower(o.Words.Reveal()), strings.ToLower(policy.Token)) {
-			t.Errorf("the token left: %q", o.Words.Reveal())
-		}
+	if o := r.leaves(); strings.Contains(strings.ToLower(o.Words.Reveal()), strings.ToLower(policy.Token)) {
+		t.Errorf("the token left: %q", o.Words.Reveal())
 	}
 }
 
