@@ -1,6 +1,8 @@
 package escalation
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/molt"
@@ -243,6 +245,14 @@ func (c Case) Held() bool { return c.State == StateClaimed || c.State == StateAc
 
 // Settled reports whether the case is resolved or closed.
 func (c Case) Settled() bool { return c.State == StateResolved || c.State == StateClosed }
+
+// CanText is the case once texts reach the patient again. What they were told
+// meanwhile they never read, so it may be said once more.
+func (c Case) CanText() Case {
+	c.CannotText = false
+	c.Said = slices.DeleteFunc(slices.Clone(c.Said), func(s Said) bool { return strings.HasPrefix(s.What, "text:") })
+	return c
+}
 
 // Page returns the page with that id while the case remembers it.
 func (c Case) Page(id string) (Page, bool) {

@@ -159,7 +159,8 @@ func testRules(t *testing.T) *turn.Rules {
 	}
 	return &turn.Rules{
 		Digest: "test", Languages: []string{"en", "es"}, Zone: time.UTC, Agent: true, Texts: texts,
-		Accounts: map[string]molt.Address{"main": clinic}, Debounce: time.Second, DebounceMax: 5 * time.Second,
+		Accounts: map[string]molt.Address{"main": clinic}, Senders: map[string][]molt.Address{"main": {clinic}},
+		Debounce: time.Second, DebounceMax: 5 * time.Second,
 		Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute,
 		Plan: escalation.Plan{
 			Terms: escalation.DefaultTerms(), Hours: escalation.Hours{Zone: time.UTC},
@@ -449,6 +450,14 @@ func TestUnknownNumberOfOursIsScreenedAndListed(t *testing.T) {
 	b := w.store.batches()[0]
 	if l := lanes(b); strings.Contains(l, "safety") || !strings.Contains(l, "page") {
 		t.Errorf("items %q: a page, and no text from a number we do not have", l)
+	}
+	// The admin lists it: nothing is the matter any more.
+	w.rules.Senders["main"] = append(w.rules.Senders["main"], in.Account)
+	in.ProviderID = "SM2"
+	w.say(w.desk, in)
+	bs := w.store.batches()
+	if l := lanes(bs[len(bs)-1]); !strings.Contains(l, "safety") {
+		t.Errorf("items %q: no safety text though the number is listed", l)
 	}
 }
 

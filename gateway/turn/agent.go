@@ -289,7 +289,7 @@ func (x *decider) resume(note molt.Words) {
 		s.HandBack, s.Silences = &note, ptr(0)
 	})
 	done := x.s.Done && x.s.Question == "" && len(x.s.Pending) == 0
-	if !x.env.Rules.Agent || x.s.Stopped || done {
+	if !x.env.Rules.Agent || x.s.mute() || done {
 		return
 	}
 	x.putAsk(Ask{First: x.env.Now}, x.env.Now)

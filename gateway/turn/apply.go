@@ -257,6 +257,7 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Done, set.Done)
 	put(&s.HandBack, set.HandBack)
 	put(&s.Stopped, set.Stopped)
+	put(&s.Unlisted, set.Unlisted)
 	put(&s.Silences, set.Silences)
 	put(&s.HelpAt, set.HelpAt)
 	put(&s.HoldTextAt, set.HoldTextAt)

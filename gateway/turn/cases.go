@@ -17,7 +17,7 @@ const hour = time.Hour
 // graver.
 func (x *decider) newCase(e escalation.Event) escalation.Event {
 	e.Kind = escalation.EventOpen
-	e.CannotText = e.CannotText || x.s.Stopped
+	e.CannotText = e.CannotText || x.s.mute()
 	return e
 }
 
@@ -125,7 +125,7 @@ func (x *decider) action(a escalation.Action) {
 // tell says a fixed text to the patient. It promises a nurse only when the
 // machine says that one is being asked in this very commit.
 func (x *decider) tell(a escalation.Action) {
-	if x.s.Stopped {
+	if x.s.mute() {
 		return
 	}
 	name, by := textName(a), ""
@@ -192,11 +192,14 @@ func (x *decider) say(what string, class channels.Class, words molt.Words) {
 // safety text is the clinic's own, looked at when it was configured.
 func (x *decider) sayAs(o Out) {
 	token := o.Class != channels.ClassSafety && policy.ReadToken(o.Words.Reveal()) != policy.TokenAbsent
-	if token || x.s.Stopped && !permitted(o.What) {
+	if token || x.s.Unlisted || x.s.Stopped && !permitted(o.What) {
 		return
 	}
 	b := x.s.Began
 	o.Channel, o.Account, o.Peer, o.Put = b.Channel, b.Account, b.Peer, x.env.Now
+	if ours := x.env.Rules.Accounts[b.Channel]; x.s.Stream() && ours != "" {
+		o.Account = ours // she may have written first to a number that is ours no longer
+	}
 	lane, validity := molt.LaneAgent, AgentValidity
 	switch o.Class {
 	case channels.ClassSafety:

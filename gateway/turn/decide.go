@@ -23,6 +23,7 @@ func Decide(s State, facts []Event, env Env) Decided {
 // so that no answer slips out beside the text that takes its turn away.
 func (x *decider) decide(facts []Event) {
 	x.d.Step = len(facts)
+	x.relist()
 	for _, f := range facts {
 		x.fact(f)
 	}

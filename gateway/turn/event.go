@@ -49,8 +49,8 @@ type Began struct {
 	After      molt.ConversationID `json:"after,omitempty"`      // the frozen conversation it follows
 	AtLeast    escalation.Severity `json:"at_least,omitempty"`   // a successor: how grave its case is at least
 	Lang       string              `json:"lang,omitempty"`
-	// Quarantined: it was sent to a number of ours that no channel lists. It is
-	// screened and a person reads it, but no text can answer it.
+	// Quarantined: it was sent to a number of ours that no channel listed then.
+	// Whether one does now, the rules say.
 	Quarantined bool `json:"quarantined,omitempty"`
 }
 
@@ -182,6 +182,7 @@ type Set struct {
 	Done       *bool       `json:"done,omitempty"`
 	HandBack   *molt.Words `json:"hand_back,omitempty"`
 	Stopped    *bool       `json:"stopped,omitempty"`
+	Unlisted   *bool       `json:"unlisted,omitempty"`
 	Waits      []uint64    `json:"waits,omitempty"`    // these texts wait for the agent again
 	Answered   []uint64    `json:"answered,omitempty"` // these texts wait for the agent no longer
 	Unanswered *uint64     `json:"unanswered,omitempty"`

@@ -263,7 +263,7 @@ func checkNobodyHangs(w *world, before State, facts []Event, d Decided) {
 	said := len(kinds) > 1 || slices.ContainsFunc(d.Effects, func(e Effect) bool { return e.Kind == EffectSay })
 	for _, seq := range gone {
 		switch d.Reason {
-		case ReasonSilent, ReasonOptedOut, ReasonOptedIn, ReasonPaused, ReasonEscalated, ReasonActed:
+		case ReasonSilent, ReasonUnlisted, ReasonOptedOut, ReasonOptedIn, ReasonPaused, ReasonEscalated, ReasonActed:
 			continue
 		}
 		over := before.Pending

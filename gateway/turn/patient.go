@@ -16,12 +16,7 @@ import (
 func (x *decider) patientTexts(in []heard) {
 	x.learnLanguage(in)
 	waited := x.waitedFor()
-	if x.s.Began.Quarantined && !x.s.Stopped {
-		x.set(func(s *Set) { s.Stopped = ptr(true) }) // nothing can be sent from there
-		for _, p := range x.env.Rules.Plan.Admins {
-			x.toStaff(p, "admin_quarantine", "Tidegate: texts arrive for a number that no channel lists. Staff read them. Run: tidegate doctor", 0)
-		}
-	}
+	x.unlist()
 	red, evidence := worst(in)
 	rest := x.keywords(in, red.Severity.Rank() >= screen.S3.Rank())
 	switch {
@@ -123,7 +118,7 @@ func (x *decider) redFlag(v screen.Verdict, evidence []uint64) {
 	}
 	x.escalate(escalation.Event{
 		Kind: kind, Why: escalation.KindScreen, Severity: escalation.Severity(v.Severity),
-		Category: v.Category, Evidence: evidence, CannotText: x.s.Stopped,
+		Category: v.Category, Evidence: evidence, CannotText: x.s.mute(),
 	})
 }
 
@@ -200,17 +195,42 @@ func (x *decider) stop(word string) {
 // whoever has the case.
 func (x *decider) start() {
 	x.because(ReasonOptedIn, "")
-	if !x.s.Stopped || x.s.Began.Quarantined {
+	if !x.s.Stopped {
 		return
 	}
 	x.set(func(s *Set) { s.Stopped = ptr(false) })
-	if x.s.Open() && x.s.Case.CannotText {
-		c := *x.s.Case
-		c.CannotText = false
-		x.keepCase(c)
-		x.toStaff(c.Claimant, "notice_can_text", molt.Words("Case "+x.s.Code+": this patient can be texted again."), 0)
-	}
+	x.canText()
 	x.say("started", channels.ClassNurse, x.fixed("started", ""))
+}
+
+// canText takes back that a case's patient cannot be texted.
+func (x *decider) canText() {
+	if x.s.mute() || x.s.Case == nil || !x.s.Case.CannotText {
+		return
+	}
+	c := x.s.Case.CanText()
+	x.keepCase(c)
+	x.toStaff(c.Claimant, "notice_can_text", molt.Words("Case "+x.s.Code+": this patient can be texted again."), 0)
+}
+
+// unlist puts a conversation into quarantine when nothing can be sent from the
+// number the patient writes to. The admin learns of it.
+func (x *decider) unlist() {
+	if x.s.Unlisted || !x.s.quarantined(x.env.Rules) {
+		return
+	}
+	x.set(func(s *Set) { s.Unlisted = ptr(true) })
+	for _, p := range x.env.Rules.Plan.Admins {
+		x.toStaff(p, "admin_quarantine", "Tidegate: texts arrive for a number that no channel lists. Staff read them. Run: tidegate doctor", 0)
+	}
+}
+
+// relist ends a quarantine at the first step after the number is listed.
+func (x *decider) relist() {
+	if x.s.Unlisted && !x.s.quarantined(x.env.Rules) {
+		x.set(func(s *Set) { s.Unlisted = ptr(false) })
+		x.canText()
+	}
 }
 
 // help answers HELP or INFO when nothing around it worries. A second one within
@@ -243,7 +263,7 @@ func (x *decider) lastInbound() []uint64 {
 func (x *decider) held() {
 	x.because(ReasonHeld, "")
 	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
-	if x.s.Stopped || x.s.HoldTextAt > 0 && x.env.Now.Sub(x.s.HoldTextAt) < x.env.Rules.HoldTextEvery {
+	if x.s.mute() || x.s.HoldTextAt > 0 && x.env.Now.Sub(x.s.HoldTextAt) < x.env.Rules.HoldTextEvery {
 		return
 	}
 	x.set(func(s *Set) { s.HoldTextAt = ptr(x.env.Now) })
@@ -261,9 +281,11 @@ func (x *decider) routine(in []heard) {
 		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 	}
 	switch {
-	case x.s.Stopped:
+	case x.s.mute():
 		// Nothing may be sent, so a person reads it.
-		x.because(ReasonOptedOut, "text_after_stop")
+		if x.because(ReasonUnlisted, ""); x.s.Stopped {
+			x.because(ReasonOptedOut, "text_after_stop")
+		}
 		x.answered(x.s.Pending)
 		if !x.s.Open() && wanted(in) {
 			x.escalate(x.newCase(escalation.Event{Why: escalation.KindUndeliverable, Severity: escalation.S4, Evidence: seqs(in)}))
@@ -336,6 +358,6 @@ func (x *decider) watchdog() {
 	}
 	x.because(ReasonWatchdog, "")
 	x.escalate(x.newCase(escalation.Event{
-		Why: escalation.KindWatchdog, Severity: escalation.S3, Evidence: x.s.Pending, CannotText: x.s.Stopped,
+		Why: escalation.KindWatchdog, Severity: escalation.S3, Evidence: x.s.Pending, CannotText: x.s.mute(),
 	}))
 }

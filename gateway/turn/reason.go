@@ -15,6 +15,7 @@ const (
 	ReasonHeld        Reason = "held"         // nobody may speak yet; the patient knows
 	ReasonRelayed     Reason = "relayed"      // the patient's words go to who holds the case
 	ReasonPaused      Reason = "paused"       // the agent is switched off: a person answers
+	ReasonUnlisted    Reason = "unlisted"     // to a number of ours that no channel lists: people read it
 	ReasonOptedOut    Reason = "opted_out"    // STOP
 	ReasonOptedIn     Reason = "opted_in"     // START
 	ReasonHelp        Reason = "help"         // HELP, with nothing worrying around it

@@ -17,9 +17,12 @@ type Rules struct {
 	Zone      *time.Location
 	Plan      escalation.Plan
 	Accounts  map[string]molt.Address // each channel's usual sender for staff
-	Texts     policy.Texts
-	Gate      policy.Gate
-	Agent     bool // may the agent speak at all
+	// Senders are the numbers of ours that each channel lists. A patient who wrote
+	// to another is in quarantine until it is listed. nil: all are.
+	Senders map[string][]molt.Address
+	Texts   policy.Texts
+	Gate    policy.Gate
+	Agent   bool // may the agent speak at all
 
 	Debounce      time.Duration
 	DebounceMax   time.Duration

@@ -56,6 +56,8 @@ func (s *State) SendDue(r *Rules, item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookDrop, Reason: ReasonPaused}
 	case old(d.Class, d.Put, now):
 		return Look{Do: LookDrop, Reason: ReasonStale}
+	case o.Person == "" && s.quarantined(r):
+		return Look{Do: LookDrop, Reason: ReasonUnlisted}
 	case s.Stopped && o.Person == "" && !permitted(o.What):
 		return Look{Do: LookDrop, Reason: ReasonOptedOut}
 	}
@@ -98,6 +100,9 @@ func (x *decider) looked(b *Looked) {
 		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
 	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
+	case b.Reason == ReasonUnlisted:
+		x.unlist()
+		x.undelivered(*d, true)
 	case b.Reason == ReasonPaused:
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindHumanOnly, Severity: escalation.S3, Evidence: x.waitingOrLast()}))
 	case b.Reason == ReasonStale:

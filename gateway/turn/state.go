@@ -2,6 +2,7 @@ package turn
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
@@ -35,7 +36,8 @@ type State struct {
 	Lang     string           `json:"lang,omitempty"`
 	Owner    escalation.Owner `json:"owner"`
 	Epoch    uint64           `json:"epoch"`
-	Stopped  bool             `json:"stopped,omitempty"` // the patient opted out
+	Stopped  bool             `json:"stopped,omitempty"`  // the patient opted out
+	Unlisted bool             `json:"unlisted,omitempty"` // in quarantine: no channel lists our number, nothing can be sent from it
 	Ledger   []model.Fact     `json:"ledger,omitempty"`
 	Question string           `json:"question,omitempty"`
 	Done     bool             `json:"done,omitempty"`
@@ -161,6 +163,16 @@ func (s *State) Stream() bool { return s.Began.Person != "" }
 
 // Open reports whether a case is open: not resolved, not closed.
 func (s *State) Open() bool { return s.Case != nil && s.Case.State != "" && !s.Case.Settled() }
+
+// mute reports whether the patient cannot be texted, for whatever reason.
+func (s *State) mute() bool { return s.Stopped || s.Unlisted }
+
+// quarantined reports whether the number the patient writes to is none that a
+// channel lists. A colleague is texted from whichever her channel has.
+func (s *State) quarantined(r *Rules) bool {
+	b := s.Began
+	return r.Senders != nil && b.Channel != "" && !s.Stream() && !slices.Contains(r.Senders[b.Channel], b.Account)
+}
 
 func (s *State) send(id molt.ItemID) *Send {
 	for i := range s.Sends {

@@ -179,7 +179,7 @@ func (s *story) facts(line string) ([]fact, string) {
 		s.changeRules(arg)
 		return nil, ""
 	case "began":
-		return s.began(plain, arg), ""
+		return s.began(arg), ""
 	case "patient":
 		return s.inbound(quoted, arg), ""
 	case "ask":
@@ -228,6 +228,11 @@ func (s *story) changeRules(arg map[string]string) {
 			s.rules.Agent = v == "on"
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
+		case "senders":
+			s.rules.Senders = map[string][]molt.Address{"main": {clinicNumber}}
+			if v == "none" {
+				s.rules.Senders = map[string][]molt.Address{}
+			}
 		case "oncall":
 			s.rules.Plan.Steps, s.rules.Plan.AllHands = nil, nil
 			if v == "nobody" {
@@ -246,12 +251,10 @@ func (s *story) changeRules(arg map[string]string) {
 	}
 }
 
-func (s *story) began(plain []string, arg map[string]string) []fact {
+func (s *story) began(arg map[string]string) []fact {
 	b := Began{Channel: "main", Account: clinicNumber, Peer: patientNumber}
-	for _, w := range plain {
-		if w == "quarantined" {
-			b.Quarantined = true
-		}
+	if a := arg["account"]; a != "" {
+		b.Account = molt.Address(a)
 	}
 	if p := arg["stream"]; p != "" {
 		b.Person = molt.PersonID(p)
@@ -468,6 +471,9 @@ func (s *story) effect(e Effect) string {
 		}
 		if e.Out.ReviewedBy != "" {
 			mark += " by " + string(e.Out.ReviewedBy)
+		}
+		if e.Out.Account != s.s.Began.Account {
+			mark += " from " + e.Out.Account.Reveal()
 		}
 		return fmt.Sprintf("say %s (%s%s): %q", e.Out.What, e.Out.Class, mark, e.Out.Words.Reveal())
 	case EffectPage:

@@ -29,9 +29,7 @@ func (x *decider) succeed(atLeast escalation.Severity) {
 		}
 	}
 	x.because(ReasonFault, category)
-	if x.s.Began.Quarantined {
-		x.set(func(s *Set) { s.Stopped = ptr(true) })
-	}
+	x.unlist()
 	e := x.newCase(escalation.Event{Why: escalation.KindFault, Severity: sev, Category: category, Evidence: evidence})
 	if p := x.s.Began.Person; p != "" {
 		e.Exclude = []molt.PersonID{p}
