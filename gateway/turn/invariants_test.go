@@ -276,7 +276,8 @@ func checkNobodyHangs(w *world, before State, facts []Event, d Decided) {
 	}
 }
 
-// checkLook: nothing of the agent's is attempted in somebody else's turn.
+// checkLook: nothing of the agent's is attempted in somebody else's turn, and
+// nothing that could not arrive or comes too late.
 func checkLook(w *world, d Send, l Look) {
 	w.t.Helper()
 	if l.Do != LookSend {
@@ -285,6 +286,12 @@ func checkLook(w *world, d Send, l Look) {
 	switch {
 	case d.Class == channels.ClassAgent && (w.s.Owner != escalation.OwnerAgent || d.Epoch != w.s.Epoch):
 		w.t.Fatalf("an agent's text of epoch %d would be attempted at epoch %d, owner %s", d.Epoch, w.s.Epoch, w.s.Owner)
+	case d.Class == channels.ClassAgent && !w.rules.Agent:
+		w.t.Fatalf("an agent's text would be attempted though the agent is paused")
+	case d.Person == "" && w.s.quarantined(&w.rules):
+		w.t.Fatalf("a text would be attempted from a number that no channel lists")
+	case old(d.Class, d.Put, w.now):
+		w.t.Fatalf("a %s of %s would be attempted at %s", d.What, w.when(d.Put), w.clock())
 	case d.Finished():
 		w.t.Fatalf("a text that is %s would be attempted", d.State)
 	}

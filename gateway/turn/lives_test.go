@@ -62,6 +62,9 @@ func (l *life) live() {
 	if l.r.IntN(20) == 0 {
 		l.rules.Agent = !l.rules.Agent
 	}
+	if l.r.IntN(30) == 0 {
+		l.rules.Senders = pick(l.r, map[string][]molt.Address{}, map[string][]molt.Address{"main": {clinicNumber}}, nil)
+	}
 }
 
 func (l *life) fact() []fact {
