@@ -200,7 +200,9 @@ func (w *world) do(it molt.Leased) {
 			return facts(it.Lease, intake.Fact{Kind: turn.KindTimed, Body: &turn.Timed{Name: work.Name, Item: it.ID}})
 		})
 		if errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide) {
-			_ = w.desk.Orphan(context.Background(), it.Conversation, work.Began, it)
+			if err := w.desk.Orphan(context.Background(), it.Conversation); err == nil {
+				_, _ = w.store.Commit(context.Background(), molt.Batch{Cancel: []molt.ItemID{it.ID}})
+			}
 		}
 	case molt.LaneAsk:
 		w.ask(it)
@@ -267,7 +269,7 @@ func (w *world) sendBare(it molt.Leased) {
 	_ = w.desk.Bare(context.Background(), it.Conversation, []intake.Fact{
 		{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: 1}},
 		{Kind: turn.KindSent, Body: &turn.Sent{Item: it.ID, Attempt: 1}},
-	}, it.Lease, true)
+	}, it.Lease, intake.BareDone)
 }
 
 // report is what the carrier says later.
