@@ -148,7 +148,7 @@ func (c *carrier) Answer(a channeltest.Answer) {
 	c.mu.Lock()
 	c.answer = a
 	c.mu.Unlock()
-	c.must(c.client.ClearFaults(c.ctx))
+	c.must(c.client.Do(c.ctx, http.MethodDelete, "fault", nil, nil))
 	faults := map[channeltest.Answer]twiliofake.Fault{
 		channeltest.Loses:   {Kind: twiliofake.FaultLostAnswer},
 		channeltest.Breaks:  {Kind: twiliofake.FaultServerError, AfterAccept: true},
@@ -158,7 +158,7 @@ func (c *carrier) Answer(a channeltest.Answer) {
 	}
 	if f, ok := faults[a]; ok {
 		f.Count = -1
-		c.must(c.client.Fault(c.ctx, f))
+		c.must(c.client.Do(c.ctx, http.MethodPost, "fault", f, nil))
 	}
 }
 
@@ -176,7 +176,7 @@ func (c *carrier) Sends() (sends []channeltest.Send) {
 
 func (c *carrier) Text(from, to molt.Address, words molt.Words) channels.Request {
 	c.t.Helper()
-	c.must(c.client.Webhook(c.ctx, to.Reveal(), c.public+"/hooks/sms/message"))
+	c.must(c.client.Do(c.ctx, http.MethodPost, "webhook", map[string]string{"number": to.Reveal(), "url": c.public + "/hooks/sms/message"}, nil))
 	sid, err := c.client.Text(c.ctx, twiliofake.Text{From: from.Reveal(), To: to.Reveal(), Body: words.Reveal()})
 	c.must(err)
 	return c.await(channels.HookMessage, func(f url.Values) bool { return f.Get("MessageSid") == sid })
@@ -229,7 +229,7 @@ func TestBackfillFindsWhatTheWebhookLost(t *testing.T) {
 func TestDeliveryFaultsComeBackAsCodes(t *testing.T) {
 	c := newCarrier(t, func(*twiliofake.Behavior) {})
 	for code, want := range map[int]channels.FaultKind{30003: channels.FaultUnreachable, 30007: channels.FaultFiltered, 30034: channels.FaultConfiguration} {
-		c.must(c.client.Fault(c.ctx, twiliofake.Fault{Kind: twiliofake.FaultError, Code: code}))
+		c.must(c.client.Do(c.ctx, http.MethodPost, "fault", twiliofake.Fault{Kind: twiliofake.FaultError, Code: code}, nil))
 		r, err := c.adapter.Send(t.Context(), text())
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -255,7 +256,7 @@ func TestStoryNobodyOnCall(t *testing.T) {
 
 func TestStorySafetyTextUndelivered(t *testing.T) {
 	s := newStory(t, "")
-	if err := s.carrier.Fault(s.ctx(), twiliofake.Fault{Kind: "error", To: someone, Code: 30003, Count: -1}); err != nil {
+	if err := s.carrier.Do(s.ctx(), http.MethodPost, "fault", twiliofake.Fault{Kind: "error", To: someone, Code: 30003, Count: -1}, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.text(someone, "my chest hurts")
@@ -294,7 +295,7 @@ func TestStoryOptedOutBefore(t *testing.T) {
 
 func TestStorySenderRateLimited(t *testing.T) {
 	s := newStory(t, "")
-	if err := s.carrier.Fault(s.ctx(), twiliofake.Fault{Kind: "rate_limited", Count: 3, RetryAfter: 1}); err != nil {
+	if err := s.carrier.Do(s.ctx(), http.MethodPost, "fault", twiliofake.Fault{Kind: "rate_limited", Count: 3, RetryAfter: 1}, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.text(someone, "my chest hurts")

@@ -271,6 +271,9 @@ func checkJournal(w *world, id molt.ConversationID, texts int) error {
 	if err := d.load(context.Background(), m); err != nil {
 		return err
 	}
+	if m.moved != "" {
+		return errors.New("the journal is frozen")
+	}
 	all, err := w.store.Store.Load(context.Background(), id, 1<<20)
 	if err != nil {
 		return err

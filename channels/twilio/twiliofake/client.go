@@ -36,30 +36,20 @@ func (e *ControlError) Error() string {
 // Text sends a text from a handset and returns its SID.
 func (c Client) Text(ctx context.Context, t Text) (string, error) {
 	var answer textAnswer
-	err := c.do(ctx, http.MethodPost, "text", t, &answer)
+	err := c.Do(ctx, http.MethodPost, "text", t, &answer)
 	return answer.SID, err
-}
-
-// Fault arms a fault.
-func (c Client) Fault(ctx context.Context, f Fault) error {
-	return c.do(ctx, http.MethodPost, "fault", f, nil)
-}
-
-// ClearFaults disarms all faults.
-func (c Client) ClearFaults(ctx context.Context) error {
-	return c.do(ctx, http.MethodDelete, "fault", nil, nil)
 }
 
 // Hold makes matching create requests wait.
 func (c Client) Hold(ctx context.Context, h Hold) error {
-	return c.do(ctx, http.MethodPost, "hold", h, nil)
+	return c.Do(ctx, http.MethodPost, "hold", h, nil)
 }
 
 // Held waits until at least one create request is held and returns all that are.
 func (c Client) Held(ctx context.Context) ([]Held, error) {
 	for {
 		var answer heldAnswer
-		if err := c.do(ctx, http.MethodGet, "held?wait="+pollStep.String(), nil, &answer); err != nil || len(answer.Held) > 0 {
+		if err := c.Do(ctx, http.MethodGet, "held?wait="+pollStep.String(), nil, &answer); err != nil || len(answer.Held) > 0 {
 			return answer.Held, err
 		}
 	}
@@ -68,35 +58,8 @@ func (c Client) Held(ctx context.Context) ([]Held, error) {
 // Release lets held requests go on and returns how many did. The zero Release frees all and clears the rules.
 func (c Client) Release(ctx context.Context, r Release) (int, error) {
 	var answer releaseAnswer
-	err := c.do(ctx, http.MethodPost, "release", r, &answer)
+	err := c.Do(ctx, http.MethodPost, "release", r, &answer)
 	return answer.Released, err
-}
-
-// Webhook points a number's inbound texts to a URL; it adds the number if the carrier does not know it.
-func (c Client) Webhook(ctx context.Context, number, target string) error {
-	return c.SetNumber(ctx, WebhookChange{Number: number, URL: &target})
-}
-
-// SetNumber changes what the carrier knows about a number, or adds it.
-func (c Client) SetNumber(ctx context.Context, change WebhookChange) error {
-	return c.do(ctx, http.MethodPost, "webhook", change, nil)
-}
-
-// PauseDelivery stops one side of the traffic, both if side is empty, or lets it go on.
-func (c Client) PauseDelivery(ctx context.Context, side Side, paused bool) error {
-	return c.do(ctx, http.MethodPost, "pause-delivery", Pause{Paused: paused, Side: side}, nil)
-}
-
-// Behavior returns how the carrier carries itself.
-func (c Client) Behavior(ctx context.Context) (Behavior, error) {
-	var b Behavior
-	err := c.do(ctx, http.MethodGet, "config", nil, &b)
-	return b, err
-}
-
-// Configure changes the carrier's behavior. Change is a whole Behavior, or a map that names only the fields to change.
-func (c Client) Configure(ctx context.Context, change any) error {
-	return c.do(ctx, http.MethodPost, "config", change, nil)
 }
 
 // Ledger returns the entries after a sequence number, all there are now, without the bytes of media.
@@ -132,7 +95,7 @@ func (c Client) Await(ctx context.Context, since int64, match func(Entry) bool) 
 
 func (c Client) ledgerPage(ctx context.Context, since int64, wait time.Duration) ([]Entry, error) {
 	var answer ledgerAnswer
-	err := c.do(ctx, http.MethodGet, fmt.Sprintf("ledger?since=%d&wait=%s", since, wait), nil, &answer)
+	err := c.Do(ctx, http.MethodGet, fmt.Sprintf("ledger?since=%d&wait=%s", since, wait), nil, &answer)
 	return answer.Entries, err
 }
 
@@ -154,7 +117,7 @@ func (c Client) PhoneNow(ctx context.Context, number string, since int64) ([]Han
 func (c Client) phone(ctx context.Context, number string, since int64, wait time.Duration) ([]HandsetMessage, error) {
 	var answer phoneAnswer
 	path := fmt.Sprintf("phone/%s/messages?since=%d&wait=%s", url.PathEscape(number), since, wait)
-	err := c.do(ctx, http.MethodGet, path, nil, &answer)
+	err := c.Do(ctx, http.MethodGet, path, nil, &answer)
 	return answer.Messages, err
 }
 
@@ -162,14 +125,14 @@ func (c Client) phone(ctx context.Context, number string, since int64, wait time
 func (c Client) Idle(ctx context.Context) (int64, error) {
 	for {
 		var answer idleAnswer
-		if err := c.do(ctx, http.MethodGet, "idle?wait="+pollStep.String(), nil, &answer); err != nil || answer.Idle {
+		if err := c.Do(ctx, http.MethodGet, "idle?wait="+pollStep.String(), nil, &answer); err != nil || answer.Idle {
 			return answer.Seq, err
 		}
 	}
 }
 
-// do makes one request of the control plane.
-func (c Client) do(ctx context.Context, method, path string, in, out any) error {
+// Do makes one request of the control plane: a path below /_fake/, JSON in and out.
+func (c Client) Do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)

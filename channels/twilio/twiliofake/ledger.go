@@ -97,21 +97,6 @@ type Media struct {
 	Bytes       []byte `json:"bytes,omitempty"`
 }
 
-// ReadLedger returns the entries of a ledger file. A last line without its end is still being written, or never was, and is left out; anything else that
-// does not read, or a gap in the sequence, is an error.
-func ReadLedger(path string) ([]Entry, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read ledger: %w", err)
-	}
-	defer file.Close()
-	entries, _, err := scanLedger(file)
-	if err != nil {
-		return nil, fmt.Errorf("read ledger %s: %w", path, err)
-	}
-	return entries, nil
-}
-
 // scanLedger reads whole lines and returns how many bytes they fill.
 func scanLedger(r io.Reader) ([]Entry, int64, error) {
 	var (
