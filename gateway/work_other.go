@@ -43,7 +43,10 @@ func (g *Gateway) doAsk(ctx context.Context, it molt.Leased) {
 		return
 	}
 	began := time.Now()
-	res := g.o.Session.Run(ctx, req)
+	var res agent.Result
+	if g.o.Rules.Agent { // paused: what waits is decided without the model
+		res = g.o.Session.Run(ctx, req)
+	}
 	if ctx.Err() != nil {
 		return // stopping: it is asked again after the start
 	}

@@ -97,10 +97,11 @@ func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out
 	case !unusable(err):
 		return turn.Look{}, false, err
 	}
-	if o.Class == channels.ClassAgent {
-		return turn.Look{Do: turn.LookDrop, Reason: turn.ReasonFault}, true, g.cancelItem(ctx, it)
+	// What an empty state says of the text alone: the agent's and what is too
+	// old do not leave.
+	if look = new(turn.State).SendDue(g.o.Rules, it.ID, o, now); look.Do == turn.LookDrop {
+		return look, true, g.cancelItem(ctx, it)
 	}
-	look = turn.Look{Do: turn.LookSend, Attempt: 1}
 	return look, true, g.desk.Bare(ctx, it.Conversation, []intake.Fact{
 		{Kind: turn.KindAttempted, Body: &turn.Attempted{Item: it.ID, Attempt: 1}},
 	}, it.Lease, intake.BareGoesOn)
