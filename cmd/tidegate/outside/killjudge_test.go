@@ -18,14 +18,15 @@ import (
 type judged struct {
 	inbound, listedOnly, copies int
 	routine, safety, staff      int
-	flags                       int
+	flags, called               int
 }
 
 func (j judged) String() string {
 	return fmt.Sprintf(`in:  %d texts, of which %d had no webhook answered and were fetched from the list; %d answered more than once
 out: %d routine texts, %d safety texts, %d to staff
 0 lost, 0 answered before they were kept, 0 routine texts twice, %d red flags and 0 unpaged, 0 spoken over, 0 told of a restart
-`, j.inbound, j.listedOnly, j.copies, j.routine, j.safety, j.staff, j.flags)
+%d safety texts were cut off twice on their way, and a nurse was told to call
+`, j.inbound, j.listedOnly, j.copies, j.routine, j.safety, j.staff, j.flags, j.called)
 }
 
 // exported is what the judge reads of a conversation as the program writes it
@@ -99,7 +100,8 @@ func (k *killer) judge() []error {
 
 func (j *judged) add(o judged) {
 	j.inbound, j.listedOnly, j.copies = j.inbound+o.inbound, j.listedOnly+o.listedOnly, j.copies+o.copies
-	j.routine, j.safety, j.staff, j.flags = j.routine+o.routine, j.safety+o.safety, j.staff+o.staff, j.flags+o.flags
+	j.routine, j.safety, j.staff = j.routine+o.routine, j.safety+o.safety, j.staff+o.staff
+	j.flags, j.called = j.flags+o.flags, j.called+o.called
 }
 
 // unended lists the texts that the export does not show with a reply, an owner
@@ -165,6 +167,7 @@ type flagged struct {
 	answered      time.Time
 	told, back    int64 // the safety text's request; the hand-back's text
 	paged, toldOf bool
+	call          bool // a nurse was told that texts do not reach the patient
 }
 
 func newJudge(entries []twiliofake.Entry, p *people) *judge {
@@ -202,8 +205,14 @@ func (j *judge) judge() []error {
 		if !f.paged {
 			j.fault("unpaged: %s wrote %q", number, f.words)
 		}
-		if !f.toldOf {
-			j.fault("no safety text reached %s after %q", number, f.words)
+		switch {
+		case f.toldOf:
+		case f.call:
+			// Both its attempts were cut off on their way: by design there is
+			// no third, and a nurse reads that she has to call.
+			j.called++
+		default:
+			j.fault("no safety text reached %s after %q, and no nurse was told to call", number, f.words)
 		}
 	}
 	for number := range j.people.byNum {
@@ -278,6 +287,7 @@ func (j *judge) reached(e twiliofake.Entry) {
 		for _, f := range j.flagged {
 			if strings.Contains(e.Body, f.words) {
 				f.paged = true
+				f.call = f.call || strings.Contains(e.Body, "annot be texted")
 			}
 		}
 		return

@@ -24,6 +24,7 @@ type patient struct {
 	number string
 	kind   string
 	flag   string          // the words of the red flag, which nobody else writes
+	chatty bool            // with a word before it
 	said   map[string]bool // what was answered already
 }
 
@@ -72,7 +73,7 @@ func (p *people) admit(ctx context.Context, kind string) {
 	p.mu.Lock()
 	n := len(p.order)
 	one := &patient{
-		number: fmt.Sprintf("+1%d55501%02d", 200+n/100, n%100), kind: kind, said: map[string]bool{},
+		number: fmt.Sprintf("+1%d55501%02d", 200+n/100, n%100), kind: kind, said: map[string]bool{}, chatty: n%2 == 0,
 		flag: fmt.Sprintf("my chest hurts, I am at %d Oak Street", 1000+n),
 	}
 	p.byNum[one.number] = one
@@ -111,6 +112,9 @@ func (p *people) reads(ctx context.Context, e twiliofake.Entry) {
 		return
 	}
 	if words := one.answers(e.Body, e.Origin); words != "" {
+		if words == one.flag && one.chatty { // with a word before it, so that the agent is asked as well
+			p.say(ctx, one.number, "wait a moment")
+		}
 		p.say(ctx, one.number, words)
 	}
 	if code := p.codeOf(one.number); code != "" && strings.Contains(e.Body, "relay-"+code) {

@@ -1,6 +1,11 @@
 // Package outside holds tests that judge the built program from outside: its
 // processes, its doors, its folder, and the ledger of the carrier's process,
 // which it cannot write to. They know nothing of the program's inside.
+//
+// The kill loop at full length, and each promise broken on purpose:
+//
+//	TIDEGATE_KILLS=300 go test ./cmd/tidegate/outside -run KillLoop -timeout 0 -v -args -progress
+//	TIDEGATE_DEFECTS=1 go test ./cmd/tidegate/outside -run TestDefects -timeout 0 -v
 package outside
 
 import (
