@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -200,7 +201,7 @@ func (k *killer) comeIn() {
 		{Kind: twiliofake.FaultDelayReceipts, Delay: twiliofake.Duration(2 * time.Second)},
 	}
 	if n := k.chance.IntN(4 * len(faults)); n < len(faults) {
-		if err := k.carrier.Fault(k.ctx, faults[n]); err != nil {
+		if err := k.carrier.Do(k.ctx, http.MethodPost, "fault", faults[n], nil); err != nil {
 			k.t.Fatal(err)
 		}
 	}
