@@ -344,11 +344,11 @@ func (d *Desk) finishAlone(l *letter, err error) {
 		d.finish(l, Answer{Duplicate: true}, nil)
 		return
 	}
-	d.finish(l, Answer{Reason: turn.ReasonNothing}, err)
 	if err == nil {
 		d.o.Kick(molt.LaneTimer)
 		d.o.Kick(molt.LanePage)
 	}
+	d.finish(l, Answer{Reason: turn.ReasonNothing}, err)
 }
 
 // inboundEvents are the facts of one text that is committed without its state.
