@@ -59,6 +59,7 @@ type Options struct {
 	Tenant            string
 	Now               func() time.Time // default time.Now
 	Random            io.Reader        // default crypto/rand
+	Ready             func()           // called once the doors are open and what was before them is committed; nil: nobody
 	Log               zerolog.Logger
 	Broken            <-chan struct{} // closed when the store takes nothing more
 }
@@ -211,6 +212,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		run("back-filler", g.backfill)
 	}
 	g.ready.Store(true)
+	if g.o.Ready != nil {
+		g.o.Ready()
+	}
 	select {
 	case <-ctx.Done():
 	case <-g.o.Broken:

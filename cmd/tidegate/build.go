@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,6 +140,9 @@ func (p *parts) buildRules() error {
 	if err != nil {
 		return err
 	}
+	if faults := p.checkRoutes(); len(faults) > 0 {
+		return faults
+	}
 	own := map[string]map[string]string{}
 	for lang, named := range cfg.Texts {
 		own[string(lang)] = map[string]string{}
@@ -190,6 +194,29 @@ func (p *parts) recordOf() []byte {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
+}
+
+// checkRoutes refuses a route on which no page could arrive.
+func (p *parts) checkRoutes() (faults config.Faults) {
+	for i, person := range p.cfg.Staff {
+		for j, r := range person.Routes {
+			a, ok := p.adapters[string(r.Channel)]
+			if !ok {
+				continue // the configuration's own check says so
+			}
+			var rule string
+			switch {
+			case !twilio.IsAddress(string(r.Address)), strings.HasPrefix(string(r.Address), "+1") && len(r.Address) != len("+15550100101"):
+				rule = "must be a number that texts can reach"
+			case slices.Contains(a.Accounts(), molt.Address(r.Address)):
+				rule = "must not be the clinic's own number"
+			default:
+				continue
+			}
+			faults = append(faults, p.cfg.Fault(fmt.Sprintf("staff[%d].routes[%d].address", i, j), rule, "", "write the person's own number with a plus and the country code, as in +15550100111"))
+		}
+	}
+	return faults
 }
 
 func planOf(cfg *config.Config) (escalation.Plan, error) {

@@ -71,6 +71,7 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 	if err != nil {
 		return err
 	}
+	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Record: p.record, Adapters: p.adapters,
 		Session: p.session, Persona: p.persona, Clinic: p.clinic,
@@ -80,14 +81,15 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 			Enabled: cfg.Backfill.Enabled, Every: cfg.Backfill.Every.Std(), Overlap: cfg.Backfill.Overlap.Std(), Since: cfg.Backfill.Since,
 		},
 		Log: logger(cfg, e.stderr), Broken: h.store.Broken(),
+		Ready: func() {
+			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
+			if ready != nil {
+				ready(pub, priv)
+			}
+		},
 	})
 	if err != nil {
 		return err
-	}
-	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
-	fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
-	if ready != nil {
-		ready(pub, priv)
 	}
 	return g.Run(ctx)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ func NewTexts(first string, vars map[string]string, own map[string]map[string]st
 				return t, fmt.Errorf("texts.%s.%s: no such text; known: %s", lang, name, strings.Join(TextNames(), ", "))
 			}
 			if err := checkPlaceholders(words); err != nil {
+				return t, fmt.Errorf("texts.%s.%s: %w", lang, name, err)
+			}
+			if err := checkNumber(name, words, vars); err != nil {
 				return t, fmt.Errorf("texts.%s.%s: %w", lang, name, err)
 			}
 			if ReadToken(words) != TokenAbsent {
@@ -92,6 +96,21 @@ func parseTexts(src string) map[string]map[string]string {
 		out[lang][name] = words
 	}
 	return out
+}
+
+// checkNumber refuses a text for somebody in danger that does not say whom to
+// call.
+func checkNumber(name, words string, vars map[string]string) error {
+	danger := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	if !slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, danger) {
+		return nil
+	}
+	for _, v := range []string{"emergency", "crisis"} {
+		if strings.Contains(words, "{"+v+"}") || vars[v] != "" && strings.Contains(words, vars[v]) {
+			return nil
+		}
+	}
+	return errors.New("does not say the emergency number; write {emergency}")
 }
 
 func checkPlaceholders(words string) error {
