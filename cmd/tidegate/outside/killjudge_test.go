@@ -284,7 +284,8 @@ func (j *judge) reached(e twiliofake.Entry) {
 	}
 	if j.people.byNum[e.To] == nil {
 		j.staff++
-		for _, f := range j.flagged {
+		for number, f := range j.flagged {
+			f.call = f.call || strings.Contains(e.Body, "do not reach this patient") && strings.Contains(e.Body, number)
 			if strings.Contains(e.Body, f.words) {
 				f.paged = true
 				f.call = f.call || strings.Contains(e.Body, "annot be texted")
