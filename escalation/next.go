@@ -353,7 +353,7 @@ func (m *machine) stamp() (paged bool) {
 // read it by a moment that is on the case's clock.
 func (m *machine) promise(t *Action, paged bool) {
 	if m.c.Severity.Rank() <= 2 {
-		t.Promised = paged || m.c.Held() || slices.ContainsFunc(m.c.Pages, Page.Live)
+		t.Promised = paged || m.c.Held() && m.p.reachable(m.c.Claimant) || slices.ContainsFunc(m.c.Pages, Page.Live)
 		return
 	}
 	t.Promised = len(m.askable()) > 0

@@ -62,6 +62,11 @@ func (m *machine) raiseHeld(raised bool, e Event) {
 		return
 	}
 	m.patientWrote()
+	// An operator at the machine has no phone to ring: danger goes to who has.
+	if !m.p.reachable(m.c.Claimant) && m.mayPage() {
+		m.lapse()
+		return
+	}
 	if !raised {
 		return
 	}
