@@ -20,7 +20,7 @@
 //	            ├── unknown ──► check ──► check ──► found: sent        │
 //	            │               (lists lag, hence two)                 │
 //	            │                        └── not found:                │
-//	            │                              safety, page: once more ┘
+//	            │                              safety, page: once more ┘ (looked for again; then give_up)
 //	            │                              nurse, agent: give_up, staff decide
 //	            │
 //	            └── filtered, opted_out, recipient, too_long, configuration, window,

@@ -62,7 +62,7 @@ const (
 	ReasonCheck         Reason = "outcome unknown: the provider's list is searched"
 	ReasonResend        Reason = "outcome unknown, not found: once more"
 	ReasonUnknownStaff  Reason = "outcome unknown, not found: staff decide"
-	ReasonUnknownTwice  Reason = "outcome unknown twice: next route"
+	ReasonUnknownTwice  Reason = "outcome unknown twice, not found: next route"
 	ReasonOptedOut      Reason = "opted out: cannot be texted until START"
 	ReasonRecipient     Reason = "this address cannot be reached so: next route"
 	ReasonStillAway     Reason = "handset still unreachable: next route"
@@ -135,14 +135,14 @@ func finalReason(k channels.FaultKind) Reason {
 	return ReasonRejected
 }
 
-// afterUnknown never attempts blindly: the list is searched first, and only a
-// text whose loss is worse than its doubling leaves again.
+// afterUnknown never attempts blindly: the list is searched first after each
+// attempt, and only a text whose loss is worse than its doubling leaves again.
 func (o Outcome) afterUnknown() Plan {
 	switch {
-	case o.urgent() && o.Times >= maxUnknown:
-		return o.giveUp(ReasonUnknownTwice)
 	case o.Checks < MaxChecks:
 		return Plan{Do: DoCheck, Due: o.Now.Add(o.checkWait()), Reason: ReasonCheck}
+	case o.urgent() && o.Times >= maxUnknown:
+		return o.giveUp(ReasonUnknownTwice)
 	case o.urgent():
 		return o.at(resendUrgentWait, ReasonResend)
 	}
