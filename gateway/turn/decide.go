@@ -103,6 +103,11 @@ func (x *decider) fact(f Event) {
 		x.listed(b)
 	case *Read:
 		x.because(ReasonRead, "")
+	case *Notice:
+		x.because(ReasonNotice, b.What)
+		if x.s.Stream() {
+			x.reply(b.What, b.Words)
+		}
 	}
 }
 

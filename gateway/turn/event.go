@@ -28,6 +28,7 @@ const (
 	KindActed     = "acted"
 	KindListed    = "listed" // a case of another journal joins this person's next digest
 	KindRead      = "read"
+	KindNotice    = "notice" // the gateway itself has something to say to this staff member
 	KindDecided   = "decided"
 )
 
@@ -152,6 +153,13 @@ type Listed struct {
 type Read struct {
 	Actor molt.PersonID `json:"actor"`
 	What  string        `json:"what"`
+}
+
+// Notice is a text of the gateway's own to the staff member whose journal this
+// is: a link to sign in with, a test page.
+type Notice struct {
+	What  string     `json:"what"` // its kind, an id
+	Words molt.Words `json:"words"`
 }
 
 // Decided is a decision with all it changes.
@@ -315,6 +323,8 @@ func NewBody(kind string) any {
 		return new(Listed)
 	case KindRead:
 		return new(Read)
+	case KindNotice:
+		return new(Notice)
 	case KindDecided:
 		return new(Decided)
 	}

@@ -42,6 +42,7 @@ const (
 	ReasonGaveUp      Reason = "gave_up"
 	ReasonUndelivered Reason = "undelivered"
 	ReasonDelivered   Reason = "delivered"
-	ReasonFault       Reason = "fault" // the journal or the core failed: a successor, held by people
-	ReasonRead        Reason = "read"  // a person read the record
+	ReasonFault       Reason = "fault"  // the journal or the core failed: a successor, held by people
+	ReasonRead        Reason = "read"   // a person read the record
+	ReasonNotice      Reason = "notice" // the gateway tells a staff member something
 )

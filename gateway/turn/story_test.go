@@ -201,6 +201,8 @@ func (s *story) facts(line string) ([]fact, string) {
 		day := s.now.Std().In(s.rules.Zone)
 		due := time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), 0, 0, s.rules.Zone)
 		return []fact{{KindListed, &Listed{Case: molt.CaseID(plain[0]), Severity: escalation.Severity(plain[1]), Code: arg["code"], At: molt.TimeOf(due)}}}, ""
+	case "notice":
+		return []fact{{KindNotice, &Notice{What: plain[0], Words: molt.Words(quoted[0])}}}, ""
 	case "read":
 		return []fact{{KindRead, &Read{Actor: molt.PersonID(plain[0]), What: "handoff"}}}, ""
 	}
