@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tidegate/tidegate/molt"
 )
@@ -165,6 +166,32 @@ func (m *machine) heldDue() molt.Time {
 		return m.after(t.Repage)
 	}
 	return m.after(t.Idle)
+}
+
+// unseen brings the timer forward where a patient's words reach nobody's phone,
+// because who holds the case has none, as an operator at the machine. They lie
+// no longer than a claimant with a phone is left alone with them, whatever is
+// done meanwhile but an answer; then others are asked.
+func (m *machine) unseen(e Event) {
+	c := &m.c
+	if !c.Held() || c.Unanswered == 0 || m.p.reachable(c.Claimant) {
+		return
+	}
+	due := m.afterThen(c.Unanswered, m.p.UnseenFor(c.Severity))
+	if due <= m.now && e.Kind == EventTick {
+		return // at night nobody is asked: the tick has set the opening
+	}
+	c.Due = min(c.Due, max(due, m.now))
+}
+
+// UnseenFor is how long a patient's words may lie with a holder who has no
+// phone: the time after which one with a phone is paged again. An S4, which
+// pages nobody again, has that of an S3.
+func (p Plan) UnseenFor(s Severity) time.Duration {
+	if d := p.terms(s).Repage; d > 0 {
+		return d
+	}
+	return p.terms(S3).Repage
 }
 
 // pass gives the case back, or declines a page.

@@ -266,14 +266,16 @@ func (m *machine) terms() Terms { return m.p.terms(m.c.Severity) }
 
 // after is a deadline d from now: by the clock for S1 and S2, in opening hours
 // for S3, and for S4 by the clock but never outside them.
-func (m *machine) after(d time.Duration) molt.Time {
+func (m *machine) after(d time.Duration) molt.Time { return m.afterThen(m.now, d) }
+
+func (m *machine) afterThen(then molt.Time, d time.Duration) molt.Time {
 	switch {
 	case m.c.Severity.Rank() <= 2:
-		return sane(m.now.Add(d))
+		return sane(then.Add(d))
 	case m.c.Severity == S3:
-		return sane(m.p.Hours.After(m.now, d))
+		return sane(m.p.Hours.After(then, d))
 	}
-	at := sane(m.now.Add(d))
+	at := sane(then.Add(d))
 	if !m.p.Hours.In(at) {
 		at = sane(m.p.Hours.NextOpening(at))
 	}
@@ -293,6 +295,7 @@ func (m *machine) finish(e Event) (Case, []Action) {
 	if c.Claimant != was.Claimant || c.ClaimedAt != was.ClaimedAt {
 		c.ClaimVersion = c.Version
 	}
+	m.unseen(e)
 	m.annul()
 	paged := m.stamp()
 	var out []Action

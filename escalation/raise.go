@@ -24,6 +24,9 @@ func (m *machine) raise(sev Severity, e Event) {
 	case raised:
 		m.raiseWaiting()
 	}
+	if raised && !urgent && m.was.Held() && !m.c.Held() { // nobody has it in hand any more
+		m.text(m.c.Severity, m.c.Category, true)
+	}
 	if e.Kind == EventRaise && e.Actor != "" && e.Actor != m.c.Claimant {
 		m.notice(e.Actor, NoticeRaised, true)
 	}

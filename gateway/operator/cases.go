@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -276,7 +277,7 @@ func (p *Operator) sentence(a turn.Acted, out Acted) string {
 		return "Done before: this act is on record already."
 	}
 	if out.Done {
-		return doneSentence(a, code, out.Row)
+		return doneSentence(a, code, out.Row) + p.noPhone(a, code, out.Row)
 	}
 	who := "Nobody has it: take it first."
 	if out.Row.Claimant != "" {
@@ -326,6 +327,17 @@ func doneSentence(a turn.Acted, code string, row turn.WorkRow) string {
 		return "Case " + code + " is now with " + string(row.Claimant) + "."
 	}
 	return "Case " + code + " is now " + string(row.Severity) + "."
+}
+
+// noPhone tells who takes a case and has no phone that nothing will ring for
+// what the patient writes on.
+func (p *Operator) noPhone(a turn.Acted, code string, row turn.WorkRow) string {
+	plan := p.o.Rules().Plan
+	if a.Verb != turn.VerbTake && a.Verb != turn.VerbTakeOver || row.Claimant != a.Actor || len(plan.People[a.Actor].Routes) > 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Nothing rings when the patient writes: tidegate cases show %s shows it, tidegate cases transfer %s PERSON hands the case to somebody with a phone. What stays without an answer for %d minutes pages on-call again.",
+		code, code, int(plan.UnseenFor(row.Severity).Minutes()))
 }
 
 func (p *Operator) name(id molt.PersonID) string {

@@ -167,7 +167,7 @@ func TestActsAreChecked(t *testing.T) {
 		{"/cases/ZZZZ/acts", `{"verb":"take","nonce":"n"}`, 404, "no case has that code"},
 		{"/cases/c_nobody/acts", `{"verb":"take","nonce":"n"}`, 404, "no such conversation"},
 		{"/cases/alice/acts", `{"verb":"take","nonce":"n"}`, 404, "neither"},
-		{acts, `{"verb":"take","nonce":"n1"}`, 200, `"done":true`},
+		{acts, `{"verb":"take","nonce":"n1"}`, 200, "for 5 minutes pages on-call again"},
 		{acts, `{"verb":"called","nonce":"n2","reached":true}`, 200, `"done":true`},
 		{acts, `{"verb":"called","nonce":"n2","reached":true}`, 200, "Done before"},
 	} {

@@ -40,6 +40,7 @@ func (x *decider) number(e *escalation.Event) {
 }
 
 func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
+	owner := x.s.Owner
 	next, acts := escalation.Next(c, x.env.Rules.Plan, e, x.env.Now)
 	if next.State != "" {
 		x.keepCase(next)
@@ -54,6 +55,9 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 	}
 	if x.s.Case != nil && x.s.Case.State != "" {
 		x.setOwner(x.s.Case.Owner())
+	}
+	if owner == escalation.OwnerHuman && x.s.Owner == escalation.OwnerAgent && !x.s.Case.Settled() {
+		x.returned(c)
 	}
 	return refused
 }

@@ -87,6 +87,21 @@ func (x *decider) carryOut(a *Acted) {
 	}
 }
 
+// returned has the agent answer what its holder left when a case comes back to
+// it without being resolved: given back, or fallen to the list.
+func (x *decider) returned(before escalation.Case) {
+	x.waitAgain(before)
+	switch {
+	case len(x.s.Pending) == 0:
+	case x.s.mute(): // the case on the list is how a person reads it
+		x.answered(x.s.Pending)
+	case !x.env.Rules.Agent:
+		x.paused()
+	default:
+		x.putAsk(Ask{First: x.env.Now}, x.env.Now)
+	}
+}
+
 // waitAgain has the agent answer what the holder of the case did not, if there
 // was a question in it.
 func (x *decider) waitAgain(before escalation.Case) {
@@ -158,13 +173,14 @@ func (x *decider) relayToHolder(in []heard) {
 		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 		return
 	}
-	x.because(ReasonRelayed, "")
 	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 	holder := x.s.Case.Claimant
 	r, ok := x.routeOf(holder)
-	if !ok {
+	if !ok { // an operator at the machine: the case's clock fetches somebody with a phone
+		x.because(ReasonHeld, "no_phone")
 		return
 	}
+	x.because(ReasonRelayed, "")
 	if !r.PHI {
 		words := fmt.Sprintf("%s: the patient wrote. Call, or run: tidegate cases show %s", x.s.Code, x.s.Code)
 		x.toRoute(holder, r, Out{What: "patient_words", Words: molt.Words(words)})
