@@ -121,7 +121,7 @@ type Case struct {
 	ClaimVersion int       `json:"claim_version,omitempty"`
 	ContactBy    molt.Time `json:"contact_by,omitempty"` // claimed: without contact until then the claim lapses
 	ContactAt    molt.Time `json:"contact_at,omitempty"` // first contact of this claim
-	StaffAt      molt.Time `json:"staff_at,omitempty"`   // the claimant's last act
+	StaffAt      molt.Time `json:"staff_at,omitempty"`   // the claimant's last act; 0: handed to her, and not a word of hers since
 	// Unanswered is the first patient text since the claimant's last word to
 	// the patient; 0 when there is none.
 	Unanswered molt.Time `json:"unanswered,omitempty"`

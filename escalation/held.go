@@ -86,8 +86,12 @@ func (m *machine) staffSettled(e Event) {
 func (m *machine) claim(e Event) {
 	switch {
 	case m.c.Held() && m.c.Claimant == e.Actor:
+		n := NoticeAlreadyYours
+		if m.c.StaffAt == 0 {
+			n = NoticeWon // she says that she has what a colleague handed her
+		}
 		m.acted()
-		m.notice(e.Actor, NoticeAlreadyYours, true)
+		m.notice(e.Actor, n, true)
 	case m.c.Held():
 		m.refuse(e, WhyTaken)
 	case !m.fresh(e):
@@ -250,7 +254,7 @@ func (m *machine) transfer(e Event) {
 	waiting := m.c.Unanswered
 	m.release()
 	m.hold(e.To)
-	m.c.Unanswered = waiting
+	m.c.Unanswered, m.c.StaffAt = waiting, 0
 	m.page(e.To, PageTransfer, m.c.Due)
 	m.do(Action{Kind: ActNotice, Person: e.Actor, Notice: NoticeTransferred, Actor: e.To, At: m.now, Answer: true})
 }

@@ -259,6 +259,21 @@ func (x *decider) routeOf(p molt.PersonID) (escalation.Route, bool) {
 	return person.Routes[0], true
 }
 
+// shownOn is the route on which a staff member may be shown what a patient
+// wrote; where she has none, the one she is best reached by.
+func (x *decider) shownOn(p molt.PersonID) (escalation.Route, bool) {
+	r, ok := x.routeOf(p)
+	if !ok || r.PHI {
+		return r, ok
+	}
+	for _, other := range x.env.Rules.Plan.People[p].Routes {
+		if other.PHI {
+			return other, true
+		}
+	}
+	return r, true
+}
+
 // withdraw takes a page back: what has not begun to leave is cancelled, and who
 // has it already is told who took the case.
 func (x *decider) withdraw(a escalation.Action) {

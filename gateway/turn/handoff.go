@@ -49,7 +49,7 @@ func (x *decider) notice(a escalation.Action) {
 
 // number911 gives the number to call, on a surface that may show it.
 func (x *decider) number911(p molt.PersonID) string {
-	if r, ok := x.routeOf(p); ok && r.PHI {
+	if r, ok := x.routeOf(p); ok && r.PHI { // where the words beside it go
 		return " " + x.s.Began.Peer.Reveal()
 	}
 	return ""
@@ -85,15 +85,17 @@ func (x *decider) refusal(a escalation.Action) molt.Words {
 func (x *decider) pageWords(p escalation.Page) molt.Words {
 	code := x.s.Code
 	head := fmt.Sprintf("%s page, case %s.", x.s.Case.Severity, code)
+	verbs := code + " A to take, " + code + " P to pass."
 	switch p.Kind {
 	case escalation.PageAllHands:
 		head = fmt.Sprintf("%s ALL HANDS, case %s: nobody has it.", x.s.Case.Severity, code)
 	case escalation.PageRaised:
-		head = fmt.Sprintf("%s: case %s got worse.", x.s.Case.Severity, code)
+		head, verbs = fmt.Sprintf("%s: case %s got worse.", x.s.Case.Severity, code), heldVerbs(code)
 	case escalation.PageAgain:
-		head = fmt.Sprintf("%s: case %s is yours and the patient waits.", x.s.Case.Severity, code)
+		head, verbs = fmt.Sprintf("%s: case %s is yours and the patient waits.", x.s.Case.Severity, code), heldVerbs(code)
 	case escalation.PageTransfer:
-		head = fmt.Sprintf("%s: case %s was handed to you.", x.s.Case.Severity, code)
+		head = fmt.Sprintf("%s: case %s was handed to you and is yours.", x.s.Case.Severity, code)
+		verbs = code + " A for the handoff, " + code + " P to pass."
 	}
 	if p.Route.PHI {
 		if q := x.quote(); q != "" {
@@ -103,7 +105,12 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 	if x.s.Case.CannotText {
 		head += " Cannot be texted: call."
 	}
-	return molt.Words(fmt.Sprintf("%s Reply %s A to take, %s P to pass.", head, code, code))
+	return molt.Words(head + " Reply " + verbs)
+}
+
+// heldVerbs are what somebody can do who has the case.
+func heldVerbs(code string) string {
+	return code + " R words, " + code + " C after a call, " + code + " ? handoff, " + code + " P to pass."
 }
 
 // quote is the newest of the texts on which the case rests.
@@ -124,7 +131,7 @@ func (x *decider) quote() string {
 // handoffTo sends the whole context to who took the case: as text where the
 // surface may show it, else as the way to see it.
 func (x *decider) handoffTo(p molt.PersonID) {
-	r, ok := x.routeOf(p)
+	r, ok := x.shownOn(p)
 	if !ok {
 		return
 	}

@@ -175,7 +175,7 @@ func (x *decider) relayToHolder(in []heard) {
 	}
 	x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 	holder := x.s.Case.Claimant
-	r, ok := x.routeOf(holder)
+	r, ok := x.shownOn(holder)
 	if !ok { // an operator at the machine: the case's clock fetches somebody with a phone
 		x.because(ReasonHeld, "no_phone")
 		return
