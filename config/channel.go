@@ -72,7 +72,7 @@ func (c Channel) Decode(into any) []Fault {
 func (c Channel) Fault(field, rule, got, hint string) Fault {
 	f := Fault{File: c.file, Field: c.path, Rule: rule, Got: got, Hint: hint}
 	if field != "" {
-		f.Field = join(c.path, field)
+		f.Field = c.path + "." + field
 	}
 	if c.raw != nil {
 		lines := positions{}

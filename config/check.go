@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,19 @@ func (c *checker) all() {
 	c.agent()
 	c.texts()
 	c.rest()
+	c.parts()
+}
+
+// parts adds what the parts say, where nothing is wrong yet.
+func (c *checker) parts() {
+	if c.opts.Parts == nil {
+		return
+	}
+	for _, f := range c.opts.Parts(c.cfg, c.sound) {
+		if f.File != c.file || c.sound(f.Field) {
+			c.faults = append(c.faults, f)
+		}
+	}
 }
 
 // report adds a fault, unless the field is already known to be broken: what
@@ -87,12 +101,27 @@ func (c *checker) clinic() {
 		if !c.broken["clinic.languages"] && slices.Index(cl.Languages, l) < i {
 			c.report(index("clinic.languages", i), "must not be said twice", string(l), "take it out")
 		}
+		c.language(index("clinic.languages", i), l)
 	}
 	for i, day := range cl.Closed {
 		if !c.broken["clinic.closed"] && slices.Index(cl.Closed, day) < i {
 			c.report(index("clinic.closed", i), "must not be said twice", string(day), "take it out, or correct the year")
 		}
 	}
+}
+
+// language refuses a language in which a red flag would go unheard. What is
+// missing cannot be written here: the rules of the screen are part of a build.
+func (c *checker) language(path string, l Language) {
+	known := c.opts.Languages
+	if known == nil || slices.Contains(known, l) {
+		return
+	}
+	words := make([]string, len(known))
+	for i, k := range known {
+		words[i] = string(k)
+	}
+	c.report(path, "must be "+quoteList(words), string(l), fmt.Sprintf("take it out; %s lacks rules of the screen, which only a build can bring, and its own wording of %s", l, strings.Join(c.opts.TextKeys, ", ")))
 }
 
 func (c *checker) channels() {
@@ -115,7 +144,10 @@ func (c *checker) channels() {
 			continue
 		}
 		if check != nil {
-			c.faults = append(c.faults, check(ch)...)
+			for _, f := range check(ch) {
+				c.broken[f.Field] = true
+				c.faults = append(c.faults, f)
+			}
 		}
 	}
 }
@@ -140,10 +172,19 @@ func (c *checker) texts() {
 		}
 		for key := range texts {
 			if !slices.Contains(c.opts.TextKeys, key) {
-				c.report(join(at, key), "must be the name of a built-in text", "", mistaken(key, c.opts.TextKeys))
+				c.report(join(at, key), "must be the name of a built-in text", "", unknownText(key, c.opts.TextKeys))
 			}
 		}
 	}
+}
+
+// unknownText names all there are: nobody can guess them.
+func unknownText(name string, known []string) string {
+	hint := "there are " + strings.Join(known, ", ")
+	if one, ok := meant(name, known); ok {
+		hint = one + " " + hint
+	}
+	return hint
 }
 
 func (c *checker) rest() {

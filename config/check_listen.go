@@ -13,13 +13,19 @@ func (c *checker) listen() {
 	public, ok := c.hostPort("listen.public", l.Public)
 	private, ok2 := c.hostPort("listen.private", l.Private)
 	if ok && ok2 && public.meets(private) {
-		c.report("listen.private", "must not be the public listener", shown(l.Private), "give it a port of its own; the console must not be reachable from the street")
+		c.report("listen.private", "must not be the public listener", shown(l.Private), "give it a port of its own; metrics must not be reachable from the street")
 	}
 	if ok2 && !isLoopback(private.host) && !l.PrivateExposed {
 		c.report("listen.private", "must stay on this machine", shown(l.Private), "write 127.0.0.1:8081, or private_exposed: true when something in front of it keeps strangers out")
 	}
 	c.url("listen.public_url", l.PublicURL, isLoopback, "except on this machine")
+	if before, _, ok := strings.Cut(l.PublicURL+"/", hooksPath); ok {
+		c.report("listen.public_url", "must end before "+hooksPath, shown(l.PublicURL), "write "+before+"; the gateway puts "+hooksPath+"CHANNEL/message behind it by itself, and tidegate doctor prints the whole address")
+	}
 }
+
+// hooksPath is where the carrier's webhooks come in, below the public address.
+const hooksPath = "/hooks/"
 
 type hostPort struct{ host, port string }
 

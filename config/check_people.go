@@ -14,9 +14,6 @@ func (c *checker) staff() {
 			c.report(at+".id", "must belong to one person", shown(string(p.ID)), "give each person an id of their own")
 		}
 		ids = append(ids, p.ID)
-		if p.Lang != "" && len(c.cfg.Clinic.Languages) > 0 && !slices.Contains(c.cfg.Clinic.Languages, p.Lang) {
-			c.report(at+".lang", "must be one of the clinic's languages", string(p.Lang), mistaken(p.Lang, c.cfg.Clinic.Languages))
-		}
 		c.routes(at+".routes", p, held)
 	}
 }

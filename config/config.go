@@ -48,8 +48,8 @@ type Clinic struct {
 // the public one. Signatures are checked against PublicURL and never against
 // what a request claims.
 type Listen struct {
-	Public         string `json:"public" jsonschema:"Host and port for webhooks and web chat."`
-	Private        string `json:"private" jsonschema:"Host and port for the staff console, metrics and health."`
+	Public         string `json:"public" jsonschema:"Host and port for the carriers' webhooks."`
+	Private        string `json:"private" jsonschema:"Host and port for metrics and health."`
 	PublicURL      string `json:"public_url" need:"write the address the carrier calls, as in https://gw.example.org" jsonschema:"The address the carrier calls. It has to be https, except on this machine."`
 	PrivateExposed bool   `json:"private_exposed" jsonschema:"Say true when the private listener has to be reachable from other machines and something in front of it keeps strangers out."`
 }
@@ -65,7 +65,6 @@ type Person struct {
 	ID     PersonID `json:"id" need:"give each person a short id, as in alice" jsonschema:"A short name that never changes. It is written into the record."`
 	Name   string   `json:"name" need:"write the name colleagues know" range:"1..80" jsonschema:"The name colleagues see."`
 	Role   Role     `json:"role" need:"write nurse, lead, admin or auditor" jsonschema:"What the person may do. An auditor reads and is never paged."`
-	Lang   Language `json:"lang" jsonschema:"The language of this person's pages. Left out, the clinic's first language."`
 	Routes []Route  `json:"routes" need:"write at least one way to reach this person" range:"1..8" jsonschema:"How to reach this person, the best way first."`
 }
 

@@ -45,9 +45,6 @@ func TestDefaultsHold(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, pair[0], pair[1])
 		}
 	}
-	if got := cfg.Staff[0].Lang; got != "en" {
-		t.Errorf("lang of staff: got %q, want the clinic's first", got)
-	}
 	if !cfg.Escalation.Steps[0].OnCall[0].Hours.Always {
 		t.Error("a person without hours is not always on call")
 	}
@@ -137,7 +134,7 @@ func TestChannelDecode(t *testing.T) {
 	if got, want := f.Error(), "dir/tidegate.yaml:13: channels.main.account_sid: must be known (got AC0000); look again"; got != want {
 		t.Errorf("fault: got %s, want %s", got, want)
 	}
-	if f := ch.Fault("numbers[3]", "must be there", "", ""); f.Line != 12 {
+	if f := ch.Fault("numbers[3]", "must be there", "", ""); f.Line != 12 || f.Field != "channels.main.numbers[3]" {
 		t.Errorf("a field that is missing: got line %d, want that of the section, 12", f.Line)
 	}
 	for name, into := range map[string]any{"nil": nil, "a value": s, "not a struct": new(int), "a nil pointer": (*twilioSection)(nil)} {

@@ -56,9 +56,4 @@ func (o *OnCall) setDefaults() { o.Hours = Hours{Always: true} }
 // public address, since paths are put behind it.
 func (c *Config) complete() {
 	c.Listen.PublicURL = strings.TrimRight(c.Listen.PublicURL, "/")
-	for i := range c.Staff {
-		if c.Staff[i].Lang == "" && len(c.Clinic.Languages) > 0 {
-			c.Staff[i].Lang = c.Clinic.Languages[0]
-		}
-	}
 }

@@ -13,6 +13,8 @@ import (
 type Options struct {
 	// TextKeys are the names of the built-in patient texts.
 	TextKeys []string
+	// Languages are those that the built-in texts and the screen's rules know.
+	Languages []Language
 	// Adapters maps each type of channel there is to the check of its section,
 	// which may be nil. Faults it returns join the others.
 	Adapters map[string]func(Channel) []Fault
@@ -20,6 +22,10 @@ type Options struct {
 	Providers []string
 	// Personas are the built-in personas, without builtin: in front.
 	Personas []string
+	// Parts holds the file against what the parts it configures demand. It is
+	// asked last, and whole says of which fields it may draw conclusions: they
+	// have no fault yet. What it finds in other fields is not reported.
+	Parts func(c *Config, whole func(fields ...string) bool) []Fault
 }
 
 // Load reads and checks the file at path. When the file was read and is wrong,
@@ -54,7 +60,7 @@ func Parse(name string, data []byte, opts Options) (*Config, Faults) {
 		return nil, faults
 	}
 	cfg := Default()
-	cfg.dir = filepath.Dir(name)
+	cfg.file, cfg.dir = name, filepath.Dir(name)
 	d := newDecoder(name)
 	d.faults = faults
 	for _, f := range faults {
@@ -70,7 +76,6 @@ func Parse(name string, data []byte, opts Options) (*Config, Faults) {
 	if len(d.faults) > 0 {
 		return nil, d.faults.tidy()
 	}
-	cfg.file = name
 	return cfg, nil
 }
 

@@ -34,7 +34,8 @@ type plainSection struct {
 // testOptions are those of a gateway with a few parts.
 func testOptions() Options {
 	return Options{
-		TextKeys: []string{"crisis", "emergency", "hold", "hours"},
+		TextKeys:  []string{"crisis", "emergency", "hold", "hours"},
+		Languages: []Language{"en", "es"},
 		Adapters: map[string]func(Channel) []Fault{
 			"twilio":  func(c Channel) []Fault { return c.Decode(&twilioSection{Retries: 3}) },
 			"webchat": func(c Channel) []Fault { return c.Decode(&plainSection{}) },

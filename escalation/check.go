@@ -16,91 +16,105 @@ const (
 	slowestS2 = time.Hour
 )
 
+// Fault is one thing that would leave a patient with nobody, and where the plan
+// says it: as in steps[0].ack, terms.S1.ack or all_hands[2].
+type Fault struct{ Field, Says string }
+
+func (f Fault) String() string { return f.Field + ": " + f.Says }
+
+func fault(field, says string, args ...any) []Fault {
+	return []Fault{{field, fmt.Sprintf(says, args...)}}
+}
+
 // Validate lists what is well-formed and would still leave a patient with
 // nobody. An empty list means that every severity reaches somebody in time.
-func (p Plan) Validate() []string {
-	var out []string
+func (p Plan) Validate() []Fault {
+	var out []Fault
 	out = append(out, p.peopleFaults()...)
 	out = append(out, p.stepFaults()...)
 	out = append(out, p.termFaults()...)
-	out = append(out, p.Hours.faults("hours")...)
+	out = append(out, p.Hours.faults("hours", "")...)
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(p.People)), p.reachable) {
-		out = append(out, "people: nobody has a route, so no severity can page anybody")
+		out = append(out, fault("people", "nobody has a route, so no severity can page anybody")...)
 	}
 	return out
 }
 
-func (p Plan) peopleFaults() []string {
-	var out []string
+func (p Plan) peopleFaults() []Fault {
+	var out []Fault
 	for _, id := range slices.Sorted(maps.Keys(p.People)) {
 		who := p.People[id]
 		if who.ID != id {
-			out = append(out, fmt.Sprintf("people: %q is filed under %q", who.ID, id))
+			out = append(out, fault("people."+string(id), "%q is filed under %q", who.ID, id)...)
 		}
 		seen := map[string]bool{}
 		for _, r := range who.Routes {
 			if r.Name == "" || r.Channel == "" || r.Address == "" {
-				out = append(out, fmt.Sprintf("people: %q has a route without name, channel or address", id))
+				out = append(out, fault("people."+string(id), "%q has a route without name, channel or address", id)...)
 			}
 			if seen[r.Name] {
-				out = append(out, fmt.Sprintf("people: %q has two routes named %q", id, r.Name))
+				out = append(out, fault("people."+string(id), "%q has two routes named %q", id, r.Name)...)
 			}
 			seen[r.Name] = true
 		}
 	}
 	if len(p.Admins) == 0 {
-		out = append(out, "admins: nobody would hear that the chain is broken")
+		out = append(out, fault("admins", "nobody would hear that the chain is broken")...)
 	}
-	out = append(out, p.known("all_hands", p.AllHands)...)
-	return append(out, p.known("admins", p.Admins)...)
-}
-
-// known lists who of a list is unknown or out of reach.
-func (p Plan) known(where string, ids []molt.PersonID) []string {
-	var out []string
-	for _, id := range ids {
-		if _, ok := p.People[id]; !ok {
-			out = append(out, fmt.Sprintf("%s: %q is not among the people", where, id))
-		} else if !p.reachable(id) {
-			out = append(out, fmt.Sprintf("%s: %q has no route", where, id))
-		}
+	for i, id := range p.AllHands {
+		out = append(out, p.known(fmt.Sprintf("all_hands[%d]", i), "", id)...)
+	}
+	for i, id := range p.Admins {
+		out = append(out, p.known(fmt.Sprintf("admins[%d]", i), "", id)...)
 	}
 	return out
 }
 
-func (p Plan) stepFaults() []string {
-	var out []string
+// known says that a person is unknown or out of reach.
+func (p Plan) known(field, where string, id molt.PersonID) []Fault {
+	if _, ok := p.People[id]; !ok {
+		return fault(field, "%s%q is not among the people", where, id)
+	}
+	if !p.reachable(id) {
+		return fault(field, "%s%q has no route", where, id)
+	}
+	return nil
+}
+
+func (p Plan) stepFaults() []Fault {
+	var out []Fault
 	if len(p.Steps) == 0 {
-		out = append(out, "steps: the chain is empty, every case would go to all hands at once")
+		out = append(out, fault("steps", "the chain is empty, every case would go to all hands at once")...)
 	}
 	seen := map[string]bool{}
 	for i, s := range p.Steps {
-		where := fmt.Sprintf("steps: step %d %q", i+1, s.Name)
+		field, where := fmt.Sprintf("steps[%d]", i), fmt.Sprintf("step %d %q", i+1, s.Name)
 		if s.Name == "" {
-			out = append(out, where+" has no name")
+			out = append(out, fault(field+".name", "%s has no name", where)...)
 		}
 		if seen[s.Name] {
-			out = append(out, where+" has the name of an earlier step")
+			out = append(out, fault(field+".name", "%s has the name of an earlier step", where)...)
 		}
 		seen[s.Name] = true
 		if s.Ack < 0 {
-			out = append(out, fmt.Sprintf("%s: ack is %v", where, s.Ack))
+			out = append(out, fault(field+".ack", "%s: ack is %v", where, s.Ack)...)
 		}
 		if len(s.OnCall) == 0 {
-			out = append(out, where+" has nobody on call")
+			out = append(out, fault(field, "%s has nobody on call", where)...)
 		}
-		for _, sh := range s.OnCall {
-			out = append(out, p.known(where, []molt.PersonID{sh.Person})...)
+		for j, sh := range s.OnCall {
+			field := fmt.Sprintf("%s.on_call[%d]", field, j)
+			out = append(out, p.known(field+".person", where+": ", sh.Person)...)
 			if sh.Hours != nil {
-				out = append(out, sh.Hours.faults(fmt.Sprintf("%s, %q", where, sh.Person))...)
+				out = append(out, sh.Hours.faults(field+".hours", fmt.Sprintf("%s, %q: ", where, sh.Person))...)
 			}
 		}
 	}
 	return out
 }
 
-func (p Plan) termFaults() []string {
-	var out []string
+func (p Plan) termFaults() []Fault {
+	var out []Fault
 	for _, sev := range []Severity{S1, S2, S3, S4} {
 		t := p.Terms[sev]
 		for _, f := range []struct {
@@ -115,43 +129,55 @@ func (p Plan) termFaults() []string {
 			{"retell", t.Retell},
 		} {
 			if f.d < 0 || f.d > 0 && f.d < time.Second {
-				out = append(out, fmt.Sprintf("terms: %s.%s is %v, less than a second", sev, f.name, f.d))
+				out = append(out, fault(fmt.Sprintf("terms.%s.%s", sev, f.name), "%s.%s is %v, less than a second", sev, f.name, f.d)...)
 			}
 		}
 		if t.Rounds < 0 || t.Rounds > maxRounds {
-			out = append(out, fmt.Sprintf("terms: %s.rounds is %d, not 1 to %d", sev, t.Rounds, maxRounds))
+			out = append(out, fault(fmt.Sprintf("terms.%s.rounds", sev), "%s.rounds is %d, not 1 to %d", sev, t.Rounds, maxRounds)...)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(p.Terms)) {
 		if !k.Known() {
-			out = append(out, fmt.Sprintf("terms: there is no severity %q", k))
+			out = append(out, fault("terms", "there is no severity %q", k)...)
 		}
 	}
 	if p.CoolDown < 0 {
-		out = append(out, fmt.Sprintf("cool_down is %v", p.CoolDown))
+		out = append(out, fault("cool_down", "cool_down is %v", p.CoolDown)...)
 	}
 	return append(out, p.slowFaults()...)
 }
 
-func (p Plan) slowFaults() []string {
-	var out []string
+func (p Plan) slowFaults() []Fault {
+	var out []Fault
 	for _, l := range []struct {
 		sev  Severity
 		most time.Duration
 	}{{S1, slowestS1}, {S2, slowestS2}} {
 		if d := p.pass(l.sev); d > l.most {
-			out = append(out, fmt.Sprintf("terms: an unanswered %s takes %v to go through the chain once, more than %v", l.sev, d, l.most))
+			out = append(out, fault(p.slowest(l.sev), "an unanswered %s takes %v to go through the chain once, more than %v", l.sev, d, l.most)...)
 		}
 		if d := p.terms(l.sev).AllHandsEvery; d > l.most {
-			out = append(out, fmt.Sprintf("terms: %s calls all hands every %v, more than %v", l.sev, d, l.most))
+			out = append(out, fault(fmt.Sprintf("terms.%s.all_hands_every", l.sev), "%s calls all hands every %v, more than %v", l.sev, d, l.most)...)
 		}
 	}
 	for _, w := range [][2]Severity{{S1, S2}, {S2, S3}, {S3, S4}} {
 		if a, b := p.terms(w[0]).Ack, p.terms(w[1]).Ack; a > b {
-			out = append(out, fmt.Sprintf("terms: %s waits %v for an answer and the milder %s only %v", w[0], a, w[1], b))
+			out = append(out, fault(fmt.Sprintf("terms.%s.ack", w[1]), "%s waits %v for an answer and the milder %s only %v", w[0], a, w[1], b)...)
 		}
 	}
 	return out
+}
+
+// slowest names what makes the chain slow: the ack of the step that has most,
+// which is its own or the severity's.
+func (p Plan) slowest(sev Severity) string {
+	field, most := fmt.Sprintf("terms.%s.ack", sev), p.terms(sev).Ack
+	for i, s := range p.Steps {
+		if s.Ack > most {
+			field, most = fmt.Sprintf("steps[%d].ack", i), s.Ack
+		}
+	}
+	return field
 }
 
 // ack is how long a step has to answer.

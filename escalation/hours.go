@@ -2,7 +2,6 @@ package escalation
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -112,14 +111,14 @@ func (h Hours) After(t molt.Time, d time.Duration) molt.Time {
 }
 
 // faults lists what is wrong with the table, each with where in front.
-func (h Hours) faults(where string) []string {
-	var out []string
+func (h Hours) faults(field, where string) []Fault {
+	var out []Fault
 	if len(h.Spans) > 0 && h.Zone == nil {
-		out = append(out, where+": no time zone")
+		out = append(out, fault(field, "%sno time zone", where)...)
 	}
 	for i, s := range h.Spans {
 		if !s.usable() {
-			out = append(out, fmt.Sprintf("%s: span %d is no stretch of a week (day %d, minute %d to %d)", where, i+1, s.Day, s.From, s.To))
+			out = append(out, fault(field, "%sspan %d is no stretch of a week (day %d, minute %d to %d)", where, i+1, s.Day, s.From, s.To)...)
 		}
 	}
 	return out

@@ -159,10 +159,10 @@ func TestUnusableHoursAreOpen(t *testing.T) {
 			t.Errorf("%+v is not always open", h)
 		}
 	}
-	if f := (Hours{Spans: []Span{{Day: 9}}}).faults("hours"); len(f) != 2 {
+	if f := (Hours{Spans: []Span{{Day: 9}}}).faults("hours", ""); len(f) != 2 {
 		t.Errorf("the zone and the day are wrong, got %v", f)
 	}
-	if !slices.Equal((Hours{}).faults("hours"), nil) {
+	if !slices.Equal((Hours{}).faults("hours", ""), nil) {
 		t.Error("no table is no fault")
 	}
 }

@@ -24,7 +24,6 @@ type Person struct {
 	ID     molt.PersonID `json:"id"`
 	Name   string        `json:"name"`
 	Role   Role          `json:"role"`
-	Lang   string        `json:"lang,omitempty"`
 	Routes []Route       `json:"routes"` // tried in this order
 }
 

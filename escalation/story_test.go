@@ -156,7 +156,7 @@ func (s *story) command(line, verb string, words []string) string {
 		s.plan(line, words)
 		return ""
 	case "validate":
-		return lines(s.p.Validate())
+		return lines(said(s.p))
 	case "worst":
 		return s.worst()
 	}

@@ -1,7 +1,6 @@
 package twilio
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,14 +58,14 @@ var (
 	hostForm    = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
 
-// New checks the options, all faults at once, and starts nothing. Its error
-// names fields and rules, never a value.
+// New checks the options, all faults at once, and starts nothing. Its error is
+// [channels.Faults].
 func New(o Options) (*Adapter, error) {
-	public, publicErr := parsePublicURL(o.PublicURL)
-	base, baseErr := parseBaseURL(o.BaseURL)
-	if err := errors.Join(o.check(), publicErr, baseErr); err != nil {
-		return nil, fmt.Errorf("twilio channel: %w", err)
+	if faults := o.check(); len(faults) > 0 {
+		return nil, faults
 	}
+	public, _ := parsePublicURL(o.PublicURL)
+	base, _ := parseBaseURL(o.BaseURL)
 	a := &Adapter{
 		id: o.ID, accountSID: o.AccountSID, serviceSID: o.MessagingServiceSID,
 		token: o.AuthToken, keys: [][]byte{[]byte(o.AuthToken)},
@@ -104,39 +103,19 @@ func (o Options) String() string { return "twilio options " + o.ID }
 // Format prints the channel's name whatever the verb.
 func (o Options) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, o.String()) }
 
-func (o Options) check() error {
-	var faults []error
-	rule := func(ok bool, text string) {
-		if !ok {
-			faults = append(faults, errors.New(text))
-		}
-	}
-	rule(idForm.MatchString(o.ID), "id: 1 to 64 letters, digits, - and _, starting with a letter or digit")
-	rule(accountForm.MatchString(o.AccountSID), "account_sid: AC and 32 hexadecimal digits, as the console shows it")
-	rule(tokenForm.MatchString(o.AuthToken), "auth_token: letters and digits; is the secret it refers to empty?")
-	rule(o.SecondaryToken == "" || tokenForm.MatchString(o.SecondaryToken), "secondary_token: letters and digits, or nothing")
-	rule(o.MessagingServiceSID == "" || serviceForm.MatchString(o.MessagingServiceSID), "messaging_service: MG and 32 hexadecimal digits, or nothing")
-	rule(len(o.Numbers) > 0, "numbers: at least one number of ours")
-	for i, n := range o.Numbers {
-		rule(IsAddress(n.Reveal()), fmt.Sprintf("numbers[%d]: E.164 such as +15550100100, a short code, or whatsapp:+…", i))
-		rule(!slices.Contains(o.Numbers[:i], n), fmt.Sprintf("numbers[%d]: given twice", i))
-	}
-	return errors.Join(faults...)
-}
-
 // publicURL is the configured public URL, split so that the signature can be
 // tried with and without its port.
 type publicURL struct{ scheme, host, port, prefix string }
 
-func parsePublicURL(s string) (publicURL, error) {
+func parsePublicURL(s string) (publicURL, *channels.Fault) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || !hostForm.MatchString(u.Host) ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(s, "?#") {
-		return publicURL{}, errors.New("public_url: scheme and host such as https://gw.example.org, optionally a path; no query, fragment or user")
+		return publicURL{}, &channels.Fault{Field: "public_url", Rule: "must be a scheme and a host, optionally a path", Hint: "write it as in https://gw.example.org, without user, query or fragment"}
 	}
 	prefix := strings.TrimRight(u.Path, "/")
 	if !prefixForm.MatchString(prefix) {
-		return publicURL{}, errors.New("public_url: the path may hold letters, digits, '.', '_', '~', '-' and single slashes")
+		return publicURL{}, &channels.Fault{Field: "public_url", Rule: "must have a path of letters, digits, '.', '_', '~', '-' and single slashes"}
 	}
 	return publicURL{scheme: u.Scheme, host: u.Hostname(), port: u.Port(), prefix: prefix}, nil
 }
@@ -165,17 +144,17 @@ func (p publicURL) withPort() string {
 	return p.scheme + "://" + p.host + ":" + port + p.prefix
 }
 
-func parseBaseURL(s string) (*url.URL, error) {
+func parseBaseURL(s string) (*url.URL, *channels.Fault) {
 	if s == "" {
 		s = DefaultBaseURL
 	}
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("base_url: scheme and host such as " + DefaultBaseURL)
+		return nil, &channels.Fault{Field: "base_url", Rule: "must be a scheme and a host", Hint: "leave it out for " + DefaultBaseURL}
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return nil, errors.New("base_url: plain http only on a loopback host, since the token travels with each call")
+		return nil, &channels.Fault{Field: "base_url", Rule: "must be https except on this machine", Hint: "the token travels with each call"}
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil

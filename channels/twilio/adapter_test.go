@@ -60,7 +60,6 @@ func TestSettings(t *testing.T) {
 		Method:      "POST",
 		MessageURL:  "https://gw.example.org/clinic/hooks/sms/message#rc=5&rp=all",
 		FallbackURL: "https://gw.example.org/clinic/hooks/sms/message#rc=5&rp=all",
-		StatusURL:   "https://gw.example.org/clinic/hooks/sms/status#rc=5&rp=all",
 	}
 	if diff := cmp.Diff(want, newAdapter(t).Settings()); diff != "" {
 		t.Errorf("Settings (-want +got):\n%s", diff)
@@ -70,9 +69,9 @@ func TestSettings(t *testing.T) {
 func TestSectionBecomesOptions(t *testing.T) {
 	s := twilio.Section{AccountSID: accountSID, AuthToken: "env:A", SecondaryToken: "file:/b", Numbers: []string{clinic.Reveal()}, MessagingService: serviceSID, BaseURL: "http://127.0.0.1:1"}
 	secrets := map[string]string{"env:A": token, "file:/b": oldToken}
-	o, err := s.Options("sms", publicURL, func(ref string) (string, error) { return secrets[ref], nil })
-	if err != nil {
-		t.Fatal(err)
+	o, faults := s.Options("sms", publicURL, func(ref string) (string, error) { return secrets[ref], nil })
+	if len(faults) > 0 {
+		t.Fatal(faults)
 	}
 	if o.AuthToken != token || o.SecondaryToken != oldToken || o.Numbers[0] != clinic || o.MessagingServiceSID != serviceSID || o.PublicURL != publicURL || o.ID != "sms" {
 		t.Errorf("options %q are not what the section says", o.ID)
@@ -80,8 +79,34 @@ func TestSectionBecomesOptions(t *testing.T) {
 	if _, err := twilio.New(o); err != nil {
 		t.Errorf("New: %v", err)
 	}
-	_, err = s.Options("sms", publicURL, func(string) (string, error) { return "", errors.New("not set") })
-	if err == nil || !strings.Contains(err.Error(), "auth_token") {
-		t.Errorf("an absent secret gave %v, want the field named", err)
+	_, faults = s.Options("sms", publicURL, func(string) (string, error) { return "", errors.New("not set") })
+	if got := faults.Error(); len(faults) != 2 || !strings.Contains(got, "auth_token: must lead to a secret that can be read (got not set)") || !strings.Contains(got, "secondary_token: ") {
+		t.Errorf("absent secrets gave %q, want both fields named", got)
+	}
+	_, faults = s.Options("sms", publicURL, func(string) (string, error) { return "tok en", nil })
+	if got := faults.Error(); len(faults) != 2 || strings.Contains(got, "tok en") || !strings.Contains(got, "auth_token: must be letters and digits") {
+		t.Errorf("tokens with a space gave %q", got)
+	}
+}
+
+// TestSectionCheckNamesEveryFault wants all faults at once, each at its field,
+// and nothing of what was written: a token may have been pasted there.
+func TestSectionCheckNamesEveryFault(t *testing.T) {
+	got := twilio.Section{
+		AccountSID: "SK0123456789abcdef0123456789abcdef", MessagingService: "0123456789abcdef0123456789abcdef",
+		Numbers: []string{"(212) 555-0142", "+12125550143", "+12125550143"}, BaseURL: "http://10.0.0.1",
+	}.Check().Error()
+	want := strings.Join([]string{
+		"account_sid: must be AC and 32 hexadecimal digits (got SK and 32 more characters); that is the SID of an API key; copy the Account SID from the carrier's console",
+		"messaging_service: must be MG and 32 hexadecimal digits (got 32 characters); copy the service's SID from the carrier's console, or take the line out",
+		"numbers[0]: must be a number as the carrier writes it (got 14 characters); write it as in +15550100101, a short code of 3 to 8 digits, or whatsapp: and the number",
+		"numbers[2]: must not be said twice; take it out",
+		"base_url: must be https except on this machine; the token travels with each call",
+	}, "\n")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if faults := (twilio.Section{AccountSID: accountSID, Numbers: []string{clinic.Reveal()}}).Check(); len(faults) > 0 {
+		t.Errorf("a sound section has faults: %v", faults)
 	}
 }

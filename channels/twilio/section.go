@@ -1,8 +1,7 @@
 package twilio
 
 import (
-	"fmt"
-
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -17,8 +16,9 @@ type Section struct {
 	BaseURL          string   `json:"base_url,omitempty"          yaml:"base_url,omitempty"`
 }
 
-// Options turns the section into options; secret resolves a reference.
-func (s Section) Options(id, publicURL string, secret func(reference string) (string, error)) (Options, error) {
+// Options turns the section into options; secret resolves a reference. The
+// faults are of the secrets alone: [New] finds the others.
+func (s Section) Options(id, publicURL string, secret func(reference string) (string, error)) (Options, channels.Faults) {
 	o := Options{
 		ID: id, PublicURL: publicURL, AccountSID: s.AccountSID,
 		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL,
@@ -26,15 +26,19 @@ func (s Section) Options(id, publicURL string, secret func(reference string) (st
 	for _, n := range s.Numbers {
 		o.Numbers = append(o.Numbers, molt.Address(n))
 	}
-	var err error
-	if o.AuthToken, err = secret(s.AuthToken); err != nil {
-		return Options{}, fmt.Errorf("auth_token: %w", err)
+	var faults channels.Faults
+	resolve := func(field, reference string) string {
+		token, err := secret(reference)
+		if err != nil {
+			faults = append(faults, channels.Fault{Field: field, Rule: "must lead to a secret that can be read", Got: err.Error(), Hint: "set the variable for this process, or write the token alone into the file"})
+			return ""
+		}
+		fits(&faults, tokenForm.MatchString(token), field, tokenRule, "", tokenHint)
+		return token
 	}
-	if s.SecondaryToken == "" {
-		return o, nil
+	o.AuthToken = resolve("auth_token", s.AuthToken)
+	if s.SecondaryToken != "" {
+		o.SecondaryToken = resolve("secondary_token", s.SecondaryToken)
 	}
-	if o.SecondaryToken, err = secret(s.SecondaryToken); err != nil {
-		return Options{}, fmt.Errorf("secondary_token: %w", err)
-	}
-	return o, nil
+	return o, faults
 }

@@ -8,12 +8,12 @@ import "github.com/tidegate/tidegate/channels"
 const overrides = "#rc=5&rp=all"
 
 // Settings are what an operator enters in Twilio's console for each number or
-// for the messaging service.
+// for the messaging service. Receipts are not among it: each text of ours names
+// its own callback.
 type Settings struct {
 	Method      string // of all of them
 	MessageURL  string // "a message comes in"
 	FallbackURL string // "primary handler fails"; the same door, duplicates are free
-	StatusURL   string // informative: each text of ours names its own callback
 }
 
 // Settings returns what belongs in the console.
@@ -22,7 +22,6 @@ func (a *Adapter) Settings() Settings {
 		Method:      "POST",
 		MessageURL:  a.hookURL(channels.HookMessage) + overrides,
 		FallbackURL: a.hookURL(channels.HookMessage) + overrides,
-		StatusURL:   a.hookURL(channels.HookStatus) + overrides,
 	}
 }
 

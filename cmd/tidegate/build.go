@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,21 +38,6 @@ type parts struct {
 	record   []byte // all that decisions depend on, but secrets
 }
 
-// loadConfig reads the file with everything checked that can be told from it.
-func loadConfig(path string) (*config.Config, error) {
-	return config.Load(path, config.Options{
-		TextKeys:  policy.TextNames(),
-		Providers: []string{"scripted"},
-		Personas:  []string{persona.BuiltIn},
-		Adapters:  map[string]func(config.Channel) []config.Fault{"twilio": checkTwilio},
-	})
-}
-
-func checkTwilio(c config.Channel) []config.Fault {
-	var s twilio.Section
-	return c.Decode(&s)
-}
-
 // build makes all parts, or says what is wrong with the first that cannot be made.
 func build(cfg *config.Config, e env) (*parts, error) {
 	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}}
@@ -70,32 +55,33 @@ func build(cfg *config.Config, e env) (*parts, error) {
 }
 
 func (p *parts) buildChannels(e env) error {
+	var faults config.Faults
 	for id, c := range p.cfg.Channels {
 		var s twilio.Section
-		if faults := c.Decode(&s); len(faults) > 0 {
-			return config.Faults(faults)
+		if wrong := c.Decode(&s); len(wrong) > 0 {
+			faults = append(faults, wrong...)
+			continue
 		}
-		o, err := s.Options(string(id), p.cfg.Listen.PublicURL, func(ref string) (string, error) {
-			secret, err := config.ParseSecret(ref)
-			if err != nil {
-				return "", err
-			}
-			return secret.Resolve(e.getenv, os.ReadFile)
-		})
-		if err != nil {
-			return config.Faults{c.Fault("", err.Error(), "", "write the reference as env:NAME or file:/path, and see that it is there")}
+		o, wrong := s.Options(string(id), p.cfg.Listen.PublicURL, e.secrets)
+		if len(wrong) > 0 {
+			faults = append(faults, placed(c, wrong)...)
+			continue
 		}
 		a, err := twilio.New(o)
-		if err != nil {
-			return config.Faults{c.Fault("", err.Error(), "", "")}
+		if errors.As(err, &wrong) {
+			faults = append(faults, placed(c, wrong)...)
+			continue
 		}
 		p.adapters[string(id)] = a
+	}
+	if len(faults) > 0 {
+		return faults
 	}
 	return nil
 }
 
 func (p *parts) buildAgent() error {
-	pers, err := p.loadPersona()
+	pers, err := loadPersona(p.cfg)
 	if err != nil {
 		return err
 	}
@@ -112,23 +98,20 @@ func (p *parts) buildAgent() error {
 		if err != nil {
 			return fmt.Errorf("model %s: %w", m, err)
 		}
-		if flow.Name() != string(m) {
-			return config.Faults{p.cfg.Fault("agent.models", "must name a model there is", string(m), "write "+flow.Name())}
-		}
 		chain = append(chain, flow)
 	}
 	p.session, err = agent.New(agent.Options{Providers: chain, Timeout: p.cfg.Agent.AskTimeout.Std()})
 	return err
 }
 
-func (p *parts) loadPersona() (persona.Persona, error) {
-	if strings.HasPrefix(p.cfg.Agent.Persona, "builtin:") {
+func loadPersona(cfg *config.Config) (persona.Persona, error) {
+	if strings.HasPrefix(cfg.Agent.Persona, "builtin:") {
 		return persona.Intake()
 	}
-	path := p.cfg.Path(p.cfg.Agent.Persona)
+	path := cfg.Path(cfg.Agent.Persona)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return persona.Persona{}, fmt.Errorf("agent.persona: %w", err)
+		return persona.Persona{}, err
 	}
 	return persona.Parse(path, data)
 }
@@ -136,25 +119,10 @@ func (p *parts) loadPersona() (persona.Persona, error) {
 // buildRules turns the configuration into what decisions follow.
 func (p *parts) buildRules() error {
 	cfg := p.cfg
-	plan, err := planOf(cfg)
+	plan := planOf(cfg)
+	texts, err := textsOf(cfg)
 	if err != nil {
 		return err
-	}
-	if faults := p.checkRoutes(); len(faults) > 0 {
-		return faults
-	}
-	own := map[string]map[string]string{}
-	for lang, named := range cfg.Texts {
-		own[string(lang)] = map[string]string{}
-		for name, words := range named {
-			own[string(lang)][name] = string(words)
-		}
-	}
-	texts, err := policy.NewTexts(string(cfg.Clinic.Languages[0]), map[string]string{
-		"clinic": cfg.Clinic.Name, "emergency": string(cfg.Clinic.Emergency), "crisis": string(cfg.Clinic.Crisis), "phone": spoken(string(cfg.Clinic.Phone)),
-	}, own)
-	if err != nil {
-		return config.Faults{cfg.Fault("texts", err.Error(), "", "")}
 	}
 	r := &turn.Rules{
 		Clinic: cfg.Clinic.Name, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
@@ -177,6 +145,24 @@ func (p *parts) buildRules() error {
 	return nil
 }
 
+// textsOf lays the clinic's own wording over the built-in one.
+func textsOf(cfg *config.Config) (policy.Texts, error) {
+	own := map[string]map[string]string{}
+	for lang, named := range cfg.Texts {
+		own[string(lang)] = map[string]string{}
+		for name, words := range named {
+			own[string(lang)][name] = string(words)
+		}
+	}
+	c, first := cfg.Clinic, "en"
+	if len(c.Languages) > 0 {
+		first = string(c.Languages[0])
+	}
+	return policy.NewTexts(first, map[string]string{
+		"clinic": c.Name, "emergency": string(c.Emergency), "crisis": string(c.Crisis), "phone": spoken(string(c.Phone)),
+	}, own)
+}
+
 // recordOf is all that decisions depend on, as the store keeps it under its
 // digest: the configuration without secrets, the screen's rules, the persona,
 // the models and the build.
@@ -196,30 +182,8 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// checkRoutes refuses a route on which no page could arrive.
-func (p *parts) checkRoutes() (faults config.Faults) {
-	for i, person := range p.cfg.Staff {
-		for j, r := range person.Routes {
-			a, ok := p.adapters[string(r.Channel)]
-			if !ok {
-				continue // the configuration's own check says so
-			}
-			var rule string
-			switch {
-			case !twilio.IsAddress(string(r.Address)), strings.HasPrefix(string(r.Address), "+1") && len(r.Address) != len("+15550100101"):
-				rule = "must be a number that texts can reach"
-			case slices.Contains(a.Accounts(), molt.Address(r.Address)):
-				rule = "must not be the clinic's own number"
-			default:
-				continue
-			}
-			faults = append(faults, p.cfg.Fault(fmt.Sprintf("staff[%d].routes[%d].address", i, j), rule, "", "write the person's own number with a plus and the country code, as in +15550100111"))
-		}
-	}
-	return faults
-}
-
-func planOf(cfg *config.Config) (escalation.Plan, error) {
+// planOf is who is paged, as the configuration says it.
+func planOf(cfg *config.Config) escalation.Plan {
 	zone := cfg.Clinic.Timezone.Location()
 	plan := escalation.Plan{
 		Terms: escalation.DefaultTerms(), People: map[molt.PersonID]escalation.Person{},
@@ -238,7 +202,7 @@ func planOf(cfg *config.Config) (escalation.Plan, error) {
 		plan.Terms[escalation.Severity(sev)] = t
 	}
 	for _, s := range cfg.Staff {
-		person := escalation.Person{ID: molt.PersonID(s.ID), Name: s.Name, Role: escalation.Role(s.Role), Lang: string(s.Lang)}
+		person := escalation.Person{ID: molt.PersonID(s.ID), Name: s.Name, Role: escalation.Role(s.Role)}
 		for _, r := range s.Routes {
 			person.Routes = append(person.Routes, escalation.Route{Name: r.Name, Channel: string(r.Channel), Address: molt.Address(r.Address), PHI: r.PHI})
 		}
@@ -257,14 +221,7 @@ func planOf(cfg *config.Config) (escalation.Plan, error) {
 	for _, id := range cfg.Escalation.Admins {
 		plan.Admins = append(plan.Admins, molt.PersonID(id))
 	}
-	var faults config.Faults
-	for _, f := range plan.Validate() {
-		faults = append(faults, cfg.Fault("escalation", f, "", "nobody may be left without a person who can be paged"))
-	}
-	if len(faults) > 0 {
-		return plan, faults
-	}
-	return plan, nil
+	return plan
 }
 
 // hoursOf turns configured hours into spans of the week.

@@ -29,7 +29,7 @@ func faultsOf(t *testing.T, change func(string) string) string {
 	if err := os.WriteFile(path, []byte(change(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, nil)
 	if err == nil {
 		_, err = build(cfg, env{getenv: os.Getenv})
 	}

@@ -68,7 +68,7 @@ type checked struct {
 	Holes    []holeRow    `json:"holes,omitempty"` // nobody on call, in the coming week
 	Texts    []textRow    `json:"texts,omitempty"`
 	Agent    *agentRow    `json:"agent,omitempty"`
-	Warnings []string     `json:"warnings,omitempty"`
+	Warnings []faultRow   `json:"warnings,omitempty"` // of the same form as faults; they do not make it fail
 	zone     *time.Location
 }
 
@@ -130,7 +130,7 @@ func check(path string, asJSON bool, e env) error {
 
 func checkFile(path string, e env) (*checked, error) {
 	c := &checked{}
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, &e)
 	if err != nil {
 		c.faults(err)
 		return c, err
@@ -145,20 +145,23 @@ func checkFile(path string, e env) (*checked, error) {
 	for _, id := range slices.Sorted(maps.Keys(p.adapters)) {
 		c.Channels = append(c.Channels, channelRow{id, len(p.adapters[id].Accounts())})
 	}
-	c.plan(p.rules.Plan, molt.TimeOf(time.Now().Truncate(15*time.Minute)))
-	c.texts(p.rules.Languages, p.rules.Texts)
+	c.warn(cfg.Warnings()...)
+	c.plan(cfg, p.rules.Plan, molt.TimeOf(time.Now().Truncate(15*time.Minute)))
+	c.texts(cfg, p.rules.Languages, p.rules.Texts)
 	c.Agent = &agentRow{
 		Enabled: p.rules.Agent, ReplyChars: p.rules.Gate.MaxChars, AsksPeer: cfg.Limits.AsksPerPeerHour,
 		AsksAll: cfg.Limits.AsksPerHour, AsksAtOnce: cfg.Limits.AsksAtOnce, WatchdogSec: int(p.rules.Watchdog.Seconds()),
 	}
 	if !p.rules.Agent {
-		c.warn("the agent is paused: people answer every text")
+		c.warn(cfg.Fault("agent.enabled", "the agent is paused", "false", "people answer every text"))
 	}
 	return c, nil
 }
 
-func (c *checked) warn(format string, args ...any) {
-	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+func (c *checked) warn(faults ...config.Fault) {
+	for _, f := range faults {
+		c.Warnings = append(c.Warnings, faultRow(f))
+	}
 }
 
 func (c *checked) faults(err error) {
@@ -173,7 +176,7 @@ func (c *checked) faults(err error) {
 }
 
 // plan says how long until people are asked, and when nobody is on call.
-func (c *checked) plan(plan escalation.Plan, now molt.Time) {
+func (c *checked) plan(cfg *config.Config, plan escalation.Plan, now molt.Time) {
 	for _, sev := range []escalation.Severity{escalation.S1, escalation.S2, escalation.S3, escalation.S4} {
 		d, ok := plan.WorstCase(sev)
 		c.Worst = append(c.Worst, worstRow{Severity: sev, Seconds: int64(d.Seconds()), Nobody: !ok})
@@ -181,21 +184,21 @@ func (c *checked) plan(plan escalation.Plan, now molt.Time) {
 	for _, h := range plan.Holes(now) {
 		from, to := h.From.Std().In(c.zone), h.To.Std().In(c.zone)
 		c.Holes = append(c.Holes, holeRow{from, to})
-		c.warn("nobody is on call from %s to %s: all hands are called then", from.Format("Mon 15:04"), to.Format("Mon 15:04"))
+		c.warn(cfg.Fault("escalation.steps", "nobody is on call from "+from.Format("Mon 15:04")+" to "+to.Format("Mon 15:04"), "", "all hands are called then"))
 	}
 }
 
 // texts counts what each fixed text takes as it would leave.
-func (c *checked) texts(langs []string, texts policy.Texts) {
+func (c *checked) texts(cfg *config.Config, langs []string, texts policy.Texts) {
 	for _, lang := range langs {
 		for _, name := range policy.TextNames() {
 			n, encoding := segment.Count(segment.Fold(texts.Say(lang, name, "Mon 10:30 AM")))
 			c.Texts = append(c.Texts, textRow{lang, name, n, encoding})
 			switch {
 			case encoding != segment.GSM7:
-				c.warn("text %s.%s takes %s, since a letter in it is outside GSM-7", lang, name, counted(n, "segment"))
+				c.warn(cfg.Fault("texts."+lang+"."+name, "takes "+counted(n, "segment"), "", "a letter in it is outside GSM-7, so that a segment holds 70 characters"))
 			case n > 1:
-				c.warn("text %s.%s takes %d segments", lang, name, n)
+				c.warn(cfg.Fault("texts."+lang+"."+name, "takes "+counted(n, "segment"), "", "a shorter one costs less and arrives whole"))
 			}
 		}
 	}
@@ -244,7 +247,7 @@ func (c *checked) print(w io.Writer) error {
 		return err
 	}
 	for _, warning := range c.Warnings {
-		if err := printText(w, "warning: %s\n", warning); err != nil {
+		if err := printText(w, "warning: %s\n", config.Fault(warning).Error()); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -26,7 +27,6 @@ const socketPatience = 2 * time.Second
 // where says which data folder a verb is about.
 type where struct {
 	config, data string
-	chosen       bool // somebody wrote --config
 	json         bool
 }
 
@@ -43,8 +43,7 @@ func (w *where) flags(c *cobra.Command) {
 	f.StringVar(&w.data, "data", "", "the data folder, instead of --config; without its configuration nothing can be acted on")
 	f.BoolVar(&w.json, "json", false, "write JSON")
 	c.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		w.chosen = c.Flags().Changed("config")
-		if w.chosen && w.data != "" {
+		if c.Flags().Changed("config") && w.data != "" {
 			return usage("--config and --data: write one of them")
 		}
 		return nil
@@ -54,12 +53,12 @@ func (w *where) flags(c *cobra.Command) {
 // folder is the data folder, with its configuration unless only --data is known.
 func (w *where) folder() (string, *config.Config, error) {
 	if w.data != "" {
+		if info, err := os.Stat(w.data); err == nil && !info.IsDir() {
+			return "", nil, usage("--data %s is a file; write the folder it lies in", w.data)
+		}
 		return w.data, nil, nil
 	}
-	cfg, err := loadConfig(w.config)
-	if errors.Is(err, fs.ErrNotExist) && !w.chosen {
-		return "", nil, usage("there is no %s here; write -c FILE or --data DIR", w.config)
-	}
+	cfg, err := loadConfig(w.config, nil)
 	if err != nil {
 		return "", nil, err
 	}

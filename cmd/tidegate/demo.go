@@ -203,7 +203,7 @@ channels:
     numbers: ["{{.Number}}"]
 staff:
   - {id: alice, name: Alice, role: nurse, routes: [{name: sms, channel: main, address: "{{.Nurse}}", phi: true}]}
-  - {id: carmen, name: Carmen, role: lead, lang: es, routes: [{name: sms, channel: main, address: "{{.Second}}", phi: true}]}
+  - {id: carmen, name: Carmen, role: lead, routes: [{name: sms, channel: main, address: "{{.Second}}", phi: true}]}
   - {id: bob, name: Bob, role: admin, routes: [{name: sms, channel: main, address: "{{.Admin}}"}]}
 escalation:
   steps:

@@ -68,7 +68,6 @@ type settings struct {
 	Method   string `json:"method"`
 	Message  string `json:"message_url"`
 	Fallback string `json:"fallback_url"`
-	Status   string `json:"status_url"`
 }
 
 // examination gathers what the doctor finds.
@@ -94,9 +93,9 @@ func (x *examination) failed() bool {
 }
 
 func doctor(ctx context.Context, path string, asJSON bool, e env) error {
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, nil)
 	if err != nil {
-		return &exitError{exitConfig, err}
+		return err
 	}
 	x := &examination{}
 	x.ok("configuration", "%s loads", path)
@@ -272,7 +271,7 @@ func (x *examination) carriers(ctx context.Context, p *parts) {
 		a := p.adapters[id]
 		if t, ok := a.(interface{ Settings() twilio.Settings }); ok {
 			s := t.Settings()
-			x.Settings = append(x.Settings, settings{id, s.Method, s.MessageURL, s.FallbackURL, s.StatusURL})
+			x.Settings = append(x.Settings, settings{id, s.Method, s.MessageURL, s.FallbackURL})
 		}
 		wait, cancel := context.WithTimeout(ctx, carrierWait)
 		began := time.Now()
@@ -302,8 +301,8 @@ func (x *examination) print(w io.Writer) error {
 		return err
 	}
 	for _, s := range x.Settings {
-		err := printText(w, "\nEnter at the carrier for each number of channel %s, all %s:\n  a message comes in    %s\n  primary handler fails %s\n  status callback       %s\n",
-			s.Channel, s.Method, s.Message, s.Fallback, s.Status)
+		err := printText(w, "\nEnter at the carrier for each number of channel %s, all %s:\n  a message comes in    %s\n  primary handler fails %s\nReceipts need no field: each text names its own callback.\n",
+			s.Channel, s.Method, s.Message, s.Fallback)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +21,35 @@ const (
 	exitConfig = 4 // the configuration has faults
 )
 
+// exitCode is a code and what it means to whoever reads it.
+type exitCode struct {
+	code    int
+	meaning string
+}
+
+// exitCodes is the one list of them: the help and the README say the same.
+func exitCodes() []exitCode {
+	return []exitCode{
+		{exitOK, "done"},
+		{exitFault, "it did not work, or what was checked is not in order"},
+		{exitUsage, "the command line is wrong"},
+		{exitHeld, "another daemon holds the data folder"},
+		{exitConfig, "the configuration is not there, or has faults"},
+	}
+}
+
+// exitCodesCmd is a topic of the help and no verb.
+func exitCodesCmd() *cobra.Command {
+	var b strings.Builder
+	b.WriteString("Every verb ends with one of these:\n")
+	for _, c := range exitCodes() {
+		fmt.Fprintf(&b, "\n  %d  %s", c.code, c.meaning)
+	}
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes of all verbs mean", Long: b.String()}
+}
+
 const exitHelp = `
-Exit codes: 0 done, 1 it did not work, 2 wrong command line, 3 another daemon
-holds the data folder, 4 the configuration has faults.`
+Exit codes: tidegate help exit-codes`
 
 // exitError gives a verb's failure its exit code.
 type exitError struct {
@@ -46,6 +73,7 @@ func run(ctx context.Context, args []string, e env) int {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 
+		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
@@ -53,11 +81,13 @@ func run(ctx context.Context, args []string, e env) int {
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
+	root.SetVersionTemplate("tidegate {{.Version}}\n")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%w; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(
 		serveCmd(e), checkCmd(e), casesCmd(e), conversationsCmd(e), verifyCmd(e), doctorCmd(e), benchCmd(e),
-		demoCmd(e), carrierCmd(e), screenCmd(e), versionCmd(e),
+		demoCmd(e), carrierCmd(e), screenCmd(e), versionCmd(e), exitCodesCmd(),
 	)
+	root.SetHelpCommand(helpCmd(root))
 	wrongUse(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -67,12 +97,28 @@ func run(ctx context.Context, args []string, e env) int {
 	return codeOf(err)
 }
 
-// wrongUse makes wrong arguments of any verb a fault of the command line.
+// helpCmd explains a verb or a topic, and refuses what is neither.
+func helpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [VERB]", Short: "Explain a verb", Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return misused(root, args)
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
+}
+
+// wrongUse says in our words what is wrong with the arguments of a verb, as a
+// fault of the command line.
 func wrongUse(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return &exitError{exitUsage, err}
+				return misused(c, args)
 			}
 			return nil
 		}
@@ -80,6 +126,26 @@ func wrongUse(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		wrongUse(sub)
 	}
+}
+
+// maxSlips is how many letters may differ from the verb that was meant.
+const maxSlips = 2
+
+// misused is the fault of a verb that was called with other arguments than it
+// takes: where it has verbs below it, the first was meant as one.
+func misused(c *cobra.Command, args []string) error {
+	help := "see " + c.CommandPath() + " --help"
+	if !c.HasParent() {
+		help = "see tidegate help"
+	}
+	if c.HasSubCommands() && len(args) > 0 {
+		c.SuggestionsMinimumDistance = maxSlips
+		if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+			help = "did you mean " + like[0] + "? " + help
+		}
+		return usage("unknown command %q; %s", args[0], help)
+	}
+	return usage("write it as: %s; %s", strings.TrimSuffix(c.UseLine(), " [flags]"), help)
 }
 
 func codeOf(err error) int {

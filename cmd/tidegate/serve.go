@@ -54,7 +54,7 @@ func serveCmd(e env) *cobra.Command {
 // serve runs the daemon until ctx ends. ready hears of the addresses once the
 // doors are open.
 func serve(ctx context.Context, path string, e env, ready func(public, private string)) error {
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, &e)
 	if err != nil {
 		return err
 	}

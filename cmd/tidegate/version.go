@@ -1,35 +1,76 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 func versionCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(e.stdout, "tidegate", version())
-			return nil
+			info, _ := debug.ReadBuildInfo()
+			if asJSON {
+				return printJSON(e.stdout, buildOf(info), true)
+			}
+			return printText(e.stdout, "tidegate %s\n", buildOf(info))
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return c
 }
 
-// version is the module's version and the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// buildInfo is what the binary knows of its making. What it does not know it does
+// not make up.
+type buildInfo struct {
+	Version  string `json:"version"`            // of the module, or "unversioned"
+	Commit   string `json:"commit,omitempty"`   // none: built without the repository's stamp
+	Modified bool   `json:"modified,omitempty"` // the source was not as it was committed
+	Go       string `json:"go,omitempty"`
+}
+
+func buildOf(info *debug.BuildInfo) buildInfo {
+	b := buildInfo{Version: "unversioned"}
+	if info == nil {
+		return b
 	}
-	v := info.Main.Version
+	b.Go = info.GoVersion
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		b.Version = v
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
 		}
 	}
-	return v + " " + info.GoVersion
+	return b
+}
+
+// shownCommit is how much of a commit's name is printed.
+const shownCommit = 12
+
+func (b buildInfo) String() string {
+	commit := b.Commit
+	if len(commit) > shownCommit {
+		commit = commit[:shownCommit]
+	}
+	if b.Modified {
+		commit += " modified"
+	}
+	return strings.TrimSpace(strings.Join([]string{b.Version, cmp.Or(commit, "(built without a commit's stamp)"), b.Go}, " "))
+}
+
+// version names the build on one line.
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	return buildOf(info).String()
 }

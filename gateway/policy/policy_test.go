@@ -321,10 +321,10 @@ func texts(t testing.TB) Texts {
 
 func TestTexts(t *testing.T) {
 	x := texts(t)
-	if got := x.Languages(); !slices.Equal(got, []string{"en", "es"}) {
+	if got := TextLanguages(); !slices.Equal(got, []string{"en", "es"}) {
 		t.Fatalf("languages %v", got)
 	}
-	for _, lang := range x.Languages() {
+	for _, lang := range TextLanguages() {
 		if got := len(x.words[lang]); got != len(TextNames()) {
 			t.Errorf("%s has %d texts, want %d", lang, got, len(TextNames()))
 		}
@@ -348,8 +348,8 @@ func checkText(t *testing.T, x Texts, lang, name string) {
 	if strings.ContainsAny(said, "{}") || !utf8.ValidString(said) {
 		t.Errorf("%s leaves a placeholder: %q", key, said)
 	}
-	if err := checkPlaceholders(raw); err != nil {
-		t.Errorf("%s: %v", key, err)
+	if bad := placeholder(raw); bad != "" {
+		t.Errorf("%s holds %s, which nobody fills", key, bad)
 	}
 	if strings.Contains(raw, "{by}") != strings.HasSuffix(name, "_by") {
 		t.Errorf("%s and {by} do not go together: %q", key, raw)
@@ -404,6 +404,14 @@ func TestTextsOfAClinic(t *testing.T) {
 		if _, err := NewTexts("en", vars, own); err == nil {
 			t.Errorf("a wrong %s is taken", what)
 		}
+	}
+	_, err = NewTexts("en", vars, map[string]map[string]string{"es": {"hold": "{nurse}", "urgent": "wait", "help": "{" + strings.Repeat("x", 30) + "}"}, "fr": {"hold": "x"}})
+	want := `texts.es.help: must hold placeholders that somebody fills, not {xxxxxxxxxxxxxxxxxxxx…}; there are {clinic} {emergency} {crisis} {phone} {by}
+texts.es.hold: must hold placeholders that somebody fills, not {nurse}; there are {clinic} {emergency} {crisis} {phone} {by}
+texts.es.urgent: must say the emergency number; write {emergency} where the number belongs
+texts.fr.: must be a language that has texts; there are en, es`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want all faults at once:\n%s", err, want)
 	}
 }
 

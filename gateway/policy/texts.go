@@ -2,8 +2,8 @@ package policy
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -18,32 +18,65 @@ type Texts struct {
 	lang  string // the clinic's first language
 }
 
+// TextFault is one thing wrong with a clinic's own wording.
+type TextFault struct {
+	Lang, Name string // Name is empty when the language is at fault
+	Rule       string
+	Hint       string
+}
+
+// TextFaults is all that is wrong with a clinic's own wording, as an error.
+type TextFaults []TextFault
+
+func (fs TextFaults) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = fmt.Sprintf("texts.%s.%s: %s; %s", f.Lang, f.Name, f.Rule, f.Hint)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // NewTexts lays a clinic's own wording over the built-in one and keeps the
 // values of {clinic}, {emergency}, {crisis} and {phone}. It refuses a language
-// or name it does not know, and a placeholder nobody fills.
+// or name it does not know, and a placeholder nobody fills; its error is
+// [TextFaults].
 func NewTexts(first string, vars map[string]string, own map[string]map[string]string) (Texts, error) {
 	t := Texts{words: parseTexts(builtinTexts), vars: vars, lang: first}
-	for lang, named := range own {
+	var faults TextFaults
+	for _, lang := range slices.Sorted(maps.Keys(own)) {
 		if t.words[lang] == nil {
-			return t, fmt.Errorf("texts.%s: no such language; known: %s", lang, strings.Join(t.Languages(), ", "))
+			faults = append(faults, TextFault{Lang: lang, Rule: "must be a language that has texts", Hint: "there are " + strings.Join(TextLanguages(), ", ")})
+			continue
 		}
-		for name, words := range named {
-			if _, ok := t.words[lang][name]; !ok {
-				return t, fmt.Errorf("texts.%s.%s: no such text; known: %s", lang, name, strings.Join(TextNames(), ", "))
-			}
-			if err := checkPlaceholders(words); err != nil {
-				return t, fmt.Errorf("texts.%s.%s: %w", lang, name, err)
-			}
-			if err := checkNumber(name, words, vars); err != nil {
-				return t, fmt.Errorf("texts.%s.%s: %w", lang, name, err)
-			}
-			if ReadToken(words) != TokenAbsent {
-				return t, fmt.Errorf("texts.%s.%s: holds the silence token", lang, name)
+		for _, name := range slices.Sorted(maps.Keys(own[lang])) {
+			words := own[lang][name]
+			if rule, hint := t.wrong(lang, name, words); rule != "" {
+				faults = append(faults, TextFault{lang, name, rule, hint})
 			}
 			t.words[lang][name] = words
 		}
 	}
+	if len(faults) > 0 {
+		return t, faults
+	}
 	return t, nil
+}
+
+// wrong says which rule a text of the clinic's breaks first, and what to do.
+func (t Texts) wrong(lang, name, words string) (rule, hint string) {
+	if _, ok := t.words[lang][name]; !ok {
+		return "must be the name of a built-in text", "there are " + strings.Join(TextNames(), ", ")
+	}
+	if bad := placeholder(words); bad != "" {
+		return "must hold placeholders that somebody fills, not " + bad, "there are {clinic} {emergency} {crisis} {phone} {by}"
+	}
+	if !saysNumber(name, words, t.vars) {
+		return "must say the emergency number", "write {emergency} where the number belongs"
+	}
+	if ReadToken(words) != TokenAbsent {
+		return "must not hold the token with which a model says nothing", "say it in other words"
+	}
+	return "", ""
 }
 
 // TextNames lists the names of all texts, in order.
@@ -56,15 +89,8 @@ func TextNames() []string {
 	return names
 }
 
-// Languages lists the languages that have texts, in order.
-func (t Texts) Languages() []string {
-	var langs []string
-	for l := range t.words {
-		langs = append(langs, l)
-	}
-	slices.Sort(langs)
-	return langs
-}
+// TextLanguages lists the languages that have texts, in order.
+func TextLanguages() []string { return slices.Sorted(maps.Keys(parseTexts(builtinTexts))) }
 
 // Say fills in a text. A language without texts is answered in the clinic's
 // first; by may be empty.
@@ -98,31 +124,39 @@ func parseTexts(src string) map[string]map[string]string {
 	return out
 }
 
-// checkNumber refuses a text for somebody in danger that does not say whom to
-// call.
-func checkNumber(name, words string, vars map[string]string) error {
+// saysNumber reports whether a text for somebody in danger says whom to call.
+func saysNumber(name, words string, vars map[string]string) bool {
 	danger := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 	if !slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, danger) {
-		return nil
+		return true
 	}
 	for _, v := range []string{"emergency", "crisis"} {
 		if strings.Contains(words, "{"+v+"}") || vars[v] != "" && strings.Contains(words, vars[v]) {
-			return nil
+			return true
 		}
 	}
-	return errors.New("does not say the emergency number; write {emergency}")
+	return false
 }
 
-func checkPlaceholders(words string) error {
-	rest := words
-	for {
+// maxPlaceholder bounds what is repeated of a placeholder nobody fills.
+const maxPlaceholder = 20
+
+// placeholder returns the first that nobody fills, or nothing.
+func placeholder(words string) string {
+	for rest := words; ; {
 		_, after, ok := strings.Cut(rest, "{")
 		if !ok {
-			return nil
+			return ""
 		}
 		name, tail, closed := strings.Cut(after, "}")
-		if !closed || !slices.Contains([]string{"clinic", "emergency", "crisis", "phone", "by"}, name) {
-			return fmt.Errorf("placeholder {%s nobody fills; known: {clinic} {emergency} {crisis} {phone} {by}", name)
+		if !closed {
+			return "an open {"
+		}
+		if !slices.Contains([]string{"clinic", "emergency", "crisis", "phone", "by"}, name) {
+			if r := []rune(name); len(r) > maxPlaceholder {
+				name = string(r[:maxPlaceholder]) + "…"
+			}
+			return "{" + name + "}"
 		}
 		rest = tail
 	}
