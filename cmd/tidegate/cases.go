@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -63,8 +64,8 @@ func actCmds(w *where, e env) []*cobra.Command {
 		return c
 	}
 	words := func(args []string) molt.Words { return molt.Words(strings.Join(args, " ")) }
-	called := one("called CODE", "Record that you called the patient", cobra.ExactArgs(1), func([]string) operator.Act {
-		return operator.Act{Verb: turn.VerbCalled, Reached: !noAnswer}
+	called := one("called CODE [reached|no-answer]", "Record that you called the patient", calledArgs, func(args []string) operator.Act {
+		return operator.Act{Verb: turn.VerbCalled, Reached: !noAnswer && (len(args) == 0 || answers()[args[0]])}
 	})
 	called.Flags().BoolVar(&noAnswer, "no-answer", false, "nobody answered")
 	done := one("done CODE [NOTE…]", "Resolve a case; the note goes with the conversation", cobra.MinimumNArgs(1), func(args []string) operator.Act {
@@ -96,6 +97,25 @@ func actCmds(w *where, e env) []*cobra.Command {
 			return operator.Act{Verb: turn.VerbTransfer, To: molt.PersonID(args[0])}
 		}),
 	}
+}
+
+// calledArgs takes a code and what came of the call.
+func calledArgs(c *cobra.Command, args []string) error {
+	if err := cobra.RangeArgs(1, 2)(c, args); err != nil {
+		return err
+	}
+	if len(args) == 2 {
+		if _, ok := answers()[args[1]]; !ok {
+			return errors.New("after the code stands reached or no-answer; or nothing: reached")
+		}
+	}
+	return nil
+}
+
+// answers are the words for what came of a call, and whether the patient was
+// reached.
+func answers() map[string]bool {
+	return map[string]bool{"reached": true, "yes": true, "no-answer": false, "no": false}
 }
 
 func severity(s string) escalation.Severity { return escalation.Severity(strings.ToUpper(s)) }
@@ -174,6 +194,12 @@ func caseText(c operator.Case, zone *time.Location) string {
 	if c.Told != "" {
 		fmt.Fprintf(&b, "Told:     %s\n", oneLine(c.Told))
 	}
+	for i, d := range c.Done {
+		if i == 0 {
+			b.WriteString("Done:\n")
+		}
+		fmt.Fprintf(&b, "  %s  %s %s\n", d.At.Std().In(zone).Format("2006-01-02 15:04:05"), cmp.Or(string(d.Actor), "tidegate"), oneLine(d.What.Reveal()))
+	}
 	b.WriteString("\n")
 	for _, m := range c.Messages {
 		words := oneLine(m.Words.Reveal())
@@ -181,9 +207,6 @@ func caseText(c operator.Case, zone *time.Location) string {
 			words += fmt.Sprintf(" [%d attached]", m.Media)
 		}
 		from := m.From
-		if from == "note" {
-			from = "fixed text"
-		}
 		if m.Fate != "" {
 			from += ", " + m.Fate
 		}

@@ -86,6 +86,7 @@ type Outbound struct {
 	What       string             `json:"what"`
 	Class      channels.Class     `json:"class"`
 	Person     molt.PersonID      `json:"person,omitempty"` // to staff; empty: to the patient
+	From       string             `json:"from,omitempty"`   // to the patient: agent, a member of staff, fixed text (name)
 	Peer       molt.Address       `json:"peer"`
 	Words      molt.Words         `json:"words"`
 	State      turn.SendState     `json:"state"`
@@ -261,9 +262,14 @@ func (x *exporter) outbound(e turn.Event, f turn.Effect) {
 		return
 	}
 	o := f.Out
+	from := ""
+	if o.Person == "" {
+		from = o.Speaker()
+	}
 	x.out[f.Item] = len(x.f.Outbound)
 	x.f.Outbound = append(x.f.Outbound, Outbound{
-		Seq: e.Seq, At: e.At, Item: f.Item, What: o.What, Class: o.Class, Person: o.Person, Peer: o.Peer, Words: o.Words, State: turn.SendDue,
+		Seq: e.Seq, At: e.At, Item: f.Item, What: o.What, Class: o.Class, Person: o.Person, From: from, Peer: o.Peer, Words: o.Words,
+		State: turn.SendDue,
 	})
 }
 

@@ -98,11 +98,11 @@ func fateOf(s turn.SendState, at channels.Status) string {
 }
 
 func (t *texter) outbound(o Outbound) {
-	to := "to the patient"
+	what := o.From + " to the patient"
 	if o.Person != "" {
-		to = "to " + string(o.Person)
+		what = "to " + string(o.Person) + ", " + o.What
 	}
-	t.line("  %5d  %s  %s, %s (%s)  %s", o.Seq, t.at(o.At), to, o.What, fateOf(o.State, o.Status), said(o.Words, 0))
+	t.line("  %5d  %s  %s (%s)  %s", o.Seq, t.at(o.At), what, fateOf(o.State, o.Status), said(o.Words, 0))
 }
 
 // said quotes words on one line.

@@ -173,6 +173,8 @@ func (w words) note(e turn.Event) {
 	switch b := e.Body.(type) {
 	case *channels.Inbound:
 		w[e.Seq] = map[int]molt.Words{0: b.Words}
+	case *turn.Acted:
+		w[e.Seq] = map[int]molt.Words{0: b.Words}
 	case *turn.Decided:
 		said := map[int]molt.Words{}
 		for i, x := range b.Effects {

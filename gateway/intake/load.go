@@ -82,15 +82,24 @@ func (d *Desk) fold(ctx context.Context, id molt.ConversationID, l molt.Loaded) 
 	return s, mem, box, nil
 }
 
+// maxReach is how many events back the words of what was done are fetched; what
+// lies further back is in the journal.
+const maxReach = 1000
+
 // reach returns the events up to the snapshot as far back as the state's
-// messages go.
+// messages go, and what was done lately.
 func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State, l molt.Loaded) ([]molt.Event, error) {
-	if len(s.Turns) == 0 || len(l.Recent) == 0 {
+	if len(s.Turns)+len(s.Deeds) == 0 || len(l.Recent) == 0 {
 		return nil, nil
 	}
-	first := s.Turns[0].Seq
+	first := l.Snapshot.Seq
 	for _, r := range s.Turns {
 		first = min(first, r.Seq)
+	}
+	for _, d := range s.Deeds {
+		if d.Seq > 0 && l.Snapshot.Seq-d.Seq < maxReach {
+			first = min(first, d.Seq)
+		}
 	}
 	if l.Recent[0].Seq <= first {
 		return l.Recent, nil

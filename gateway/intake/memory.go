@@ -17,6 +17,10 @@ func (m memory) note(e turn.Event) {
 	switch b := e.Body.(type) {
 	case *channels.Inbound:
 		m[e.Seq] = map[int]molt.Words{0: b.Words}
+	case *turn.Acted:
+		if b.Words != "" {
+			m[e.Seq] = map[int]molt.Words{0: b.Words}
+		}
 	case *turn.Decided:
 		for i, x := range b.Effects {
 			if x.Kind != turn.EffectSay || x.Out == nil {
@@ -32,12 +36,15 @@ func (m memory) note(e turn.Event) {
 
 // forget drops what the state no longer refers to.
 func (m memory) forget(s *turn.State) {
-	if len(m) <= 2*turn.MaxTurns {
+	if len(m) <= 2*(turn.MaxTurns+turn.MaxDeeds) {
 		return
 	}
 	keep := make(map[uint64]bool, len(s.Turns))
 	for _, r := range s.Turns {
 		keep[r.Seq] = true
+	}
+	for _, d := range s.Deeds {
+		keep[d.Seq] = true
 	}
 	for seq := range m {
 		if !keep[seq] {

@@ -52,6 +52,7 @@ type Case struct {
 	Owner    escalation.Owner `json:"owner"`
 	Stopped  bool             `json:"stopped,omitempty"`
 	Told     string           `json:"told,omitempty"` // what the patient told, in words
+	Done     []turn.Done      `json:"done"`           // what was done, oldest first
 	Handoff  string           `json:"handoff"`
 	Messages []Message        `json:"messages"`
 }
@@ -60,7 +61,7 @@ type Case struct {
 type Message struct {
 	Seq   uint64     `json:"seq"`
 	At    molt.Time  `json:"at"`
-	From  string     `json:"from"`
+	From  string     `json:"from"` // patient, agent, a member of staff, fixed text (name)
 	What  string     `json:"what,omitempty"`
 	Words molt.Words `json:"words"`
 	Media int        `json:"media,omitempty"`
@@ -76,7 +77,7 @@ func (p *Operator) showCase(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := Case{Now: molt.TimeOf(p.o.Now())}
 	answer, err := p.o.Desk.Step(r.Context(), id, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
-		out.read(id, s, recall)
+		out.read(id, s, p.o.Rules(), recall)
 		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindRead, Body: &turn.Read{Actor: actor(r.Context()), What: "case"}}}}
 	})
 	if err != nil {
@@ -86,13 +87,14 @@ func (p *Operator) showCase(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, out)
 }
 
-func (c *Case) read(id molt.ConversationID, s *turn.State, recall func(turn.Ref) molt.Words) {
+func (c *Case) read(id molt.ConversationID, s *turn.State, r *turn.Rules, recall func(turn.Ref) molt.Words) {
 	c.Row = rowOf(id, s)
 	c.Channel, c.Account, c.Peer, c.Owner, c.Stopped = s.Began.Channel, s.Began.Account, s.Began.Peer, s.Owner, s.Stopped
-	c.Told, c.Handoff, c.Messages = turn.LedgerText(s.Ledger), turn.HandoffText(s, recall), []Message{}
+	c.Told, c.Handoff, c.Messages = turn.LedgerText(s.Ledger), turn.HandoffText(s, r, recall), []Message{}
+	c.Done = turn.DoneOf(s, r, recall)
 	for _, t := range s.Turns {
 		c.Messages = append(c.Messages, Message{
-			Seq: t.Seq, At: t.At, From: t.From, What: t.What, Words: recall(t), Media: t.Media, Fate: s.Fate(t.Item),
+			Seq: t.Seq, At: t.At, From: t.Speaker(), What: t.What, Words: recall(t), Media: t.Media, Fate: s.Fate(t.Item),
 		})
 	}
 }

@@ -187,6 +187,13 @@ func (s *State) addAct(id string) {
 	}
 }
 
+func (s *State) addDeed(d Deed) {
+	s.Deeds = append(s.Deeds, d)
+	if len(s.Deeds) > MaxDeeds {
+		s.Deeds = s.Deeds[1:]
+	}
+}
+
 // foldListed keeps a case for the digest, each once.
 func (s *State) foldListed(b *Listed) {
 	s.Digest = slices.DeleteFunc(s.Digest, func(l Listed) bool { return l.Case == b.Case })
@@ -214,6 +221,9 @@ func (s *State) foldChanges(e Event, d *Decided) {
 	}
 	for _, id := range d.Acts {
 		s.addAct(id)
+	}
+	for _, done := range d.Deeds {
+		s.addDeed(done)
 	}
 	if d.Owner != "" {
 		s.own(d.Owner, d.Epoch, e.At)
@@ -369,7 +379,7 @@ func (s *State) foldOut(e Event, i int, x Effect) {
 		s.tell(o.Person, o.Version)
 	}
 	if x.Kind == EffectSay {
-		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item})
+		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item, By: o.By})
 	}
 }
 

@@ -45,6 +45,9 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 	if next.State != "" {
 		x.keepCase(next)
 	}
+	if c.State != "" && !c.Settled() && next.Severity != c.Severity {
+		x.deed(Deed{Actor: e.Actor, Verb: severityVerb(c, next), Severity: next.Severity})
+	}
 	for _, a := range acts {
 		if a.Kind == escalation.ActOpen {
 			x.successorCase(*a.Open)
@@ -175,12 +178,7 @@ func (x *decider) clock(t molt.Time) string {
 	return local.Format("Mon 3:04 PM")
 }
 
-func (x *decider) zone() *time.Location {
-	if x.env.Rules.Zone == nil {
-		return time.UTC
-	}
-	return x.env.Rules.Zone
-}
+func (x *decider) zone() *time.Location { return x.env.Rules.zone() }
 
 func (x *decider) fixed(name, by string) molt.Words {
 	return molt.Words(x.env.Rules.Texts.Say(x.lang(), name, by))
@@ -301,16 +299,7 @@ func (x *decider) hhmm(t molt.Time) string {
 	return t.Std().In(x.zone()).Format("15:04")
 }
 
-// name is how colleagues call a staff member.
-func (x *decider) name(p molt.PersonID) string {
-	if person, ok := x.env.Rules.Plan.People[p]; ok && person.Name != "" {
-		return person.Name
-	}
-	if p == "" {
-		return "nobody"
-	}
-	return string(p)
-}
+func (x *decider) name(p molt.PersonID) string { return x.env.Rules.name(p) }
 
 func (x *decider) tellAdmins(a escalation.Action) {
 	var code string

@@ -98,7 +98,7 @@ func (x *decider) fact(f Event) {
 	case *Timed:
 		x.timed(b)
 	case *Acted:
-		x.acted(b)
+		x.acted(f.Seq, b)
 	case *Listed:
 		x.listed(b)
 	case *Read:

@@ -180,7 +180,22 @@ type Decided struct {
 	Set     *Set         `json:"set,omitempty"`
 	Facts   []model.Fact `json:"facts,omitempty"` // additions to the ledger
 	Acts    []string     `json:"acts,omitempty"`  // ids of the staff acts this answers
+	Deeds   []Deed       `json:"deeds,omitempty"` // of them, what a colleague should read of
 	Effects []Effect     `json:"effects,omitempty"`
+}
+
+// Deed is what was done about a case, for whoever has it next. Its words stay
+// where they are: in the act.
+type Deed struct {
+	At         molt.Time           `json:"at"`
+	Actor      molt.PersonID       `json:"actor,omitempty"` // "": the gateway itself
+	Verb       Verb                `json:"verb"`
+	Seq        uint64              `json:"seq,omitempty"` // of the act with the words
+	To         molt.PersonID       `json:"to,omitempty"`
+	Severity   escalation.Severity `json:"severity,omitempty"`
+	Reached    bool                `json:"reached,omitempty"`
+	FalseAlarm bool                `json:"false_alarm,omitempty"`
+	NextOwner  escalation.Owner    `json:"next_owner,omitempty"`
 }
 
 // Set holds plain fields of the state that a decision changes; nil leaves one.
@@ -258,6 +273,7 @@ type Out struct {
 	Version    int            `json:"version,omitempty"` // of the case, which the code in the text stands for from now on
 	Disclosure bool           `json:"disclosure,omitempty"`
 	ReviewedBy molt.PersonID  `json:"reviewed_by,omitempty"`
+	By         molt.PersonID  `json:"by,omitempty"` // whose own words these are
 }
 
 // Act is something to carry to another journal: exactly one of its targets is

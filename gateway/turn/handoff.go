@@ -148,15 +148,19 @@ func (x *decider) handoffTo(p molt.PersonID) {
 	}
 	words := fmt.Sprintf("Case %s %s Call the patient, or run: tidegate cases show %s", code, whose, code)
 	if r.PHI {
-		text := HandoffText(&x.s, x.recall)
 		for n := MaxHandoffBytes; n > 0; n -= MaxQuoteBytes / 2 {
-			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, cutMarked(text, n), verbs)))
+			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, handoffText(&x.s, x.env.Rules, x.recall, n), verbs)))
 			if fits(words) {
 				break
 			}
 		}
 	}
 	x.toRoute(p, r, Out{What: "handoff", Words: molt.Words(words), Version: x.s.Case.Version})
+}
+
+// oneLine keeps words from passing for a line of ours.
+func oneLine(w molt.Words, limit int) string {
+	return cutMarked(strings.Join(strings.Fields(w.Reveal()), " "), limit)
 }
 
 // cutMarked cuts at a letter's border and says that it did.
@@ -173,9 +177,30 @@ func fits(words string) bool {
 	return n <= MaxTextSegments
 }
 
-// HandoffText renders a case from raw messages: situation, background, what
-// was said, what the patient was told.
-func HandoffText(s *State, recall func(Ref) molt.Words) string {
+// HandoffText renders a case from raw messages: situation, background, what was
+// done, what was said, what the patient was told.
+func HandoffText(s *State, r *Rules, recall func(Ref) molt.Words) string {
+	return handoffText(s, r, recall, MaxHandoffBytes)
+}
+
+// handoffText keeps to a limit by leaving out the oldest messages first: what
+// was said last is why somebody is asked.
+func handoffText(s *State, r *Rules, recall func(Ref) molt.Words, limit int) string {
+	head := cutMarked(situation(s, r, recall), limit)
+	turns, said := s.Turns[max(0, len(s.Turns)-handoffMessages):], ""
+	for i := len(turns) - 1; i >= 0; i-- {
+		line := turnLine(s, r, turns[i], recall)
+		if len(head)+len(line)+len(said)+len("\n...\n") > limit {
+			said = "...\n" + said
+			break
+		}
+		said = line + "\n" + said
+	}
+	return strings.TrimSpace(head + said)
+}
+
+// situation is what a handoff says before the messages.
+func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 	var b strings.Builder
 	if c := s.Case; c != nil {
 		fmt.Fprintf(&b, "%s %s", c.Severity, strings.TrimSpace(string(c.Kind)+" "+c.Category))
@@ -190,34 +215,22 @@ func HandoffText(s *State, recall func(Ref) molt.Words) string {
 	if s.Question != "" {
 		b.WriteString("Open question: " + s.Question + "\n")
 	}
-	turns := s.Turns
-	if len(turns) > handoffMessages {
-		turns = turns[len(turns)-handoffMessages:]
-	}
-	for _, ref := range turns {
-		if line := turnLine(s, ref, recall); line != "" {
-			b.WriteString(line + "\n")
-		}
-	}
-	return cutMarked(strings.TrimSpace(b.String()), MaxHandoffBytes)
+	b.WriteString(doneText(s, r, recall))
+	return b.String()
 }
 
 // turnLine is one message as a nurse reads it, with what became of ours.
-func turnLine(s *State, ref Ref, recall func(Ref) molt.Words) string {
-	words := recall(ref).Reveal()
+func turnLine(s *State, r *Rules, ref Ref, recall func(Ref) molt.Words) string {
+	words := oneLine(recall(ref), MaxQuoteBytes)
 	if words == "" {
 		words = "[no words kept]"
 	}
-	words = cutMarked(words, MaxQuoteBytes)
-	if ref.From == model.FromPatient {
-		return "Patient: " + words
-	}
-	who := map[string]string{model.FromAgent: "Agent", model.FromNurse: "Staff"}[ref.From]
-	if who == "" {
-		who = "Sent"
+	who := ref.Speaker()
+	if who = strings.ToUpper(who[:1]) + who[1:]; ref.By != "" {
+		who = r.name(ref.By)
 	}
 	if fate := s.Fate(ref.Item); fate != "" {
-		who += " (" + fate + ")"
+		who += ", " + fate
 	}
 	return who + ": " + words
 }

@@ -217,6 +217,7 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 		{"told", len(s.Told), MaxTold},
 		{"digest", len(s.Digest), MaxDigest},
 		{"acts", len(s.Acts), MaxActs},
+		{"deeds", len(s.Deeds), MaxDeeds},
 		{"asks", len(s.AskedAt), MaxAsked},
 		{"timers", len(s.Timers), 3},
 	} {

@@ -31,6 +31,24 @@ type Rules struct {
 	AsksPerHour   int
 }
 
+func (r *Rules) zone() *time.Location {
+	if r.Zone == nil {
+		return time.UTC
+	}
+	return r.Zone
+}
+
+// name is how colleagues call a staff member.
+func (r *Rules) name(p molt.PersonID) string {
+	if person, ok := r.Plan.People[p]; ok && person.Name != "" {
+		return person.Name
+	}
+	if p == "" {
+		return "nobody"
+	}
+	return string(p)
+}
+
 // Limits of the core's own making.
 const (
 	MaxTries      = 2 // broken answers until a person is asked

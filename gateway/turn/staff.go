@@ -15,7 +15,7 @@ import (
 )
 
 // acted carries out what a staff member does about this conversation.
-func (x *decider) acted(a *Acted) {
+func (x *decider) acted(seq uint64, a *Acted) {
 	if a.ID != "" && slices.Contains(x.s.Acts, a.ID) {
 		x.because(ReasonNothing, "act_again")
 		return
@@ -42,7 +42,7 @@ func (x *decider) acted(a *Acted) {
 		x.because(ReasonRefused, "token")
 		x.toStaff(a.Actor, "refused", molt.Words("Case "+x.s.Code+": that text was not sent. Please write it in other words."), 0)
 	default:
-		x.carryOut(a)
+		x.carryOut(seq, a)
 	}
 }
 
@@ -61,7 +61,7 @@ func (x *decider) successors(a *Acted) *Acted {
 
 // carryOut runs the act through the case machine and does what an accepted one
 // means for the patient.
-func (x *decider) carryOut(a *Acted) {
+func (x *decider) carryOut(seq uint64, a *Acted) {
 	before, owner := *x.s.Case, x.s.Owner
 	refused := x.escalate(escalation.Event{
 		Kind: eventOf(a.Verb), Actor: a.Actor, To: a.To, Version: x.versionFor(a), Reached: a.Reached, Severity: a.Severity,
@@ -74,11 +74,20 @@ func (x *decider) carryOut(a *Acted) {
 		// What she did herself she knows: her code stands for the case as it is now.
 		x.emit(Effect{Kind: EffectTold, Name: string(a.Actor), Version: x.s.Case.Version})
 	}
+	x.remember(seq, a, before)
 	switch a.Verb {
 	case VerbRelay:
 		for _, part := range segment.Split(segment.Fold(a.Words.Reveal()), MaxTextSegments) {
-			x.sayAs(Out{What: "relay", Class: channels.ClassNurse, Words: molt.Words(part), ReviewedBy: a.Actor})
+			x.sayAs(Out{What: "relay", Class: channels.ClassNurse, Words: molt.Words(part), ReviewedBy: a.Actor, By: a.Actor})
 		}
+	case VerbNote:
+		x.toStaff(a.Actor, "noted", molt.Words("Case "+x.s.Code+": noted."), 0)
+	case VerbCalled:
+		came := "no answer"
+		if a.Reached {
+			came = "reached"
+		}
+		x.toStaff(a.Actor, "noted", molt.Words("Case "+x.s.Code+": your call is recorded ("+came+")."), 0)
 	case VerbResolve:
 		if owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent {
 			x.waitAgain(before)
@@ -234,8 +243,9 @@ func (x *decider) staffTexts(in []heard) {
 	}
 }
 
+// verbs lists what can be texted after a code, within two segments.
 func verbs(code string) string {
-	return fmt.Sprintf("%[1]s A take, %[1]s P pass, %[1]s R words to patient, %[1]s C called (C no: no answer), %[1]s D note: done, %[1]s ? handoff", code)
+	return code + " and then: A take, P pass, R words to the patient, C called, C no: no answer, N note, D note: done, D human: done, people go on, D false: false alarm, ? handoff. As: " + code + " A"
 }
 
 // reply answers a staff member in her own stream.

@@ -23,6 +23,7 @@ const (
 	MaxUnsent    = 192 // of the followed texts, those without an outcome
 	MaxAsked     = 128 // asks of an hour that are counted
 	MaxActs      = 32  // acts a second copy is recognized of
+	MaxDeeds     = 24  // of what was done, the last that a colleague reads of
 	MaxFactBytes = 500 // a ledger value; a name or an open question is an eighth of it
 )
 
@@ -65,9 +66,10 @@ type State struct {
 	Timers []Timer          `json:"timers,omitempty"`
 	Case   *escalation.Case `json:"case,omitempty"` // the current or the last one
 	Cases  int              `json:"cases,omitempty"`
-	Code   string           `json:"code,omitempty"` // the current case's short code
-	Told   []Told           `json:"told,omitempty"` // which version each person last heard of
-	Acts   []string         `json:"acts,omitempty"` // ids of the last acts: a second copy changes nothing
+	Code   string           `json:"code,omitempty"`  // the current case's short code
+	Told   []Told           `json:"told,omitempty"`  // which version each person last heard of
+	Acts   []string         `json:"acts,omitempty"`  // ids of the last acts: a second copy changes nothing
+	Deeds  []Deed           `json:"deeds,omitempty"` // what was done, the current case's and earlier ones'
 
 	HelpAt     molt.Time `json:"help_at,omitempty"`
 	HoldTextAt molt.Time `json:"hold_text_at,omitempty"`
@@ -93,6 +95,8 @@ type Ref struct {
 	What  string      `json:"what,omitempty"`
 	Media int         `json:"media,omitempty"` // files that came with it
 	Item  molt.ItemID `json:"item,omitempty"`
+	// By is whose own words they are; "" for the patient's, the agent's, a fixed text.
+	By molt.PersonID `json:"by,omitempty"`
 }
 
 // Ask is the question to the agent that is on its way.
@@ -207,6 +211,7 @@ func (s *State) clone() *State {
 	c.Timers = append([]Timer(nil), s.Timers...)
 	c.Told = append([]Told(nil), s.Told...)
 	c.Acts = append([]string(nil), s.Acts...)
+	c.Deeds = append([]Deed(nil), s.Deeds...)
 	c.Digest = append([]Listed(nil), s.Digest...)
 	return &c
 }

@@ -22,7 +22,7 @@ func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
 			continue
 		}
 		from := ref.From
-		if from == model.FromNote {
+		if ref.fixed() {
 			from = model.FromAgent
 		}
 		out = append(out, screen.Message{From: from, Text: recall(ref).Reveal(), At: int64(ref.At)})
@@ -61,7 +61,8 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 			continue
 		}
 		m := model.Message{From: ref.From, Words: recall(ref), At: ref.At, Seq: ref.Seq, Media: ref.Media}
-		if ref.From == model.FromNote {
+		if ref.fixed() {
+			m.From = model.FromNote
 			m.Words = molt.Words("(The clinic sent a fixed text: " + ref.What + ".)")
 		}
 		q.Window = append(q.Window, m)

@@ -100,6 +100,9 @@ func (w *world) commit(kind string, body any) Event {
 		w.words[Ref{Seq: e.Seq}] = in.Words
 		w.patients = append(w.patients, in.Words.Reveal())
 	}
+	if a, ok := body.(*Acted); ok {
+		w.words[Ref{Seq: e.Seq}] = a.Words
+	}
 	checkEvent(w.t, w.s, e)
 	w.s = Apply(w.s, e)
 	w.journal = append(w.journal, e)
