@@ -30,14 +30,17 @@ const (
 
 func (g *Gateway) servePublic(ctx context.Context) error {
 	mux := http.NewServeMux()
-	mux.Handle("POST /hooks/{channel}/{hook}", &intake.Hooks{
+	hooks := &intake.Hooks{
 		Desk:     g.desk,
 		Adapters: func(id string) (channels.Adapter, bool) { a, ok := g.o.Adapters[id]; return a, ok },
 		Count: func(channel string, hook channels.Hook, status int, took time.Duration) {
 			g.metrics.hooks.WithLabelValues(channel, string(hook), strconv.Itoa(status)).Inc()
 			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
 		},
-	})
+		Refused: newRefusals(g.o.Log, g.o.Now).refused,
+	}
+	mux.Handle("/hooks/{channel}/{hook}", hooks)
+	mux.Handle("/", hooks)
 	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(mux))
 }
 

@@ -43,8 +43,9 @@ func doctorCmd(e env) *cobra.Command {
 		Short: "Check this machine, the folder and the carrier",
 		Long: `Checks what the configuration cannot tell: whether secrets resolve, the data
 folder takes writes and how fast, its key is private, ports are free or a daemon
-answers on them, and the carrier answers a read-only call. It prints the webhook
-addresses to enter at the carrier. Nothing is sent and nothing is kept.
+answers on them, which webhooks that one refused, and whether the carrier answers
+a read-only call. It prints the webhook addresses to enter at the carrier. Nothing
+is sent and nothing is kept.
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return doctor(c.Context(), path, asJSON, e) },
@@ -251,6 +252,7 @@ func (x *examination) ports(ctx context.Context, cfg *config.Config) {
 				return
 			}
 			x.ok("daemon", "it runs and can accept and commit")
+			x.refusedHooks(wait, "http://"+cfg.Listen.Private)
 			return
 		}
 	}

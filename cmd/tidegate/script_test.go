@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -27,6 +28,8 @@ import (
 //	stop                     ends it
 //	crash                    kills it, as a power cut would
 //	text FROM ID WORDS…      posts a signed text from a patient; ID is the carrier's
+//	forge METHOD PATH        sends the daemon what no carrier signed, and wants it refused
+//	settle FILE              writes the running daemon's private port into its configuration
 //	code NAME                sets NAME to the short code of the first case on stdout
 //	hold FOLDER              holds the folder's store, and answers nothing
 //	tamper STORE             changes a byte of the first journal
@@ -48,7 +51,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "daemon": scriptDaemon, "stop": scriptStop, "crash": scriptCrash, "text": scriptText,
-			"code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
+			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 		},
 	})
 }
@@ -142,6 +145,24 @@ func scriptText(ts *testscript.TestScript, _ bool, args []string) {
 	if resp.StatusCode/100 != 2 {
 		ts.Fatalf("the text got %s", resp.Status)
 	}
+}
+
+func scriptForge(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequest(args[0], ts.Getenv("PUBLIC")+args[1], strings.NewReader("From=%2B15550100199&Body=forged"))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 != 4 {
+		ts.Fatalf("it got %s", resp.Status)
+	}
+}
+
+func scriptSettle(ts *testscript.TestScript, _ bool, args []string) {
+	addr := strings.TrimPrefix(ts.Getenv("PRIVATE"), "http://")
+	text := strings.Replace(ts.ReadFile(args[0]), `private: "127.0.0.1:0"`, `private: "`+addr+`"`, 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 func scriptCode(ts *testscript.TestScript, _ bool, args []string) {

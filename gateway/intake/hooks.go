@@ -17,12 +17,20 @@ import (
 // could not deliver.
 const AnswerWithin = 12 * time.Second
 
-// Hooks is the door for carriers' webhooks: POST /hooks/{channel}/{hook}.
+// unknown stands for a channel or door that is not ours.
+const unknown = "unknown"
+
+// Hooks is the door for carriers' webhooks: POST /hooks/{channel}/{hook}. Every
+// other address may lead here too, so that a webhook which was sent to a wrong
+// one is counted and heard of.
 type Hooks struct {
 	Desk     *Desk
 	Adapters func(id string) (channels.Adapter, bool)
 	// Count hears of each answer; nil: nobody.
 	Count func(channel string, hook channels.Hook, status int, took time.Duration)
+	// Refused hears of each webhook that is not taken. The reason is a sentence
+	// of ours and holds nothing of the request; nil: nobody.
+	Refused func(channel, reason string, status int)
 }
 
 // ServeHTTP authenticates, reads, commits and only then answers 2xx. What it
@@ -31,19 +39,25 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	channel, hook := r.PathValue("channel"), channels.Hook(r.PathValue("hook"))
 	status, why := h.serve(r, channel, hook)
+	// A label must not be a stranger's to choose.
+	if _, ok := h.Adapters(channel); !ok {
+		channel = unknown
+	}
+	if hook != channels.HookMessage && hook != channels.HookStatus {
+		hook = unknown
+	}
 	if h.Count != nil {
-		// A label must not be a stranger's to choose.
-		if _, ok := h.Adapters(channel); !ok {
-			channel = "unknown"
-		}
-		if hook != channels.HookMessage && hook != channels.HookStatus {
-			hook = "unknown"
-		}
 		h.Count(channel, hook, status, time.Since(began))
 	}
 	if status == http.StatusNoContent {
 		w.WriteHeader(status)
 		return
+	}
+	if h.Refused != nil {
+		h.Refused(channel, why, status)
+	}
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
 	}
 	http.Error(w, why, status)
 }
@@ -52,6 +66,9 @@ func (h *Hooks) serve(r *http.Request, channel string, hook channels.Hook) (int,
 	a, ok := h.Adapters(channel)
 	if !ok || hook != channels.HookMessage && hook != channels.HookStatus {
 		return http.StatusNotFound, "no such channel or door"
+	}
+	if r.Method != http.MethodPost {
+		return http.StatusMethodNotAllowed, "the webhook's method must be POST"
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, channels.MaxHookBytes+1))
 	switch {
