@@ -138,6 +138,8 @@ func summary(e Entry) string {
 		return b.Channel
 	case *turn.Code:
 		return fmt.Sprintf("%s %s", b.Code, b.Case)
+	case *turn.Hers:
+		return fmt.Sprintf("%d cases", len(b.Cases)+b.More)
 	case *turn.Replied:
 		return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", b.Answer.Model, b.Answer.Kind, b.Answer.Reason, b.Why))
 	case *turn.Decided:

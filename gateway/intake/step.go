@@ -1,12 +1,14 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -174,11 +176,46 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 		return nil
 	}
 	code, err := s.d.codeIn(ctx, l.inbound.Words.Reveal())
-	if err != nil || code == nil {
+	if err != nil {
 		return err
 	}
-	s.add(turn.KindCode, code)
+	if code != nil {
+		s.add(turn.KindCode, code)
+	}
+	if code != nil && code.Known {
+		return nil
+	}
+	if hers := s.d.hersOf(ctx, s.state.Began.Person); len(hers.Cases) > 0 {
+		s.add(turn.KindHers, &hers)
+	}
 	return nil
+}
+
+// hersOf lists the open cases that somebody holds or is paged for. Where the
+// work list cannot be read she is answered without it: her text may be a red
+// flag of her own.
+func (d *Desk) hersOf(ctx context.Context, who molt.PersonID) (hers turn.Hers) {
+	rows, err := d.WorkList(ctx)
+	if err != nil {
+		d.o.Log.Error().Err(err).Msg("work list")
+		return hers
+	}
+	for _, r := range rows {
+		held := r.Claimant == who
+		if r.Code != "" && (held || slices.Contains(r.Asked, who)) {
+			hers.Cases = append(hers.Cases, turn.HersCase{Code: r.Code, Severity: r.Severity, Opened: r.Opened, Held: held})
+		}
+	}
+	slices.SortFunc(hers.Cases, func(a, b turn.HersCase) int {
+		if a.Held != b.Held {
+			return map[bool]int{true: -1, false: 1}[a.Held]
+		}
+		return cmp.Or(a.Severity.Rank()-b.Severity.Rank(), cmp.Compare(a.Opened, b.Opened), strings.Compare(a.Code, b.Code))
+	})
+	if n := len(hers.Cases); n > turn.MaxHers {
+		hers.Cases, hers.More = hers.Cases[:turn.MaxHers], n-turn.MaxHers
+	}
+	return hers
 }
 
 // judge runs the screen. A fault in the screen itself counts as S2: a person

@@ -41,6 +41,10 @@ func (s *State) fold(e Event) {
 		if h := s.lastHeard(); h != nil && h.Code == nil {
 			h.Code = b
 		}
+	case *Hers:
+		if h := s.lastHeard(); h != nil && h.Hers == nil {
+			h.Hers = b
+		}
 	case *Attempted:
 		s.foldAttempted(e, b)
 	case *Sent:

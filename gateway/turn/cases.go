@@ -2,6 +2,8 @@ package turn
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -341,13 +343,24 @@ func (x *decider) row() WorkRow {
 	return WorkRow{
 		Case: c.ID, Conversation: x.env.Conversation, Kind: c.Kind, State: c.State, Severity: c.Severity, Category: c.Category,
 		Opened: c.Opened, Since: c.Since, Due: c.Due, Claimant: c.Claimant, Version: c.Version, Code: x.s.Code,
-		CannotText: c.CannotText, Gone: c.State == escalation.StateClosed,
+		CannotText: c.CannotText, Gone: c.State == escalation.StateClosed, Asked: asked(c),
 	}
+}
+
+// asked lists who is paged for the case and has not answered.
+func asked(c *escalation.Case) (out []molt.PersonID) {
+	for _, pg := range c.Pages {
+		if c.Unclaimed() && pg.Live() {
+			out = append(out, pg.Person)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // workRow changes the work list when this step changed the case.
 func (x *decider) workRow() {
-	if r := x.row(); r != x.work && r.Case != "" {
+	if r := x.row(); r.Case != "" && !reflect.DeepEqual(r, x.work) {
 		x.emit(Effect{Kind: EffectWork, Work: &r})
 	}
 }

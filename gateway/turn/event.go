@@ -17,6 +17,7 @@ const (
 	KindInbound   = "inbound"
 	KindScreened  = "screened" // the verdict on the inbound right before it
 	KindCode      = "code"     // what the code in the staff text right before it stands for
+	KindHers      = "hers"     // which open cases are its sender's, where that text names none
 	KindReplied   = "replied"
 	KindLooked    = "looked"
 	KindAttempted = "attempted"
@@ -61,6 +62,21 @@ type Code struct {
 	Known        bool                `json:"known"`
 	Conversation molt.ConversationID `json:"conversation,omitempty"`
 	Case         molt.CaseID         `json:"case,omitempty"`
+}
+
+// Hers lists the open cases that a staff member holds or is paged for, her own
+// first, then the gravest.
+type Hers struct {
+	Cases []HersCase `json:"cases"`
+	More  int        `json:"more,omitempty"` // beyond MaxHers
+}
+
+// HersCase is one of them.
+type HersCase struct {
+	Code     string              `json:"code"`
+	Severity escalation.Severity `json:"severity"`
+	Opened   molt.Time           `json:"opened"`
+	Held     bool                `json:"held,omitempty"` // by her; else she is asked
 }
 
 // Looked is the last look at a text that is then not attempted.
@@ -299,6 +315,7 @@ type WorkRow struct {
 	Since        molt.Time           `json:"since"`
 	Due          molt.Time           `json:"due,omitempty"`
 	Claimant     molt.PersonID       `json:"claimant,omitempty"`
+	Asked        []molt.PersonID     `json:"asked,omitempty"` // who is paged and has not answered
 	Version      int                 `json:"version"`
 	Code         string              `json:"code,omitempty"`
 	CannotText   bool                `json:"cannot_text,omitempty"`
@@ -317,6 +334,8 @@ func NewBody(kind string) any {
 		return new(screen.Verdict)
 	case KindCode:
 		return new(Code)
+	case KindHers:
+		return new(Hers)
 	case KindReplied:
 		return new(Replied)
 	case KindLooked:

@@ -20,6 +20,7 @@ const (
 	MaxUndecided = 512 // texts of one step, and of those committed alone
 	MaxTold      = 64  // people who know a version of the current case
 	MaxDigest    = 50  // cases one digest tells of
+	MaxHers      = 6   // cases that a text without a code is answered with
 	MaxUnsent    = 192 // of the followed texts, those without an outcome
 	MaxAsked     = 128 // asks of an hour that are counted
 	MaxActs      = 32  // acts a second copy is recognized of
@@ -84,6 +85,7 @@ type Heard struct {
 	At       molt.Time       `json:"at,omitempty"` // the provider's time
 	Verdict  *screen.Verdict `json:"verdict,omitempty"`
 	Code     *Code           `json:"code,omitempty"`
+	Hers     *Hers           `json:"hers,omitempty"`
 }
 
 // Ref points at one message of the conversation.

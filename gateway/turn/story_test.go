@@ -299,8 +299,27 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 			}
 			out = append(out, fact{KindCode, &code})
 		}
+		if c := arg["hers"]; c != "" {
+			out = append(out, fact{KindHers, s.hers(c)})
+		}
 	}
 	return out
+}
+
+// hers reads "K7Q2/S1/4m" for a case asked of her that long, "K7Q2/S1/4m/held".
+func (s *story) hers(list string) *Hers {
+	h := &Hers{}
+	for one := range strings.SplitSeq(list, ",") {
+		part := strings.Split(one, "/")
+		d, err := time.ParseDuration(part[2])
+		s.must(err)
+		if len(h.Cases) == MaxHers {
+			h.More++
+			continue
+		}
+		h.Cases = append(h.Cases, HersCase{Code: part[0], Severity: escalation.Severity(part[1]), Opened: s.now.Add(-d), Held: len(part) > 3})
+	}
+	return h
 }
 
 // agent is what came of asking; without an "ask" before it, of asking now.
