@@ -47,8 +47,20 @@ type Inbound struct {
 	Words      molt.Words   `json:"words"`        // valid UTF-8, NULs replaced
 	Cut        bool         `json:"cut,omitempty"`
 	Media      []Media      `json:"media,omitempty"`
-	Via        string       `json:"via"` // "webhook" or "backfill"
+	Via        string       `json:"via"` // ViaWebhook, ViaBackfill, ViaLive
+
+	// What only a live channel knows of who writes; see Live.
+	Lang     string       `json:"lang,omitempty"`      // the language they chose
+	CallBack molt.Address `json:"call_back,omitempty"` // the number they can be called at, E.164
+	Source   string       `json:"source,omitempty"`    // a keyed hash of the network they write from
 }
+
+// The ways in which a text comes in.
+const (
+	ViaWebhook  = "webhook"
+	ViaBackfill = "backfill"
+	ViaLive     = "live" // over a connection that its peer holds open
+)
 
 // Media is an attachment by reference; it is fetched later or never.
 type Media struct {

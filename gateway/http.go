@@ -24,7 +24,7 @@ const (
 	writeTimeout  = 20 * time.Second
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
-	maxPublic     = 2000 // connections at a time
+	maxPublic     = 4000 // connections at a time; a live channel has a lower limit of its own
 	maxPrivate    = 200
 )
 
@@ -41,6 +41,9 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	}
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)
+	for _, l := range g.live() {
+		mux.Handle(l.Path(), l.Open(house{g, l.ID()}))
+	}
 	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(mux))
 }
 
@@ -53,7 +56,6 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 		g.countCases(r.Context())
 		metrics.ServeHTTP(w, r)
 	})
-	mux.Handle("/", g.console.Handler())
 	return serve(ctx, netutil.LimitListener(g.o.Private, maxPrivate), newServer(mux))
 }
 

@@ -138,7 +138,7 @@ func sentAt(m openapi.ApiV2010Message) molt.Time {
 func (a *Adapter) inboundOf(ctx context.Context, m openapi.ApiV2010Message) channels.Inbound {
 	in := channels.Inbound{
 		Channel: a.id, Account: molt.Address(value(m.To)), Peer: molt.Address(value(m.From)),
-		ProviderID: value(m.Sid), At: sentAt(m), Via: "backfill",
+		ProviderID: value(m.Sid), At: sentAt(m), Via: channels.ViaBackfill,
 	}
 	in.Words, in.Cut = cleanWords(value(m.Body))
 	n := number(value(m.NumMedia), 1<<31-1)

@@ -136,7 +136,7 @@ func (a *Adapter) parseInbound(form url.Values) (channels.Arrival, error) {
 	}
 	in := &channels.Inbound{
 		Channel: a.id, Account: molt.Address(to), Peer: molt.Address(from),
-		ProviderID: sid, Via: "webhook",
+		ProviderID: sid, Via: channels.ViaWebhook,
 	}
 	var moreMedia bool
 	in.Words, in.Cut = cleanWords(form.Get("Body"))

@@ -103,7 +103,7 @@ func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *L
 	tickets := make([]Ticket, 0, len(texts))
 	for _, in := range texts {
 		last = max(last, in.At)
-		in.Via = "backfill"
+		in.Via = channels.ViaBackfill
 		t, err := d.Accept(ctx, in)
 		if err != nil {
 			fault(err)

@@ -116,6 +116,7 @@ type Answer struct {
 	Reason       turn.Reason
 	Detail       string // the reason's id, never anybody's words
 	Duplicate    bool   // the text was known already
+	Text         uint64 // the text's own event; 0: a duplicate, or no text
 }
 
 // Accept is the door: it gives a text to its conversation's mailbox and returns
@@ -157,6 +158,9 @@ func (d *Desk) Step(ctx context.Context, id molt.ConversationID, began *turn.Beg
 // beganOf says whose conversation a text belongs to.
 func (d *Desk) beganOf(in channels.Inbound) turn.Began {
 	b := turn.Began{Channel: in.Channel, Account: in.Account, Peer: in.Peer, Quarantined: !d.o.Known(in.Channel, in.Account)}
+	if b.Live = in.Via == channels.ViaLive; b.Live {
+		b.Lang = in.Lang
+	}
 	for _, p := range d.o.Rules().Plan.People {
 		for _, r := range p.Routes {
 			if r.Channel == in.Channel && r.Address == in.Peer {

@@ -15,6 +15,7 @@ import (
 type letter struct {
 	began   turn.Began
 	inbound *channels.Inbound // a text, decided together with others that wait
+	text    uint64            // its event, once it is in a step
 	seen    molt.MarkID       // the text's own mark
 	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
 
@@ -137,7 +138,9 @@ func (d *Desk) finish(l *letter, a Answer, err error) {
 		return
 	}
 	l.finished = true
-	l.answer, l.err = a, err
+	if l.answer, l.err = a, err; !a.Duplicate && a.Conversation != "" {
+		l.answer.Text = l.text
+	}
 	close(l.done)
 	<-d.waiting
 }

@@ -171,6 +171,7 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 		at = s.now
 	}
 	v := s.d.judge(l.inbound.Words.Reveal(), recent, int64(at), s.state.Lang)
+	l.text = s.state.Seq
 	s.add(turn.KindScreened, &v)
 	if !s.state.Stream() {
 		return nil

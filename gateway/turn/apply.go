@@ -71,7 +71,10 @@ func (s *State) foldInbound(e Event, b *channels.Inbound) {
 	}
 	s.addTurn(Ref{Seq: e.Seq, From: model.FromPatient, At: at, Media: len(b.Media)})
 	if len(s.Undecided) < MaxUndecided {
-		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), At: b.At})
+		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), At: b.At, Lang: b.Lang})
+	}
+	if b.CallBack != "" {
+		s.CallBack = b.CallBack
 	}
 	if s.Stream() || s.Owner != escalation.OwnerAgent {
 		return // it waits for a person, not for the agent
@@ -102,6 +105,9 @@ func (s *State) foldAttempted(e Event, b *Attempted) {
 		d = &s.Sends[len(s.Sends)-1]
 	}
 	d.State, d.Attempt, d.LastAt, d.Checks = SendAttempted, b.Attempt, e.At, 0
+	if s.Began.Live && d.Published == 0 {
+		d.Published = e.Seq
+	}
 	d.Status, d.Code = "", 0
 	if d.FirstAt == 0 {
 		d.FirstAt = e.At

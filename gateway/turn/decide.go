@@ -2,7 +2,6 @@ package turn
 
 import (
 	"encoding/hex"
-	"fmt"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
@@ -170,7 +169,7 @@ func (x *decider) emit(e Effect) molt.ItemID {
 		return e.Item
 	}
 	if e.Item == "" && e.Lane != "" {
-		e.Item = molt.ItemID(fmt.Sprintf("%s/%d.%d", x.env.Conversation, x.at.Seq, len(x.d.Effects)))
+		e.Item = itemID(x.env.Conversation, x.at.Seq, len(x.d.Effects))
 	}
 	x.d.Effects = append(x.d.Effects, e)
 	x.s.foldEffect(x.at, len(x.d.Effects)-1, e)

@@ -47,7 +47,10 @@ func (x *decider) waitedFor() bool { return x.s.Case != nil && x.s.Case.Unanswer
 
 func (x *decider) learnLanguage(in []heard) {
 	for i := len(in) - 1; i >= 0; i-- {
-		lang := policy.Language(in[i].words)
+		lang := in[i].Lang // what they chose goes before what their words look like
+		if lang == "" {
+			lang = policy.Language(in[i].words)
+		}
 		if lang != "" && x.speaks(lang) {
 			if lang != x.s.Lang {
 				x.set(func(s *Set) { s.Lang = &lang })
@@ -140,6 +143,9 @@ func (x *decider) listUnread(in []heard, v screen.Verdict, evidence []uint64) {
 // keywords answers STOP, START and HELP, and returns what else there is to
 // answer.
 func (x *decider) keywords(in []heard, red bool) (rest []heard) {
+	if x.s.Began.Live {
+		return in // words that carriers made; here whoever wants no more closes the chat
+	}
 	for _, h := range in {
 		word, f := policy.Words(h.words, x.s.Stopped)
 		done := true

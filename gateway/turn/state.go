@@ -36,6 +36,7 @@ type State struct {
 	Began Began     `json:"began"`
 
 	Lang     string           `json:"lang,omitempty"`
+	CallBack molt.Address     `json:"call_back,omitempty"` // a live channel: the number the patient gave
 	Owner    escalation.Owner `json:"owner"`
 	Epoch    uint64           `json:"epoch"`
 	Stopped  bool             `json:"stopped,omitempty"`  // the patient opted out
@@ -82,7 +83,8 @@ type Heard struct {
 	Seq      uint64          `json:"seq"`
 	Provider string          `json:"provider,omitempty"`
 	Media    int             `json:"media,omitempty"`
-	At       molt.Time       `json:"at,omitempty"` // the provider's time
+	At       molt.Time       `json:"at,omitempty"`   // the provider's time
+	Lang     string          `json:"lang,omitempty"` // that the patient chose
 	Verdict  *screen.Verdict `json:"verdict,omitempty"`
 	Code     *Code           `json:"code,omitempty"`
 	Hers     *Hers           `json:"hers,omitempty"`
@@ -135,7 +137,10 @@ type Send struct {
 	Attempt int            `json:"attempt,omitempty"`
 	FirstAt molt.Time      `json:"first_at,omitempty"`
 	LastAt  molt.Time      `json:"last_at,omitempty"`
-	Checks  int            `json:"checks,omitempty"`
+	// Published is the event of the first attempt, where that publishes: a live
+	// channel's.
+	Published uint64 `json:"published,omitempty"`
+	Checks    int    `json:"checks,omitempty"`
 	// Faults counts the attempts that ended with each kind of fault.
 	Faults map[channels.FaultKind]int `json:"faults,omitempty"`
 	Status channels.Status            `json:"status,omitempty"`

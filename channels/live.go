@@ -1,0 +1,89 @@
+package channels
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Live is an adapter whose peers hold a connection to us. No carrier stands
+// between: a text is published once its attempt is committed, and delivered when
+// the peer says that it was shown. What was missed is read from the journal.
+type Live interface {
+	Adapter
+	// Path is where on the public listener its doors are, as in "/chat/web/".
+	Path() string
+	// Open gives it the house and returns its doors. It is called once.
+	Open(h House) http.Handler
+	// Changed says that there is something new in a peer's conversation. It never
+	// blocks.
+	Changed(peer molt.Address)
+	// Run serves what stays open until ctx ends, and returns when all has ended.
+	Run(ctx context.Context) error
+}
+
+// House is what a live channel may ask of the gateway.
+type House interface {
+	// Take takes a text in. It is committed when Take returns without an error,
+	// at the position returned; 0: it was known before, or is not shown yet.
+	Take(ctx context.Context, in Inbound) (Position, error)
+	// Look reads what the peer may see after a position, oldest first, looking at
+	// no more than a bounded part of the record; More asks to go on from Next.
+	Look(ctx context.Context, account, peer molt.Address, after Position) (View, error)
+	// Seen records that the peer was shown everything up to a position.
+	Seen(ctx context.Context, account, peer molt.Address, upto Position) error
+	// Key is a secret of that channel and use, the same after each start.
+	Key(use string) []byte
+}
+
+// Position orders what a peer may see: its own texts as they were committed and
+// ours as they were published. It rises, and stays below 2^53, so that it is a
+// whole number in a browser too.
+type Position uint64
+
+// View is a part of a conversation as its peer may see it.
+type View struct {
+	Shown []Shown
+	Next  Position // looked through up to here
+	More  bool
+	Talk  Talk
+}
+
+// Shown is one message.
+type Shown struct {
+	At         Position
+	Time       molt.Time
+	Kind       ShownKind
+	ProviderID string // of an own text
+	Words      molt.Words
+}
+
+// ShownKind says who speaks.
+type ShownKind string
+
+// The kinds.
+const (
+	ShownOwn    ShownKind = "own"
+	ShownAgent  ShownKind = "agent"
+	ShownPerson ShownKind = "nurse"  // a person's words
+	ShownFixed  ShownKind = "fixed"  // the clinic's own fixed text
+	ShownSafety ShownKind = "safety" // the same, about danger
+)
+
+// Talk is how a conversation stands, for its peer.
+type Talk struct {
+	Who      Speaker
+	Typing   bool // an answer is being written
+	CallBack bool // a number to call is known
+}
+
+// Speaker is who answers.
+type Speaker string
+
+// The speakers.
+const (
+	SpeakerAgent   Speaker = "agent"
+	SpeakerWaiting Speaker = "waiting" // nobody yet: people were asked
+	SpeakerPerson  Speaker = "nurse"
+)
