@@ -57,19 +57,16 @@ func build(cfg *config.Config, e env) (*parts, error) {
 func (p *parts) buildChannels(e env) error {
 	var faults config.Faults
 	for id, c := range p.cfg.Channels {
-		var s twilio.Section
-		if wrong := c.Decode(&s); len(wrong) > 0 {
-			faults = append(faults, wrong...)
-			continue
+		var a channels.Adapter
+		var wrong []config.Fault
+		switch c.Type {
+		case typeWebchat:
+			a, wrong = p.webchat(c)
+		default:
+			a, wrong = p.twilio(c, e)
 		}
-		o, wrong := s.Options(string(id), p.cfg.Listen.PublicURL, e.secrets)
 		if len(wrong) > 0 {
-			faults = append(faults, placed(c, wrong)...)
-			continue
-		}
-		a, err := twilio.New(o)
-		if errors.As(err, &wrong) {
-			faults = append(faults, placed(c, wrong)...)
+			faults = append(faults, wrong...)
 			continue
 		}
 		p.adapters[string(id)] = a
@@ -78,6 +75,22 @@ func (p *parts) buildChannels(e env) error {
 		return faults
 	}
 	return nil
+}
+
+func (p *parts) twilio(c config.Channel, e env) (channels.Adapter, []config.Fault) {
+	var s twilio.Section
+	if faults := c.Decode(&s); len(faults) > 0 {
+		return nil, faults
+	}
+	o, wrong := s.Options(string(c.ID), p.cfg.Listen.PublicURL, e.secrets)
+	if len(wrong) > 0 {
+		return nil, placed(c, wrong)
+	}
+	a, err := twilio.New(o)
+	if errors.As(err, &wrong) {
+		return nil, placed(c, wrong)
+	}
+	return a, nil
 }
 
 func (p *parts) buildAgent() error {

@@ -201,6 +201,9 @@ channels:
     auth_token: file:{{.TokenFile}}
     base_url: {{.Base}}
     numbers: ["{{.Number}}"]
+  web:
+    type: webchat
+    origins: ["http://{{.Public}}"]
 staff:
   - {id: alice, name: Alice, role: nurse, routes: [{name: sms, channel: main, address: "{{.Nurse}}", phi: true}]}
   - {id: carmen, name: Carmen, role: lead, routes: [{name: sms, channel: main, address: "{{.Second}}", phi: true}]}

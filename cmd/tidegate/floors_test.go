@@ -42,7 +42,7 @@ var (
 )
 
 // concrete packages are one of several: the command alone says which is used.
-var concrete = []string{"channels/twilio", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
+var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
 
 // kits are conformance suites: test code in packages of its own.
 var kits = []string{"channels/channeltest", "molt/storetest"}
@@ -54,8 +54,8 @@ const reference = "molt/memstore"
 var beside = []string{"channels/channeltest", "channels/outbox", "channels/segment"}
 
 // starters may say go: the daemon, the mailboxes of conversations, the workers,
-// the live pages of the console, the store's committer. So may what listens below channels, and every test.
-var starters = []string{"channels", "cmd/tidegate", "gateway", "gateway/console", "gateway/intake", "molt/boltstore", "molt/lane"}
+// the store's committer. So may what listens below channels, and every test.
+var starters = []string{"channels", "cmd/tidegate", "gateway", "gateway/intake", "molt/boltstore", "molt/lane"}
 
 // file is one source file of the tree.
 type file struct {

@@ -39,8 +39,10 @@ func loadConfig(path string, with *env) (*config.Config, error) {
 		Languages: languages,
 		Providers: []string{"scripted"},
 		Personas:  []string{persona.BuiltIn},
-		Adapters:  map[string]func(config.Channel) []config.Fault{"twilio": func(c config.Channel) []config.Fault { return checkTwilio(c, with) }},
-		Parts:     func(c *config.Config, whole func(...string) bool) []config.Fault { return partFaults(c, whole, with) },
+		Adapters: map[string]func(config.Channel) []config.Fault{
+			typeTwilio: func(c config.Channel) []config.Fault { return checkTwilio(c, with) }, typeWebchat: checkWebchat,
+		},
+		Parts: func(c *config.Config, whole func(...string) bool) []config.Fault { return partFaults(c, whole, with) },
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -101,11 +103,15 @@ func routeFaults(c *config.Config) []config.Fault {
 	own := ownNumbers(c)
 	for i, person := range c.Staff {
 		for j, r := range person.Routes {
+			if c.Channels[r.Channel].Type == typeWebchat {
+				out = append(out, c.Fault(fmt.Sprintf("staff[%d].routes[%d].channel", i, j), "must be a channel that reaches staff", string(r.Channel), "patients write over a web chat; name a channel that texts"))
+				continue
+			}
 			numbers, ok := own[r.Channel]
 			if !ok || r.Address == "" {
 				continue // the configuration's own check says so
 			}
-			rule := ""
+			var rule string
 			switch {
 			case !twilio.IsAddress(string(r.Address)), strings.HasPrefix(string(r.Address), "+1") && len(r.Address) != len("+15550100101"):
 				rule = "must be a number that texts can reach"

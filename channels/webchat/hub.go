@@ -1,0 +1,136 @@
+package webchat
+
+import (
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// hub knows which sockets are open. It holds no message.
+type hub struct {
+	stop chan struct{} // closed when all is to end
+
+	mu      sync.Mutex
+	closed  bool
+	guests  map[molt.Address]*guest
+	sources map[string]int // sockets of a source
+	sockets int
+	open    sync.WaitGroup // of sockets and of reports under way
+	pool    sync.Pool
+}
+
+// guest is a visitor with a socket open, or a report of theirs under way.
+type guest struct {
+	peer      molt.Address
+	sockets   map[*socket]bool
+	seen      channels.Position // that some socket of theirs showed
+	recorded  channels.Position
+	reporting bool
+}
+
+func newHub() *hub {
+	return &hub{stop: make(chan struct{}), guests: map[molt.Address]*guest{}, sources: map[string]int{}}
+}
+
+// buffers are shared by sockets that write, which at a time are few.
+func (h *hub) buffers() websocket.BufferPool { return &h.pool }
+
+// enter counts a socket in, unless there are too many.
+func (h *hub) enter(s *socket, most, mostOfSource int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.sockets >= most || h.sources[s.source] >= mostOfSource {
+		return false
+	}
+	h.sockets++
+	h.sources[s.source]++
+	h.guest(s.peer).sockets[s] = true
+	h.open.Add(1)
+	return true
+}
+
+func (h *hub) guest(peer molt.Address) *guest {
+	g := h.guests[peer]
+	if g == nil {
+		g = &guest{peer: peer, sockets: map[*socket]bool{}}
+		h.guests[peer] = g
+	}
+	return g
+}
+
+func (h *hub) leave(s *socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sockets--
+	if h.sources[s.source]--; h.sources[s.source] == 0 {
+		delete(h.sources, s.source)
+	}
+	g := h.guests[s.peer]
+	delete(g.sockets, s)
+	h.forget(g)
+	h.open.Done()
+}
+
+func (h *hub) forget(g *guest) {
+	if len(g.sockets) == 0 && !g.reporting {
+		delete(h.guests, g.peer)
+	}
+}
+
+// kick wakes a visitor's sockets. One that is busy writing looks again by itself.
+func (h *hub) kick(peer molt.Address) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.guests[peer]
+	if g == nil {
+		return
+	}
+	for s := range g.sockets {
+		s.wake()
+	}
+}
+
+// note keeps how far a visitor was shown the talk, and reports whether somebody
+// has to begin to record it.
+func (h *hub) note(peer molt.Address, upto channels.Position) (begin bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.guest(peer)
+	g.seen = max(g.seen, upto)
+	if h.closed || g.reporting || g.seen <= g.recorded {
+		h.forget(g)
+		return false
+	}
+	g.reporting = true
+	h.open.Add(1)
+	return true
+}
+
+// next is what is to be recorded now; false: nothing more, and the report ends.
+func (h *hub) next(peer molt.Address) (channels.Position, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.guests[peer]
+	if g.seen > g.recorded && !h.closed {
+		g.recorded = g.seen
+		return g.seen, true
+	}
+	g.reporting = false
+	h.forget(g)
+	h.open.Done()
+	return 0, false
+}
+
+// close ends everything and waits for it.
+func (h *hub) close() {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		close(h.stop)
+	}
+	h.mu.Unlock()
+	h.open.Wait()
+}

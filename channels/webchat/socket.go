@@ -1,0 +1,316 @@
+package webchat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// Limits of one socket.
+const (
+	HelloWait    = 10 * time.Second // for the first frame
+	SeenEvery    = time.Second      // how often what was shown is recorded, of one visitor
+	writeWait    = 10 * time.Second // for one frame; who reads slower is dropped, and resumes
+	pongWait     = 60 * time.Second // without a sign of life
+	pingEvery    = 25 * time.Second
+	maxFrame     = 32 << 10 // bytes of a client's frame
+	maxNumber    = 40       // bytes of a call-back number as it was typed
+	bufferBytes  = 1024
+	waitingTells = 4 // answers to frames that wait for the writer; then reading waits
+)
+
+var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
+
+// socket is one connection of a visitor. Its reader takes in one frame at a time
+// and its writer reads the record: neither holds messages.
+type socket struct {
+	a      *Adapter
+	conn   *websocket.Conn
+	peer   molt.Address
+	source string
+	kicked chan struct{} // of capacity 1: a kick while one waits is the same kick
+	tells  chan told
+	ended  chan struct{} // closed when the reader has ended
+
+	// The reader's.
+	lang     string
+	callBack molt.Address
+
+	// The writer's.
+	read channels.Position
+	talk channels.Talk
+	said bool // the talk was told
+}
+
+func (s *socket) wake() {
+	select {
+	case s.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// serve runs the socket until either side ends it.
+func (s *socket) serve(ctx context.Context, k ticket) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer s.conn.Close()
+	s.conn.SetReadLimit(maxFrame)
+	if !s.hello(k) {
+		return
+	}
+	s.conn.SetPongHandler(func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) })
+	written := make(chan struct{})
+	go func() { // ends when the reader has, when a write does not succeed, or when all is to end
+		defer close(written)
+		defer cancel()
+		defer s.conn.Close()
+		s.write(ctx)
+	}()
+	s.wake()
+	s.hear(ctx)
+	close(s.ended)
+	<-written
+}
+
+// hello reads the first frame: from where on, and whose token where it is no
+// cookie. A ticket that was taken from somebody's page opens nothing without.
+func (s *socket) hello(k ticket) bool {
+	_ = s.conn.SetReadDeadline(time.Now().Add(HelloWait))
+	f, err := s.frame()
+	if err != nil || f.Type != typeHello {
+		s.close(websocket.ClosePolicyViolation, "the first frame is a hello")
+		return false
+	}
+	if !k.cookie {
+		if v, err := s.a.tokens.read(f.Token, s.a.o.Now()); err != nil || v != k.visitor {
+			s.close(websocket.ClosePolicyViolation, "the ticket is another visitor's")
+			return false
+		}
+	}
+	s.read = f.Cursor
+	s.choose(f.Lang)
+	s.seen(f.Cursor)
+	return true
+}
+
+// hear takes in frames, each wholly before the next: who sends faster than we
+// commit, or than a visitor may, waits.
+func (s *socket) hear(ctx context.Context) {
+	for {
+		_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
+		f, err := s.frame()
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		switch f.Type {
+		case typeText:
+			if !s.text(ctx, f) {
+				return
+			}
+		case typeCallBack:
+			number, ok := s.a.callBack(f.Number)
+			if ok {
+				s.callBack = number
+			}
+			s.tell(ctx, told{Type: typeCallBack, OK: &ok, Number: number.Reveal()})
+		case typeLang:
+			s.choose(f.Lang)
+		case typeSeen:
+			s.seen(f.Cursor)
+		}
+	}
+}
+
+var errFrame = errors.New("no frame of this protocol")
+
+func (s *socket) frame() (f asked, err error) {
+	kind, b, err := s.conn.ReadMessage()
+	if err != nil {
+		return f, err
+	}
+	if kind != websocket.TextMessage || json.Unmarshal(b, &f) != nil {
+		s.close(websocket.CloseUnsupportedData, errFrame.Error())
+		return f, errFrame
+	}
+	return f, nil
+}
+
+func (s *socket) choose(lang string) {
+	for _, l := range s.a.o.Languages {
+		if l == lang {
+			s.lang = l
+		}
+	}
+}
+
+// text takes a text in, and says so once it is committed. What cannot be
+// committed now ends the connection: the page comes back and sends it again.
+func (s *socket) text(ctx context.Context, f asked) bool {
+	words, cut := clean(f.Text, s.a.o.MessageLength)
+	switch {
+	case !clientIDForm.MatchString(f.ClientID):
+		return s.tell(ctx, told{Type: typeRefused, Why: whyClientID})
+	case strings.TrimSpace(words) == "":
+		return s.tell(ctx, told{Type: typeRefused, ClientID: f.ClientID, Why: whyEmpty})
+	case !s.pace(ctx):
+		return false
+	}
+	at, err := s.a.house.Take(ctx, channels.Inbound{
+		Account: s.a.account, Peer: s.peer, ProviderID: providerID(s.peer, f.ClientID), Words: molt.Words(words), Cut: cut,
+		Lang: s.lang, CallBack: s.callBack, Source: s.source,
+	})
+	if err != nil {
+		s.close(websocket.CloseTryAgainLater, "not committed; try again")
+		return false
+	}
+	return s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at})
+}
+
+// pace waits until the visitor may send one more: nothing is refused for coming
+// too fast, it only takes longer.
+func (s *socket) pace(ctx context.Context) bool {
+	for {
+		wait := s.a.texts.take(s.peer.Reveal(), s.a.o.Now())
+		if wait <= 0 {
+			return true
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		}
+	}
+}
+
+// clean makes a text valid and cuts it to so many letters.
+func clean(text string, most int) (words string, cut bool) {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	if utf8.RuneCountInString(text) <= most {
+		return text, false
+	}
+	return string([]rune(text)[:most]), true
+}
+
+// providerID binds a client's id to who uses it: nobody's id can hide another's
+// text.
+func providerID(peer molt.Address, client string) string {
+	return strings.TrimPrefix(peer.Reveal(), peerPrefix) + "." + client
+}
+
+// seen has it recorded how far the visitor was shown the talk, at most once in
+// SeenEvery.
+func (s *socket) seen(upto channels.Position) {
+	if upto == 0 || !s.a.hub.note(s.peer, upto) {
+		return
+	}
+	go s.a.record(s.peer) // ends when nothing is left to record, or when all is to end
+}
+
+// record records what was seen until nothing new is.
+func (a *Adapter) record(peer molt.Address) {
+	for {
+		upto, ok := a.hub.next(peer)
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), writeWait)
+		// What is not recorded now is with the next one, or when the page comes back.
+		_ = a.house.Seen(ctx, a.account, peer, upto)
+		cancel()
+		t := time.NewTimer(SeenEvery)
+		select {
+		case <-t.C:
+		case <-a.hub.stop:
+			t.Stop()
+		}
+	}
+}
+
+// tell gives the writer a frame, and waits while it has too many.
+func (s *socket) tell(ctx context.Context, f told) bool {
+	select {
+	case s.tells <- f:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// write sends what there is until the socket ends.
+func (s *socket) write(ctx context.Context) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case <-s.kicked:
+			err = s.publish(ctx)
+		case f := <-s.tells:
+			err = s.send(f)
+		case <-ping.C:
+			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+		case <-s.ended:
+			return
+		case <-s.a.hub.stop:
+			s.close(websocket.CloseGoingAway, "restarting")
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// publish reads the record from where this socket is, a bounded part at a time,
+// and sends what it shows.
+func (s *socket) publish(ctx context.Context) error {
+	for {
+		v, err := s.a.house.Look(ctx, s.a.account, s.peer, s.read)
+		if err != nil {
+			s.close(websocket.CloseTryAgainLater, "not readable now; try again")
+			return err
+		}
+		for _, m := range v.Shown {
+			if err := s.send(frameOf(m)); err != nil {
+				return err
+			}
+		}
+		if s.read = v.Next; v.More {
+			continue
+		}
+		if s.said && s.talk == v.Talk {
+			return nil
+		}
+		s.talk, s.said = v.Talk, true
+		return s.send(told{Type: typeState, Who: v.Talk.Who, Typing: v.Talk.Typing, CallBack: v.Talk.CallBack})
+	}
+}
+
+func frameOf(m channels.Shown) told {
+	f := told{Type: typeMessage, Position: m.At, Kind: m.Kind, Text: m.Words.Reveal(), At: int64(m.Time)}
+	_, f.ClientID, _ = strings.Cut(m.ProviderID, ".")
+	return f
+}
+
+func (s *socket) send(f told) error {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	return s.conn.WriteJSON(f)
+}
+
+// close says why, in words that repeat nothing of the visitor's.
+func (s *socket) close(code int, why string) {
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(writeWait))
+}

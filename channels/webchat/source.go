@@ -1,0 +1,67 @@
+package webchat
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// ipv6Network is what one customer of a provider gets at least: addresses within
+// it cost nothing to change.
+const ipv6Network = 64
+
+const sourceBytes = 12
+
+// sources names where requests come from.
+type sources struct {
+	key     []byte
+	trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+}
+
+// of is a keyed hash of the network a request comes from.
+func (s sources) of(r *http.Request) string {
+	network := "unknown"
+	if ip, ok := s.client(r); ok {
+		bits := 32
+		if ip.Is6() {
+			bits = ipv6Network
+		}
+		if p, err := ip.Prefix(bits); err == nil {
+			network = p.String()
+		}
+	}
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte(network))
+	return hex.EncodeToString(mac.Sum(nil)[:sourceBytes])
+}
+
+// client is the address of who sent the request: the last one of the chain that
+// is no proxy of ours. What stands before it anybody may have written.
+func (s sources) client(r *http.Request) (netip.Addr, bool) {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusts(ip); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		ip = next.Unmap().WithZone("")
+	}
+	return ip, true
+}
+
+func (s sources) trusts(ip netip.Addr) bool {
+	for _, p := range s.trusted {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
