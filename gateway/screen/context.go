@@ -128,11 +128,11 @@ func (j *judgment) ask(raw string, at int, yes, no, own bool, sp *speller) {
 	t := j.d.parse(toks)
 	q := judgment{d: j.d}
 	if yes {
-		q.read(t, kindPatient)
-		q.read(t, kindAskYes)
+		q.read(t, j.d.rules, kindPatient)
+		q.read(t, j.d.rules, kindAskYes)
 	}
 	if no {
-		q.read(t, kindAskNo)
+		q.read(t, j.d.rules, kindAskNo)
 	}
 	j.found = append(j.found, q.found...)
 	if !yes {

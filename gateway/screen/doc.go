@@ -8,6 +8,10 @@
 // the past, hypotheticals, idioms) and verdict (the worst of what is left).
 // Any layer may raise; none may veto what another has found.
 //
+// Beside the verdict stands the checklist: what a nurse asks about in a category
+// of emergency, and what the patient named, denied or left out. It reads with the
+// same layers and its own data, and no verdict rests on it.
+//
 // A verdict is a pure function of its arguments. The package must never read a
 // clock, a file, the network, chance or the configuration, must never call a
 // model, and must never log: it sees the words of patients. It imports no

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// The rules are data. Their format is described at the head of rules/00-format.txt.
+// The rules are data. Their format is described at the head of rules/00-format.txt,
+// what the checklists add to it at the head of rules/checklist/10-symptoms.txt.
 //
-//go:embed rules/*.txt
+//go:embed rules/*.txt rules/checklist/*.txt
 var rulesFS embed.FS
 
 // reach is how far apart the parts of a rule may stand: a number of tokens, or one of these.
@@ -109,6 +110,9 @@ type data struct {
 	rules      []rule
 	ranks      map[string]int
 	sets       wellKnown
+	symptoms   map[string]*symptom
+	checklists map[string]*checklist // by category; only in what loadChecklists gives
+	listing    bool                  // is read for checklists: see deniedInside
 }
 
 // soundPairs are the letter pairs that sound like another letter.
@@ -120,15 +124,20 @@ func newData() *data {
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
 		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{},
 		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
+		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{},
 	}
 }
 
-// load reads every rules file in name order.
-func load() (*data, error) {
+// load reads every rules file of the folders in name order.
+func load(folders ...string) (*data, error) {
 	d := newData()
-	names, err := fs.Glob(rulesFS, "rules/*.txt")
-	if err != nil {
-		return nil, fmt.Errorf("list rules: %w", err)
+	var names []string
+	for _, folder := range folders {
+		found, err := fs.Glob(rulesFS, folder+"/*.txt")
+		if err != nil {
+			return nil, fmt.Errorf("list rules: %w", err)
+		}
+		names = append(names, found...)
 	}
 	h := sha256.New()
 	for _, name := range names {
@@ -208,6 +217,10 @@ func (d *data) section(head, body []string) error {
 		return err
 	case "rule":
 		return d.readRule(head[1:], body)
+	case "symptom":
+		return d.readSymptom(head[1:], body)
+	case "checklist":
+		return d.readChecklist(head[1:], body)
 	case "plain", "short", "merge", "alias", "emoji", "confusable", "number":
 		return d.readWords(head[0], strings.Join(body, ","))
 	}

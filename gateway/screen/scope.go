@@ -29,7 +29,25 @@ const (
 // negated reports whether s is denied inside its own clause. used are tokens
 // that are part of another finding: the "not" of "not breathing" denies nothing else.
 func (t *text) negated(s span, used []bool) bool {
-	return t.deniedBefore(s, used) || t.deniedAfter(s)
+	return t.deniedBefore(s, used) || t.deniedAfter(s) || t.d.listing && t.deniedInside(s)
+}
+
+// deniedInside reads "my chest does not hurt": the denial stands between the parts
+// of the match, and nothing but words that carry it parts it from the last one.
+// Only checklists ask; a verdict rather fires.
+func (t *text) deniedInside(s span) bool {
+	for i := s.hi - 2; i > s.lo; i-- {
+		if t.pseudo[i] {
+			return false
+		}
+		if t.isA(i, t.d.sets.cueNot) || t.isA(i, t.d.sets.cueNo) {
+			return !t.isA(i-1, t.d.sets.able)
+		}
+		if t.toks[i+1].brk != brkNone || !t.isA(i, t.d.sets.bearing) {
+			return false
+		}
+	}
+	return false
 }
 
 // deniedBefore walks back from the match. Only words that carry a denial to its

@@ -74,20 +74,26 @@ type Verdict struct {
 
 // Screen holds the compiled rules. It is immutable and safe for concurrent use.
 type Screen struct {
-	d *data
+	d    *data // the rules that judge
+	list *data // the same and the checklists; see loadChecklists
 }
 
 // New compiles the embedded rules. It fails only when the data is malformed.
 func New() (*Screen, error) {
-	d, err := load()
+	d, err := load(judging)
 	if err != nil {
 		return nil, err
 	}
-	return &Screen{d: d}, nil
+	list, err := loadChecklists()
+	if err != nil {
+		return nil, err
+	}
+	return &Screen{d: d, list: list}, nil
 }
 
-// Version returns the content digest of the rules data: two screens of one
-// version give the same verdict for the same arguments.
+// Version returns the content digest of the rules that judge: two screens of
+// one version give the same verdict for the same arguments. The checklists are
+// no part of it, since no verdict rests on them.
 func (s *Screen) Version() string { return s.d.digest }
 
 // Judge judges text. It is a pure function of its arguments: recent is the last
@@ -101,10 +107,10 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 	number(own)
 	t := s.d.parse(own)
 	j := judgment{d: s.d}
-	j.read(t, kindPatient)
+	j.read(t, s.d.rules, kindPatient)
 	if joined := s.d.join(own, text, recent, now, sp); joined != nil {
 		j.joined = true
-		j.read(s.d.parse(joined), kindPatient)
+		j.read(s.d.parse(joined), s.d.rules, kindPatient)
 	}
 	j.answers(t, recent, now, sp)
 	v := j.verdict(text, recent)

@@ -11,6 +11,7 @@ type finding struct {
 	severity    Severity
 	standing    standing
 	experiencer string
+	at          span // of the first part
 	quotes      []rawSpan
 }
 
@@ -33,15 +34,15 @@ const shortText = 24
 
 // read runs the rules over a text. All matches are found before any is judged,
 // because a denial that is part of one finding denies no other.
-func (j *judgment) read(t *text, want kind) {
+func (j *judgment) read(t *text, rules []rule, want kind) {
 	type match struct {
 		rule  *rule
 		parts [][]span
 	}
 	var all []match
 	used := make([]bool, len(t.toks))
-	for i := range j.d.rules {
-		r := &j.d.rules[i]
+	for i := range rules {
+		r := &rules[i]
 		if r.kind != want || r.short && len(t.toks) > shortText {
 			continue
 		}
@@ -51,6 +52,9 @@ func (j *judgment) read(t *text, want kind) {
 				continue
 			}
 			all = append(all, match{r, parts})
+			if j.d.listing && !r.always {
+				continue // "leg hurts, no chest pain": the no is of the chest, not of a pain in the leg
+			}
 			for _, spans := range parts {
 				for _, s := range spans {
 					for n := s.lo; n < s.hi; n++ {
@@ -114,7 +118,7 @@ func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 // settle binds the other parts to one span of the first and judges the whole: it
 // stands only as well as its worst part.
 func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []bool) (finding, bool) {
-	f := finding{rule: r, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first)}
+	f := finding{rule: r, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
 	if r.child {
 		f.experiencer = "child"
 	}
