@@ -112,6 +112,10 @@ type StatusReport struct {
 	ProviderID   string              `json:"provider_id"`
 	Status       Status              `json:"status"`
 	Code         int                 `json:"code,omitempty"`
+	// Fault is what the code of a text that did not arrive stands for, as it would
+	// in the answer to a send; "" when there is no code. Hint is for the admin.
+	Fault FaultKind `json:"fault,omitempty"`
+	Hint  string    `json:"hint,omitempty"`
 }
 
 // Outbound is one text to send.

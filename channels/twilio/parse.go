@@ -200,6 +200,10 @@ func (a *Adapter) parseStatus(form, query url.Values) (channels.Arrival, error) 
 		Channel: a.id, ProviderID: sid, Status: channels.Status(status),
 		Code: number(form.Get("ErrorCode"), 1<<31-1),
 	}
+	if s.Code > 0 && (s.Status == channels.StatusUndelivered || s.Status == channels.StatusFailed) {
+		m := meaningOf(s.Code)
+		s.Fault, s.Hint = m.kind, m.hint
+	}
 	c, m := query.Get(queryConversation), query.Get(queryItem)
 	if isID(c) && isID(m) {
 		s.Conversation, s.Item = molt.ConversationID(c), molt.ItemID(m)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/twilio"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -85,7 +86,10 @@ func TestParseStatus(t *testing.T) {
 		want        channels.StatusReport
 	}{
 		{"delivered", ids, channels.HookStatus, url.Values{"MessageStatus": {"delivered"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusDelivered}},
-		{"undelivered with a code", ids, channels.HookStatus, url.Values{"MessageStatus": {"undelivered"}, "ErrorCode": {"30003"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusUndelivered, Code: 30003}},
+		{"undelivered with a code", ids, channels.HookStatus, url.Values{"MessageStatus": {"undelivered"}, "ErrorCode": {"30003"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusUndelivered, Code: 30003, Fault: channels.FaultUnreachable, Hint: twilio.HintOf(30003)}},
+		{"not registered", ids, channels.HookStatus, url.Values{"MessageStatus": {"undelivered"}, "ErrorCode": {"30034"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusUndelivered, Code: 30034, Fault: channels.FaultConfiguration, Hint: twilio.HintOf(30034)}},
+		{"opted out", ids, channels.HookStatus, url.Values{"MessageStatus": {"failed"}, "ErrorCode": {"21610"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusFailed, Code: 21610, Fault: channels.FaultOptedOut, Hint: twilio.HintOf(21610)}},
+		{"a code beside a text that went on", ids, channels.HookStatus, url.Values{"MessageStatus": {"sent"}, "ErrorCode": {"30034"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: channels.StatusSent, Code: 30034}},
 		{"a status nobody knows", ids, channels.HookStatus, url.Values{"MessageStatus": {"pondering"}}, channels.StatusReport{Conversation: "c_ab12", Item: "i_7.1", Attempt: 3, Status: "pondering"}},
 		{"without our ids", "", channels.HookStatus, url.Values{"MessageStatus": {"sent"}}, channels.StatusReport{Status: channels.StatusSent}},
 		{"with half of them", "m=i_7.1", channels.HookStatus, url.Values{"MessageStatus": {"sent"}}, channels.StatusReport{Status: channels.StatusSent}},

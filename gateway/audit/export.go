@@ -209,7 +209,9 @@ func (x *exporter) fate(body any) {
 		o := at(b.Item)
 		o.Fault, o.Code = b.Fault, b.Code
 	case *channels.StatusReport:
-		at(b.Item).took(channels.Receipt{ProviderID: b.ProviderID, Status: b.Status, Code: b.Code})
+		o := at(b.Item)
+		o.took(channels.Receipt{ProviderID: b.ProviderID, Status: b.Status, Code: b.Code})
+		o.Fault = b.Fault
 	case *turn.Looked:
 		o := at(b.Item)
 		o.Why = string(b.Reason)

@@ -112,6 +112,9 @@ func (d *Desk) Report(ctx context.Context, s channels.StatusReport) error {
 	if s.Conversation == "" || s.Item == "" {
 		return nil
 	}
+	if s.Fault == channels.FaultConfiguration {
+		d.o.Log.Error().Str("conversation", string(s.Conversation)).Str("item", string(s.Item)).Int("code", s.Code).Str("hint", s.Hint).Msg("undelivered")
+	}
 	_, err := d.Step(ctx, s.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) Plan {
 		return Plan{Facts: []Fact{{Kind: turn.KindStatus, Body: &s}}}
 	})

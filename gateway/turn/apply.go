@@ -131,10 +131,7 @@ func (s *State) foldSent(item molt.ItemID, r channels.Receipt) {
 func (s *State) foldFailed(b *Failed) {
 	if d := s.send(b.Item); d != nil {
 		d.Code = b.Code
-		if d.Faults == nil {
-			d.Faults = map[channels.FaultKind]int{}
-		}
-		d.Faults[b.Fault]++
+		d.fault(b.Fault)
 		if b.Fault != channels.FaultUnknown && d.State == SendAttempted {
 			d.State = SendDue // whether it is tried again, the decision says
 		}
@@ -169,7 +166,19 @@ func (s *State) foldStatus(b *channels.StatusReport) {
 	if d.State == SendAttempted || d.State == SendDue && d.Attempt > 0 && arrived(b.Status) {
 		d.State = SendSent
 	}
+	if news := b.Status.Rank() > d.Status.Rank(); news && b.Fault != "" {
+		d.fault(b.Fault)
+		s.Stopped = s.Stopped || b.Fault == channels.FaultOptedOut && d.Person == ""
+	}
 	d.rank(b.Status, b.Code)
+}
+
+// fault counts an attempt that ended so.
+func (d *Send) fault(k channels.FaultKind) {
+	if d.Faults == nil {
+		d.Faults = map[channels.FaultKind]int{}
+	}
+	d.Faults[k]++
 }
 
 // overtakes reports whether a report is about an attempt that a later one
@@ -281,6 +290,7 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Silences, set.Silences)
 	put(&s.HelpAt, set.HelpAt)
 	put(&s.HoldTextAt, set.HoldTextAt)
+	put(&s.SetupAt, set.SetupAt)
 	put(&s.Digest, set.Digest)
 	put(&s.Ask, set.Ask)
 	put(&s.Unanswered, set.Unanswered)

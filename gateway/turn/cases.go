@@ -303,6 +303,9 @@ func (x *decider) hhmm(t molt.Time) string {
 
 func (x *decider) name(p molt.PersonID) string { return x.env.Rules.name(p) }
 
+// adminText begins the kind of every text that only tells an admin.
+const adminText = "admin_"
+
 func (x *decider) tellAdmins(a escalation.Action) {
 	var code string
 	if x.s.Code != "" {
@@ -316,7 +319,7 @@ func (x *decider) tellAdmins(a escalation.Action) {
 		escalation.AdminIdle:         "Tidegate: whoever holds a case stopped acting on it.",
 	}[a.Admin]
 	for _, p := range x.env.Rules.Plan.Admins {
-		x.toStaff(p, "admin_"+string(a.Admin), molt.Words(words+code), 0)
+		x.toStaff(p, adminText+string(a.Admin), molt.Words(words+code), 0)
 	}
 }
 

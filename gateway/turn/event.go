@@ -229,6 +229,7 @@ type Set struct {
 	Silences   *int        `json:"silences,omitempty"`
 	HelpAt     *molt.Time  `json:"help_at,omitempty"`
 	HoldTextAt *molt.Time  `json:"hold_text_at,omitempty"`
+	SetupAt    *molt.Time  `json:"setup_at,omitempty"`
 	Digest     *[]Listed   `json:"digest,omitempty"`
 	Ask        *Ask        `json:"ask,omitempty"` // the zero Ask: none
 }

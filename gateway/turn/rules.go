@@ -60,6 +60,7 @@ const (
 	MaxTextSegments = 8
 	MaxRelayTexts   = 8                // texts in which one step's words of a patient reach a nurse
 	HelpAgain       = 10 * time.Minute // a second HELP within it asks for a person
+	SetupEvery      = 24 * time.Hour   // a conversation tells the admin of a faulty setup no more often
 	Late            = 30 * time.Minute // a text older than that is shown with its time
 	SafetyValidity  = 10 * time.Minute // stale advice must never arrive
 	PageValidity    = 10 * time.Minute

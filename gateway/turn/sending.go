@@ -1,7 +1,9 @@
 package turn
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
@@ -170,7 +172,40 @@ func (x *decider) failed(b *Failed) {
 		x.emit(Effect{Kind: EffectDone, Item: b.Item})
 		return
 	}
+	x.tellSetup(*d, b.Fault, b.Code, b.Hint)
 	x.follow(d, b.Fault, time.Duration(b.RetryAfterMS)*time.Millisecond)
+}
+
+// tellSetup tells the admins of a fault that only they can mend, as a number
+// that is not registered: by another road than the texts that fail, where they
+// have one. What fails on its way to them is not told again.
+func (x *decider) tellSetup(d Send, fault channels.FaultKind, code int, hint string) {
+	told := x.s.SetupAt > 0 && x.env.Now.Sub(x.s.SetupAt) < SetupEvery
+	if fault != channels.FaultConfiguration || told || strings.HasPrefix(d.What, adminText) {
+		return
+	}
+	x.set(func(s *Set) { s.SetupAt = ptr(x.env.Now) })
+	what := "texts are refused"
+	if code != 0 {
+		what += fmt.Sprintf(" (code %d)", code)
+	}
+	words := strings.TrimSpace("Tidegate: " + what + ", and trying again does not help. " + hint)
+	for _, p := range x.env.Rules.Plan.Admins {
+		if r, ok := x.otherRoad(p); ok {
+			x.toRoute(p, r, Out{What: adminText + "setup", Words: molt.Words(words)})
+		}
+	}
+}
+
+// otherRoad is a route to a staff member that is not of the patient's channel;
+// where she has none, the one she is best reached by.
+func (x *decider) otherRoad(p molt.PersonID) (escalation.Route, bool) {
+	for _, r := range x.env.Rules.Plan.People[p].Routes {
+		if r.Channel != x.s.Began.Channel {
+			return r, true
+		}
+	}
+	return x.routeOf(p)
 }
 
 // checked asks the schedule again after a look into the carrier's list.
@@ -240,7 +275,11 @@ func (x *decider) undelivered(d Send, cannot bool) {
 		}
 	case d.Class == channels.ClassNurse && x.s.Case != nil && x.s.Case.Held():
 		if !cannot || x.s.Case.CannotText {
-			x.toStaff(x.s.Case.Claimant, "not_delivered", molt.Words("Case "+x.s.Code+": your text may not have reached the patient. Please call."), 0)
+			words := "your text may not have reached the patient. Please call."
+			if d.Faults[channels.FaultFiltered] > 0 {
+				words = "a carrier filtered your text, and would again. Please call, or write it in other words and without links."
+			}
+			x.toStaff(x.s.Case.Claimant, "not_delivered", molt.Words("Case "+x.s.Code+": "+words), 0)
 			return
 		}
 		x.escalate(escalation.Event{Kind: escalation.EventCannotText})
@@ -274,8 +313,14 @@ func (x *decider) status(b *channels.StatusReport) {
 		if d.Reported {
 			return
 		}
-		x.because(ReasonUndelivered, "")
+		x.because(ReasonUndelivered, string(b.Fault))
+		if b.Fault == channels.FaultOptedOut && d.Person == "" {
+			x.because(ReasonOptedOut, "carrier")
+		}
 		x.emit(Effect{Kind: EffectLost, Item: d.Item})
-		x.undelivered(*x.s.send(b.Item), true)
+		lost := *x.s.send(b.Item)
+		x.tellSetup(lost, b.Fault, b.Code, b.Hint)
+		// A code that is not there or not known counts as one that will not arrive.
+		x.undelivered(lost, b.Fault == "" || cannotText(b.Fault) || lost.Class == channels.ClassSafety)
 	}
 }

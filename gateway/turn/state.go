@@ -75,6 +75,7 @@ type State struct {
 
 	HelpAt     molt.Time `json:"help_at,omitempty"`
 	HoldTextAt molt.Time `json:"hold_text_at,omitempty"`
+	SetupAt    molt.Time `json:"setup_at,omitempty"` // when the admin last heard of a fault that is hers to mend
 	Digest     []Listed  `json:"digest,omitempty"` // a stream: cases waiting for the next opening
 }
 

@@ -391,6 +391,12 @@ func (s *story) sending(verb string, plain []string, arg map[string]string) ([]f
 		return []fact{{KindChecked, &c}}, ""
 	}
 	report := channels.StatusReport{Channel: "main", Conversation: conversation, Item: d.Item, ProviderID: "SM9", Status: channels.Status(plain[1])}
+	if k := arg["kind"]; k != "" {
+		report.Fault, report.Hint = channels.FaultKind(k), "See the carrier's console."
+	}
+	if n := arg["code"]; n != "" {
+		report.Code = s.number(n)
+	}
 	if n := arg["attempt"]; n != "" {
 		report.Attempt = s.number(n)
 	}
