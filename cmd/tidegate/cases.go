@@ -187,7 +187,7 @@ func caseText(c operator.Case, zone *time.Location) string {
 			fmt.Fprintf(&b, "Holder:   %s\n", r.Claimant)
 		}
 	}
-	fmt.Fprintf(&b, "Phone:    %s (may be writing for someone else)\n", oneLine(c.Peer.Reveal()))
+	fmt.Fprintf(&b, "Phone:    %s (may be writing for someone else)\n", oneLine(cmp.Or(c.Phone.Reveal(), "no number was left")))
 	if c.Stopped || r.CannotText {
 		b.WriteString("Texts do not reach this patient: call.\n")
 	}

@@ -49,6 +49,7 @@ type Case struct {
 	Channel  string           `json:"channel"`
 	Account  molt.Address     `json:"account"`
 	Peer     molt.Address     `json:"peer"`
+	Phone    molt.Address     `json:"phone,omitempty"` // where the patient can be called, if that is known
 	Owner    escalation.Owner `json:"owner"`
 	Stopped  bool             `json:"stopped,omitempty"`
 	Told     string           `json:"told,omitempty"` // what the patient told, in words
@@ -90,6 +91,7 @@ func (p *Operator) showCase(w http.ResponseWriter, r *http.Request) error {
 func (c *Case) read(id molt.ConversationID, s *turn.State, r *turn.Rules, recall func(turn.Ref) molt.Words) {
 	c.Row = rowOf(id, s)
 	c.Channel, c.Account, c.Peer, c.Owner, c.Stopped = s.Began.Channel, s.Began.Account, s.Began.Peer, s.Owner, s.Stopped
+	c.Phone = molt.Address(s.Phone())
 	c.Told, c.Handoff, c.Messages = turn.LedgerText(s.Ledger), turn.HandoffText(s, r, recall), []Message{}
 	c.Done = turn.DoneOf(s, r, recall)
 	for _, t := range s.Turns {

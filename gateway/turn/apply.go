@@ -355,7 +355,7 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 		if d := s.send(x.Item); d != nil {
 			d.Early = true
 		}
-	case EffectLost:
+	case EffectLost, EffectUnseen:
 		if d := s.send(x.Item); d != nil {
 			d.Reported = true
 		}

@@ -243,6 +243,8 @@ func (x *decider) timed(b *Timed) {
 		x.watchdog()
 	case timerDigest:
 		x.digest()
+	case timerSeen:
+		x.unseen()
 	}
 }
 
@@ -251,6 +253,7 @@ const (
 	timerCase     = "case"
 	timerWatchdog = "watchdog"
 	timerDigest   = "digest"
+	timerSeen     = "seen"
 )
 
 // setOwner changes who may speak: the epoch moves and what the agent has not

@@ -247,6 +247,7 @@ const (
 	EffectCancel EffectKind = "cancel" // Item is not done after all
 	EffectDone   EffectKind = "done"   // Item is finished
 	EffectRetry  EffectKind = "retry"  // Item is due again at Due
+	EffectUnseen EffectKind = "unseen" // Item was published and nobody looked; who has the case is told in this decision
 	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
 	EffectCode   EffectKind = "code"   // a short code is taken
 	EffectUncode EffectKind = "uncode" // a short code is free again

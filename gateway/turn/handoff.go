@@ -49,8 +49,11 @@ func (x *decider) notice(a escalation.Action) {
 
 // number911 gives the number to call, on a surface that may show it.
 func (x *decider) number911(p molt.PersonID) string {
-	if r, ok := x.routeOf(p); ok && r.PHI { // where the words beside it go
-		return " " + x.s.Began.Peer.Reveal()
+	switch {
+	case x.s.Phone() == "":
+		return " They gave no number."
+	case x.phi(p): // where the words beside it go
+		return " " + x.s.Phone()
 	}
 	return ""
 }
@@ -208,7 +211,7 @@ func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 			b.WriteString(", cannot be texted")
 		}
 	}
-	fmt.Fprintf(&b, "\nPhone: %s (may be writing for someone else)\n", s.Began.Peer.Reveal())
+	fmt.Fprintf(&b, "\n%s (may be writing for someone else)\n", s.phoneLine())
 	if facts := LedgerText(s.Ledger); facts != "" {
 		b.WriteString("Told: " + cutMarked(facts, MaxToldBytes) + "\n")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
@@ -59,6 +60,112 @@ func (s *State) Talk() channels.Talk {
 		t.Typing = s.Ask.Item != ""
 	}
 	return t
+}
+
+// SeenWithin is how long a safety text or a person's words may stand in a chat
+// unseen until whoever looks after the patient is told.
+const SeenWithin = 30 * time.Second
+
+// Phone is the number at which the patient can be called; "" when none is known.
+func (s *State) Phone() string {
+	if s.Began.Live {
+		return s.CallBack.Reveal()
+	}
+	return s.Began.Peer.Reveal()
+}
+
+// phoneLine says in a handoff how to call.
+func (s *State) phoneLine() string {
+	switch phone := s.Phone(); {
+	case phone == "":
+		return "Web chat, no call-back number given"
+	case s.Began.Live:
+		return "Web chat, call back: " + phone
+	default:
+		return "Phone: " + phone
+	}
+}
+
+// mustSee reports whether a text is one of those that somebody relies on being
+// read.
+func mustSee(d Send) bool {
+	return d.Person == "" && (d.Class == channels.ClassSafety || d.What == "relay")
+}
+
+// expectSeen sets the clock of a text that was published.
+func (x *decider) expectSeen(d *Send) {
+	if d != nil && d.Published > 0 && mustSee(*d) && !arrived(d.Status) && x.s.timer(timerSeen) == nil {
+		x.timer(timerSeen, d.LastAt.Add(SeenWithin))
+	}
+}
+
+// unseen tells of what stood too long, once for all such texts together.
+func (x *decider) unseen() {
+	var lost []Send
+	next := molt.Time(0)
+	for _, d := range x.s.Sends {
+		due := d.LastAt.Add(SeenWithin)
+		switch {
+		case d.Published == 0 || d.Reported || d.State != SendSent || arrived(d.Status) || !mustSee(d):
+		case due <= x.env.Now:
+			lost = append(lost, d)
+		case next == 0 || due < next:
+			next = due
+		}
+	}
+	for _, d := range lost {
+		x.emit(Effect{Kind: EffectUnseen, Item: d.Item})
+	}
+	if len(lost) > 0 {
+		x.because(ReasonUnseen, "")
+		x.tellUnseen(lost[len(lost)-1])
+	}
+	x.timer(timerSeen, next)
+}
+
+// tellUnseen tells who has the case, or all who are asked to take it.
+func (x *decider) tellUnseen(d Send) {
+	if !x.s.Open() {
+		return
+	}
+	what := "our safety text"
+	if d.What == "relay" {
+		what = "your text"
+	}
+	words := "Case " + x.s.Code + ": the patient has not seen " + what + ". The chat may be closed."
+	for _, p := range x.asked() {
+		x.toStaff(p, "not_seen", molt.Words(words+x.callHint(p)), 0)
+	}
+}
+
+// asked is who has the case, or else everybody who is asked to take it.
+func (x *decider) asked() (people []molt.PersonID) {
+	c := x.s.Case
+	if c.Held() {
+		return []molt.PersonID{c.Claimant}
+	}
+	for _, pg := range c.Pages {
+		if pg.Live() {
+			people = append(people, pg.Person)
+		}
+	}
+	return people
+}
+
+// callHint says how to reach the patient, on a surface that may show it.
+func (x *decider) callHint(p molt.PersonID) string {
+	switch {
+	case x.s.Phone() == "":
+		return " They gave no number."
+	case x.phi(p):
+		return " Call " + x.s.Phone()
+	}
+	return " Call: tidegate cases show " + x.s.Code
+}
+
+func (x *decider) phi(p molt.PersonID) bool {
+	r, ok := x.routeOf(p)
+	return ok && r.PHI
 }
 
 // Unseen lists the texts to the patient that were published up to an event and

@@ -41,6 +41,7 @@ const (
 	ReasonRetry       Reason = "retry"
 	ReasonGaveUp      Reason = "gave_up"
 	ReasonUndelivered Reason = "undelivered"
+	ReasonUnseen      Reason = "unseen" // published in a chat, and not looked at in time
 	ReasonDelivered   Reason = "delivered"
 	ReasonFault       Reason = "fault"  // the journal or the core failed: a successor, held by people
 	ReasonRead        Reason = "read"   // a person read the record

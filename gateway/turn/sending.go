@@ -153,6 +153,7 @@ func (x *decider) sent(item molt.ItemID) {
 	d := x.s.send(item)
 	x.because(ReasonSent, "")
 	x.emit(Effect{Kind: EffectDone, Item: item})
+	x.expectSeen(d)
 	if d != nil && d.Page != "" {
 		x.escalate(escalation.Event{Kind: escalation.EventPageSent, PageID: d.Page})
 	}

@@ -258,6 +258,7 @@ func (s *story) began(arg map[string]string) []fact {
 	if a := arg["account"]; a != "" {
 		b.Account = molt.Address(a)
 	}
+	b.Live = arg["live"] != ""
 	if p := arg["stream"]; p != "" {
 		b.Person = molt.PersonID(p)
 		b.Peer = s.rules.Plan.People[b.Person].Routes[0].Address
@@ -281,7 +282,7 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 		}
 		in := channels.Inbound{
 			Channel: "main", Account: clinicNumber, Peer: patientNumber, ProviderID: fmt.Sprintf("SM%d", s.ids), At: s.now,
-			Words: molt.Words(text), Via: "webhook",
+			Words: molt.Words(text), Via: "webhook", CallBack: molt.Address(arg["call_back"]), Lang: arg["lang"],
 		}
 		for range len(arg["media"]) {
 			in.Media = append(in.Media, channels.Media{URL: "https://media.example/1", Type: "image/jpeg"})
@@ -512,7 +513,7 @@ func (s *story) effect(e Effect) string {
 		return fmt.Sprintf("timer %s %s", e.Name, s.when(e.Due))
 	case EffectRetry:
 		return fmt.Sprintf("retry %s %s %s", s.named(e.Item), e.Name, s.when(e.Due))
-	case EffectCancel, EffectDone, EffectEarly, EffectLost:
+	case EffectCancel, EffectDone, EffectEarly, EffectLost, EffectUnseen:
 		if name := s.named(e.Item); name != "" {
 			return fmt.Sprintf("%s %s", e.Kind, name)
 		}
