@@ -19,8 +19,23 @@ func (c *checker) listen() {
 		c.report("listen.private", "must stay on this machine", shown(l.Private), "write 127.0.0.1:8081, or private_exposed: true when something in front of it keeps strangers out")
 	}
 	c.url("listen.public_url", l.PublicURL, isLoopback, "except on this machine")
+	c.console()
 	if before, _, ok := strings.Cut(l.PublicURL+"/", hooksPath); ok {
 		c.report("listen.public_url", "must end before "+hooksPath, shown(l.PublicURL), "write "+before+"; the gateway puts "+hooksPath+"CHANNEL/message behind it by itself, and tidegate doctor prints the whole address")
+	}
+}
+
+// console checks the address that staff open. Their pages stand at its root.
+func (c *checker) console() {
+	k := c.cfg.Console
+	if k.URL != "" {
+		c.url("console.url", k.URL, isLoopback, "except on this machine")
+		if u, err := url.Parse(k.URL); err == nil && u.Path != "" && c.sound("console.url") {
+			c.report("console.url", "must be a host of its own, without a path", shown(k.URL), "write "+u.Scheme+"://"+u.Host)
+		}
+	}
+	if k.Idle > k.Session && c.sound("console.idle", "console.session") {
+		c.report("console.idle", "must not be longer than the whole session", k.Idle.String(), "make it shorter than console.session, which is "+k.Session.String())
 	}
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	Channels   map[ChannelID]Channel        `json:"channels" need:"add channels: with at least one channel and its type" range:"1..32" jsonschema:"The ways in and out. The name is yours; the type chooses the adapter, which checks the rest."`
 	Staff      []Person                     `json:"staff" need:"add staff: with at least one person who can be paged" range:"1..500" jsonschema:"The people who can be paged, answer patients or read the record."`
 	Escalation Escalation                   `json:"escalation" need:"add escalation: with steps, all_hands and admins" jsonschema:"Who is paged, in which order, and how long the gateway waits for them."`
+	Console    Console                      `json:"console" jsonschema:"The staff's pages on the private listener."`
 	Agent      Agent                        `json:"agent" jsonschema:"The agent that answers routine questions."`
 	Screen     Screen                       `json:"screen" jsonschema:"The screen that finds emergencies without a model."`
 	Texts      map[Language]map[string]Text `json:"texts" jsonschema:"Your own wording of the built-in patient texts, by language and name."`
@@ -108,6 +109,14 @@ type Step struct {
 type OnCall struct {
 	Person PersonID `json:"person" need:"write the id of one of your staff" jsonschema:"The id of a person under staff."`
 	Hours  Hours    `json:"hours" jsonschema:"When this person is on call. Left out, always."`
+}
+
+// Console says where staff open their pages and how long they stay signed in. An
+// empty URL is the private listener's own address.
+type Console struct {
+	URL     string   `json:"url" jsonschema:"The address under which staff open the console. It has to be https, except on this machine. Left out, the private listener."`
+	Idle    Duration `json:"idle" range:"5m..4h" jsonschema:"How long a session may lie unused."`
+	Session Duration `json:"session" range:"30m..24h" jsonschema:"How long a session lasts at most."`
 }
 
 // Agent is the machine that answers routine questions. Switching it off leaves

@@ -18,6 +18,7 @@ func Default() *Config {
 			CoolDown:      span(2 * time.Hour),
 			HoldTextEvery: span(3 * time.Minute),
 		},
+		Console: Console{Idle: span(30 * time.Minute), Session: span(12 * time.Hour)},
 		Agent: Agent{
 			Enabled:     true,
 			Persona:     "builtin:intake",
@@ -53,7 +54,8 @@ func span(d time.Duration) Duration { return Duration(d) }
 func (o *OnCall) setDefaults() { o.Hours = Hours{Always: true} }
 
 // complete fills in what follows from other fields, and takes the slash off the
-// public address, since paths are put behind it.
+// addresses, since paths are put behind it.
 func (c *Config) complete() {
 	c.Listen.PublicURL = strings.TrimRight(c.Listen.PublicURL, "/")
+	c.Console.URL = strings.TrimRight(c.Console.URL, "/")
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/outbox"
+	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/console"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -52,6 +54,8 @@ type Options struct {
 	Private net.Listener // health, metrics
 	Admin   net.Listener // the operator's socket; nil: none
 
+	Console Console
+
 	SegmentsPerSecond float64 // of each sender; 0: by the form of its number
 	AsksAtOnce        int     // default 4
 	AsksPerHour       int     // of all patients together; 0: no limit
@@ -62,6 +66,14 @@ type Options struct {
 	Ready             func()           // called once the doors are open and what was before them is committed; nil: nobody
 	Log               zerolog.Logger
 	Broken            <-chan struct{} // closed when the store takes nothing more
+}
+
+// Console says where staff open their pages and who they are.
+type Console struct {
+	URL   string // "": the private listener's own address
+	Staff map[molt.PersonID]access.Person
+	Idle  time.Duration // default access.DefaultIdle
+	Life  time.Duration // default access.DefaultLife
 }
 
 // Backfill says how texts that a carrier could not deliver are fetched.
@@ -81,6 +93,8 @@ type Gateway struct {
 	lanes   map[molt.Lane][]*lane.Lane // by class
 	all     []*lane.Lane
 	asks    *askBudget
+	console *console.Console
+	access  *access.Access
 	ready   atomic.Bool
 }
 
@@ -123,6 +137,9 @@ func New(o Options) (*Gateway, error) {
 		}
 	}
 	if g.outbox, err = outbox.New(ob); err != nil {
+		return nil, err
+	}
+	if err := g.makeConsole(); err != nil {
 		return nil, err
 	}
 	return g, g.makeLanes()
@@ -229,6 +246,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		cancel(ErrStoreBroken)
 	}
 	g.ready.Store(false)
+	g.console.Close()
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
@@ -254,6 +272,7 @@ func (g *Gateway) laneError(err error) {
 // watch logs and counts each decision: its reason, never anybody's words.
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
+	g.console.Changed(id, d)
 	if l, ok := g.o.Adapters[s.Began.Channel].(channels.Live); ok && s.Began.Live {
 		l.Changed(s.Began.Peer)
 	}

@@ -56,6 +56,7 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 		g.countCases(r.Context())
 		metrics.ServeHTTP(w, r)
 	})
+	mux.Handle("/", g.console.Handler())
 	return serve(ctx, netutil.LimitListener(g.o.Private, maxPrivate), newServer(mux))
 }
 

@@ -54,8 +54,8 @@ const reference = "molt/memstore"
 var beside = []string{"channels/channeltest", "channels/outbox", "channels/segment"}
 
 // starters may say go: the daemon, the mailboxes of conversations, the workers,
-// the store's committer. So may what listens below channels, and every test.
-var starters = []string{"channels", "cmd/tidegate", "gateway", "gateway/intake", "molt/boltstore", "molt/lane"}
+// the live pages of the console, the store's committer. So may what listens below channels, and every test.
+var starters = []string{"channels", "cmd/tidegate", "gateway", "gateway/console", "gateway/intake", "molt/boltstore", "molt/lane"}
 
 // file is one source file of the tree.
 type file struct {

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, e env) int {
 	root.SetVersionTemplate("tidegate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%w; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(
-		serveCmd(e), checkCmd(e), casesCmd(e), conversationsCmd(e), verifyCmd(e), doctorCmd(e), benchCmd(e),
+		serveCmd(e), checkCmd(e), casesCmd(e), conversationsCmd(e), staffCmd(e), verifyCmd(e), doctorCmd(e), benchCmd(e),
 		demoCmd(e), carrierCmd(e), chatCmd(e), screenCmd(e), versionCmd(e), exitCodesCmd(),
 	)
 	root.SetHelpCommand(helpCmd(root))
@@ -113,14 +113,16 @@ func helpCmd(root *cobra.Command) *cobra.Command {
 }
 
 // wrongUse says in our words what is wrong with the arguments of a verb, as a
-// fault of the command line.
+// fault of the command line. A verb that has words of its own keeps them.
 func wrongUse(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return misused(c, args)
+			err := check(c, args)
+			var own *exitError
+			if err == nil || errors.As(err, &own) {
+				return err
 			}
-			return nil
+			return misused(c, args)
 		}
 	}
 	for _, sub := range c.Commands() {

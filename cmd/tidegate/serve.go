@@ -54,6 +54,13 @@ func serveCmd(e env) *cobra.Command {
 // serve runs the daemon until ctx ends. ready hears of the addresses once the
 // doors are open.
 func serve(ctx context.Context, path string, e env, ready func(public, private string)) error {
+	return serveOn(ctx, path, e, listen, ready)
+}
+
+// doors opens the public and the private listener of a configuration.
+type doors func(cfg *config.Config) (public, private net.Listener, err error)
+
+func serveOn(ctx context.Context, path string, e env, open doors, ready func(public, private string)) error {
 	cfg, err := loadConfig(path, &e)
 	if err != nil {
 		return err
@@ -67,7 +74,7 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 		return err
 	}
 	defer h.close()
-	public, private, err := listen(cfg)
+	public, private, err := open(cfg)
 	if err != nil {
 		return err
 	}
@@ -76,6 +83,9 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Record: p.record, Adapters: p.adapters,
 		Session: p.session, Persona: p.persona, Clinic: p.clinic,
 		Public: public, Private: private, Admin: h.socket,
+		Console: gateway.Console{
+			URL: cfg.Console.URL, Staff: staffOf(cfg), Idle: cfg.Console.Idle.Std(), Life: cfg.Console.Session.Std(),
+		},
 		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksAtOnce: cfg.Limits.AsksAtOnce, AsksPerHour: cfg.Limits.AsksPerHour,
 		Backfill: gateway.Backfill{
 			Enabled: cfg.Backfill.Enabled, Every: cfg.Backfill.Every.Std(), Overlap: cfg.Backfill.Overlap.Std(), Since: cfg.Backfill.Since,

@@ -8,6 +8,7 @@
 //	GET  /conversations                   all conversations, a JSON line each, nobody's words
 //	GET  /conversations/{id}              one conversation whole: a recorded read
 //	POST /conversations/{id}/take-over    open a case and hold it
+//	POST /staff/{id}/link                 a one-time link to the console
 //	GET  /export                          every conversation, a JSON line each: recorded reads
 //	GET  /verify                          the record from its first event, progress as JSON lines
 //

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -30,6 +31,8 @@ type Options struct {
 	Daemon bool
 	// NoActs says why nothing can be acted on here; "": it can.
 	NoActs string
+	// Link makes a one-time link to the console; nil: no console runs here.
+	Link func(context.Context, molt.PersonID) (string, error)
 	Now    func() time.Time // default time.Now
 	Log    zerolog.Logger
 }
@@ -59,6 +62,7 @@ func (p *Operator) Handler() http.Handler {
 		"GET /conversations":                 p.conversations,
 		"GET /conversations/{id}":            p.conversation,
 		"POST /conversations/{id}/take-over": p.takeOver,
+		"POST /staff/{id}/link":              p.staffLink,
 		"GET /export":                        p.export,
 		"GET /verify":                        p.verify,
 	} {

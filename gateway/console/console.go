@@ -1,0 +1,234 @@
+package console
+
+import (
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/casework"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// Limits of a page.
+const (
+	MaxForm   = 64 << 10 // bytes of a posted form
+	MaxListed = 100      // cases on one list
+	MaxFound  = 20       // conversations one search shows
+	maxNonce  = 64
+)
+
+// Options make a Console. Everything is required but what says its default.
+type Options struct {
+	Casework *casework.Desk
+	Intake   *intake.Desk
+	Audit    *audit.Auditor
+	Access   *access.Access
+	Rules    func() *turn.Rules // in force now
+	// URL is the address people open, "https://console.example"; links in texts
+	// begin with it, and requests for another host are refused.
+	URL string
+	// Kick wakes the workers after something was put for them.
+	Kick func(class molt.Lane)
+	Now  func() time.Time // default time.Now
+	Log  zerolog.Logger
+}
+
+// Console is the staff's pages.
+type Console struct {
+	o     Options
+	home  *url.URL
+	pages map[string]*template.Template
+	hub   *hub
+	looks *looks
+	asks  *limiter
+	said  *flashes
+}
+
+// New checks the options and starts nothing.
+func New(o Options) (*Console, error) {
+	if o.Casework == nil || o.Intake == nil || o.Audit == nil || o.Access == nil || o.Rules == nil {
+		return nil, errors.New("console: Casework, Intake, Audit, Access and Rules are required")
+	}
+	home, err := url.Parse(o.URL)
+	if err != nil || home.Host == "" || home.Scheme != "http" && home.Scheme != "https" {
+		return nil, errors.New("console: URL must be a whole address")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Kick == nil {
+		o.Kick = func(molt.Lane) {}
+	}
+	c := &Console{o: o, home: home, hub: newHub(), looks: newLooks(), asks: newLimiter(o.Now), said: newFlashes()}
+	c.pages, err = c.parse()
+	return c, err
+}
+
+func (c *Console) parse() (map[string]*template.Template, error) {
+	names, err := fs.Glob(pageFiles, "pages/*.html")
+	if err != nil {
+		return nil, err
+	}
+	pages := map[string]*template.Template{}
+	for _, n := range names {
+		if n == "pages/layout.html" {
+			continue
+		}
+		t, err := template.New("layout.html").Funcs(c.funcs()).ParseFS(pageFiles, "pages/layout.html", n)
+		if err != nil {
+			return nil, err
+		}
+		pages[n[len("pages/"):len(n)-len(".html")]] = t
+	}
+	return pages, nil
+}
+
+// Changed tells the pages that show a conversation, and the lists, that there
+// is something new. It never waits.
+func (c *Console) Changed(id molt.ConversationID, d turn.Decided) {
+	if d.Reason == turn.ReasonRead {
+		return // or every look would call for the next
+	}
+	c.hub.changed(string(id))
+}
+
+// Close ends every live connection.
+func (c *Console) Close() { c.hub.close() }
+
+// Handler is the whole surface.
+func (c *Console) Handler() http.Handler {
+	mux := http.NewServeMux()
+	static, err := fs.Sub(staticFiles, "static")
+	if err != nil {
+		panic(err) // the folder is in the binary
+	}
+	mux.Handle("GET /static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/cases", http.StatusSeeOther) })
+	mux.HandleFunc("GET /sign-in", c.open(c.signInPage))
+	mux.HandleFunc("POST /sign-in", c.open(c.askLink))
+	mux.HandleFunc("GET /in", c.open(c.linkPage))
+	mux.HandleFunc("POST /in", c.open(c.useLink))
+	for pattern, p := range map[string]struct {
+		right  access.Right
+		answer answer
+	}{
+		"POST /sign-out":      {access.Read, c.signOut},
+		"GET /cases":          {access.Read, c.cases},
+		"GET /c/{ref}":        {access.Read, c.conversation},
+		"GET /c/{ref}/chart":  {access.Read, c.chart},
+		"POST /c/{ref}/act":   {access.Work, c.act},
+		"GET /search":         {access.Read, c.search},
+		"GET /start":          {access.Work, c.startPage},
+		"POST /start":         {access.Work, c.start},
+		"POST /segments":      {access.Work, c.segments},
+		"GET /live":           {access.Read, c.live},
+	} {
+		mux.HandleFunc(pattern, c.signedIn(p.right, p.answer))
+	}
+	cross := http.NewCrossOriginProtection()
+	if err := cross.AddTrustedOrigin(c.home.Scheme + "://" + c.home.Host); err != nil {
+		panic(err) // New has read the address
+	}
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.fault(w, r, problem(http.StatusForbidden, "That came from another site, and nothing was done. Open the console itself and do it there."))
+	}))
+	return c.guard(cross.Handler(mux))
+}
+
+// answer is a page: what it returns as an error the reader sees as a sentence.
+type answer func(w http.ResponseWriter, r *http.Request, s access.Session) error
+
+// Problem is what went wrong, in a sentence for the reader.
+type Problem struct {
+	Status int
+	Why    string
+}
+
+func (p *Problem) Error() string { return p.Why }
+
+func problem(status int, why string) error { return &Problem{status, why} }
+
+func problemOf(err error) *Problem {
+	var p *Problem
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &tooLarge):
+		return &Problem{http.StatusRequestEntityTooLarge, "That was over 64 KiB; nothing was done."}
+	case casework.IsFault(err):
+		return &Problem{http.StatusBadRequest, "Not done: " + err.Error() + "."}
+	case errors.Is(err, casework.ErrNoCode), errors.Is(err, casework.ErrNoReference):
+		return &Problem{http.StatusNotFound, "There is no such case now: a code ends with its case. Search by name or number."}
+	case errors.Is(err, intake.ErrUnknownConversation):
+		return &Problem{http.StatusNotFound, "There is no such conversation."}
+	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
+		return &Problem{http.StatusConflict, "This conversation's journal cannot be gone on with. Its patient is with staff in the conversation that follows it; tidegate verify says what is wrong."}
+	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
+		return &Problem{http.StatusServiceUnavailable, "The gateway is stopping. Nothing was done: try again in a moment."}
+	}
+	return &Problem{http.StatusInternalServerError, "It did not work; the gateway's log has the reason."}
+}
+
+// fault shows what went wrong. A page that only keeps itself fresh sees the
+// status.
+func (c *Console) fault(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError {
+		c.o.Log.Error().Err(err).Msg("console")
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(p.Status)
+	c.write(w, r, "fault", p)
+}
+
+type sessionKey struct{}
+
+// frame is what every page stands in.
+type frame struct {
+	Me     access.Session
+	Clinic string
+	Paused bool
+	Said   string
+	Page   any
+}
+
+// show writes a page.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, name string, page any) error {
+	c.write(w, r, name, page)
+	return nil
+}
+
+// write puts a page into its frame, with what the session was last told. A page
+// that only keeps itself fresh leaves that for the next one.
+func (c *Console) write(w http.ResponseWriter, r *http.Request, name string, page any) {
+	rules := c.o.Rules()
+	f := frame{Clinic: rules.Clinic, Paused: !rules.Agent, Page: page}
+	f.Me, _ = r.Context().Value(sessionKey{}).(access.Session)
+	if !isLive(r) {
+		f.Said = c.said.take(f.Me)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if err := c.pages[name].Execute(w, f); err != nil {
+		c.o.Log.Debug().Str("page", name).Msg("page not read to its end")
+	}
+}
+
+// isLive reports whether a page keeps itself fresh: nobody's doing.
+func isLive(r *http.Request) bool { return r.Header.Get("X-Live") != "" || r.URL.Path == "/live" }

@@ -1,0 +1,149 @@
+// Keeps a page fresh, its clocks running, and calls for attention. The page
+// works without any of it.
+"use strict";
+(() => {
+  const body = document.body;
+
+  // Clocks count on from the moment the server gave.
+  const two = (n) => String(n).padStart(2, "0");
+  function tick() {
+    for (const el of document.querySelectorAll("time[data-since]")) {
+      const s = Math.max(0, Math.floor((Date.now() - Number(el.dataset.since)) / 1000));
+      const text = s >= 86400 ? "over a day" : s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
+      if (el.textContent !== text) el.textContent = text;
+    }
+  }
+  setInterval(tick, 1000);
+  tick();
+
+  // Writing: how many texts, and replies that are written often.
+  let counting;
+  document.addEventListener("input", (e) => {
+    const out = e.target.dataset && document.getElementById(e.target.dataset.count || "");
+    if (!out) return;
+    clearTimeout(counting);
+    counting = setTimeout(async () => {
+      const answer = await fetch("/segments", { method: "POST", body: new URLSearchParams({ words: e.target.value }) }).catch(() => null);
+      if (answer && answer.ok) out.textContent = await answer.text();
+    }, 200);
+  });
+  document.addEventListener("click", (e) => {
+    const into = e.target.closest("[data-into]");
+    if (into) {
+      const box = document.getElementById(into.dataset.into);
+      box.value = into.textContent;
+      box.focus();
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    const copy = e.target.closest("[data-copy]");
+    if (copy) {
+      const box = document.getElementById(copy.dataset.copy);
+      box.select();
+      navigator.clipboard?.writeText(box.value).then(() => { copy.textContent = "Copied"; }, () => {});
+    }
+    if (e.isTrusted && "Notification" in window && Notification.permission === "default" && body.dataset.live !== undefined) Notification.requestPermission();
+  });
+  // A second press of a button is not a second act.
+  document.addEventListener("submit", (e) => {
+    if (e.target.dataset.sent) e.preventDefault();
+    e.target.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => { for (const f of document.forms) delete f.dataset.sent; });
+
+  if (body.dataset.live === undefined) return;
+
+  // Freshness: told that something changed, the page fetches itself and takes
+  // over the parts marked so, leaving what is being written.
+  function keep(part) {
+    const kept = { focus: null, fields: new Map(), open: new Set() };
+    for (const d of part.querySelectorAll("details[open]")) kept.open.add(d.id);
+    for (const f of part.querySelectorAll("textarea, select, input:not([type=hidden])")) kept.fields.set(f.id, f.type === "checkbox" ? f.checked : f.value);
+    const a = document.activeElement;
+    if (a && part.contains(a)) kept.focus = { id: a.id, name: a.name, value: a.value, href: a.getAttribute("href"), from: a.selectionStart, to: a.selectionEnd };
+    return kept;
+  }
+  function restore(part, kept) {
+    for (const id of kept.open) { const d = id && document.getElementById(id); if (d) d.open = true; }
+    for (const [id, value] of kept.fields) {
+      const f = id && document.getElementById(id);
+      if (!f) continue;
+      if (f.type === "checkbox") f.checked = value; else f.value = value;
+    }
+    const k = kept.focus;
+    if (!k) return;
+    const again = (k.id && document.getElementById(k.id)) || [...part.querySelectorAll("a,button")].find((el) => (k.href && el.getAttribute("href") === k.href) || (k.name && el.name === k.name && el.value === k.value));
+    if (!again) return;
+    again.focus({ preventScroll: true });
+    if (k.from !== undefined && k.from !== null && again.setSelectionRange && again.tagName === "TEXTAREA") again.setSelectionRange(k.from, k.to);
+  }
+  let fetching = false, again = false;
+  async function refresh() {
+    if (fetching) { again = true; return; }
+    fetching = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
+      if (answer.status === 401) { location.assign("/sign-in"); return; }
+      if (!answer.ok) return;
+      const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-fresh]")) {
+        const now = next.getElementById(part.id);
+        if (!now || now.innerHTML === part.dataset.was) continue;
+        const kept = keep(part), was = now.innerHTML;
+        part.className = now.className;
+        part.replaceChildren(...[...now.childNodes].map((n) => document.importNode(n, true)));
+        part.dataset.was = was;
+        restore(part, kept);
+      }
+      title = next.title;
+      if (!flashing) document.title = title;
+      tick();
+    } catch { /* the connection tells */ } finally {
+      fetching = false;
+      if (again) { again = false; refresh(); }
+    }
+  }
+
+  // Alarm: one more emergency that nobody has.
+  let known = null, flashing = null, title = document.title, audio = null;
+  document.addEventListener("pointerdown", () => { audio = audio || new (window.AudioContext || window.webkitAudioContext)(); }, { once: true });
+  function beep() {
+    if (!audio) return;
+    for (const [at, hz] of [[0, 880], [0.25, 660], [0.5, 880]]) {
+      const o = audio.createOscillator(), g = audio.createGain();
+      o.frequency.value = hz;
+      g.gain.value = 0.2;
+      o.connect(g).connect(audio.destination);
+      o.start(audio.currentTime + at);
+      o.stop(audio.currentTime + at + 0.2);
+    }
+  }
+  function alarm(n) {
+    document.getElementById("alarm").textContent = n === 1 ? "New emergency. Nobody has it yet." : `${n} emergencies that nobody has.`;
+    beep();
+    if ("Notification" in window && Notification.permission === "granted") new Notification("Tidegate: new emergency", { body: "Nobody has it yet.", tag: "tidegate-s1" });
+    clearInterval(flashing);
+    let on = false;
+    flashing = setInterval(() => { on = !on; document.title = on ? `⚠ ${n} EMERGENCY` : title; }, 1000);
+  }
+  function count(n) {
+    if (known !== null && n > known) alarm(n);
+    if (n === 0 && flashing) { clearInterval(flashing); flashing = null; document.title = title; document.getElementById("alarm").textContent = ""; }
+    known = n;
+  }
+
+  // The connection, which comes back by itself, a little later each time.
+  const state = document.getElementById("live-state");
+  let wait = 500;
+  function connect() {
+    const ws = new WebSocket(`${location.origin.replace(/^http/, "ws")}/live?at=${encodeURIComponent(body.dataset.live)}`);
+    ws.onopen = () => { wait = 500; state.hidden = true; };
+    ws.onmessage = (m) => { const says = JSON.parse(m.data); count(says.s1); if (says.changed) refresh(); };
+    ws.onclose = (e) => {
+      if (e.code === 1008) { location.assign("/sign-in"); return; }
+      state.hidden = false;
+      setTimeout(connect, wait * (0.5 + Math.random()));
+      wait = Math.min(wait * 2, 10000);
+    };
+  }
+  connect();
+})();
