@@ -142,6 +142,7 @@ func (p *parts) buildRules() error {
 		Gate:  policy.Gate{MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)}},
 		Agent: cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
 		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,
+		Screen: p.screen,
 	}
 	for _, l := range cfg.Clinic.Languages {
 		r.Languages = append(r.Languages, string(l))
@@ -177,11 +178,11 @@ func textsOf(cfg *config.Config) (policy.Texts, error) {
 }
 
 // recordOf is all that decisions depend on, as the store keeps it under its
-// digest: the configuration without secrets, the screen's rules, the persona,
+// digest: the configuration without secrets, the screen's rules and checklists, the persona,
 // the models and the build.
 func (p *parts) recordOf() []byte {
 	b, err := json.Marshal(map[string]any{
-		"build": version(), "screen": p.screen.Version(), "persona": p.persona, "models": p.cfg.Agent.Models,
+		"build": version(), "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "models": p.cfg.Agent.Models,
 		"config": json.RawMessage(p.cfg.Canonical()),
 	})
 	if err != nil {

@@ -96,6 +96,10 @@ func New() (*Screen, error) {
 // no part of it, since no verdict rests on them.
 func (s *Screen) Version() string { return s.d.digest }
 
+// ChecklistVersion returns the content digest of the checklists and the rules
+// they read with: what a handoff says depends on it.
+func (s *Screen) ChecklistVersion() string { return s.list.digest }
+
 // Judge judges text. It is a pure function of its arguments: recent is the last
 // few messages of both speakers, oldest first, without text itself; now is the
 // time of text in unix milliseconds, 0 when unknown; lang is a hint and never

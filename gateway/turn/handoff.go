@@ -9,6 +9,7 @@ import (
 	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -17,6 +18,7 @@ const (
 	MaxQuoteBytes   = 160
 	MaxHandoffBytes = 1200
 	MaxToldBytes    = 300
+	MaxListBytes    = 400
 	handoffMessages = 6
 )
 
@@ -151,8 +153,9 @@ func (x *decider) handoffTo(p molt.PersonID) {
 	}
 	words := fmt.Sprintf("Case %s %s Call the patient, or run: tidegate cases show %s", code, whose, code)
 	if r.PHI {
+		head := situation(&x.s, x.env.Rules, x.recall)
 		for n := MaxHandoffBytes; n > 0; n -= MaxQuoteBytes / 2 {
-			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, handoffText(&x.s, x.env.Rules, x.recall, n), verbs)))
+			words = segment.Fold(strings.TrimSpace(fmt.Sprintf("Case %s %s\n%s\n%s", code, whose, handoffText(head, &x.s, x.env.Rules, x.recall, n), verbs)))
 			if fits(words) {
 				break
 			}
@@ -183,13 +186,13 @@ func fits(words string) bool {
 // HandoffText renders a case from raw messages: situation, background, what was
 // done, what was said, what the patient was told.
 func HandoffText(s *State, r *Rules, recall func(Ref) molt.Words) string {
-	return handoffText(s, r, recall, MaxHandoffBytes)
+	return handoffText(situation(s, r, recall), s, r, recall, MaxHandoffBytes)
 }
 
 // handoffText keeps to a limit by leaving out the oldest messages first: what
 // was said last is why somebody is asked.
-func handoffText(s *State, r *Rules, recall func(Ref) molt.Words, limit int) string {
-	head := cutMarked(situation(s, r, recall), limit)
+func handoffText(head string, s *State, r *Rules, recall func(Ref) molt.Words, limit int) string {
+	head = cutMarked(head, limit)
 	turns, said := s.Turns[max(0, len(s.Turns)-handoffMessages):], ""
 	for i := len(turns) - 1; i >= 0; i-- {
 		line := turnLine(s, r, turns[i], recall)
@@ -218,8 +221,21 @@ func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 	if s.Question != "" {
 		b.WriteString("Open question: " + s.Question + "\n")
 	}
+	if list := ChecklistText(s, r, recall); list != "" {
+		b.WriteString(cutMarked(list, MaxListBytes) + "\n")
+	}
 	b.WriteString(doneText(s, r, recall))
 	return b.String()
+}
+
+// ChecklistText says in one line what a nurse would ask about in a case of this
+// category, and what the patient named, denied or was not asked; "" where the
+// category has no checklist.
+func ChecklistText(s *State, r *Rules, recall func(Ref) molt.Words) string {
+	if s.Case == nil || r.Screen == nil {
+		return ""
+	}
+	return screen.SymptomLine(r.Screen.Checklist(s.Case.Category, s.newest(recall, MaxTurns), ""))
 }
 
 // turnLine is one message as a nurse reads it, with what became of ours.

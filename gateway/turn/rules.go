@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -23,6 +24,8 @@ type Rules struct {
 	Texts   policy.Texts
 	Gate    policy.Gate
 	Agent   bool // may the agent speak at all
+	// Screen reads what a handoff's checklist says; nil: a handoff has none.
+	Screen *screen.Screen
 
 	Debounce      time.Duration
 	DebounceMax   time.Duration

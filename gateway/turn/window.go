@@ -15,8 +15,13 @@ const MaxScreened = 8
 // speakers, ours only when they left. An answer binds only to a question that
 // was asked.
 func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
+	return s.newest(recall, MaxScreened)
+}
+
+// newest is the last messages of both speakers, at most so many, oldest first.
+func (s *State) newest(recall func(Ref) molt.Words, most int) []screen.Message {
 	var out []screen.Message
-	for i := len(s.Turns) - 1; i >= 0 && len(out) < MaxScreened; i-- {
+	for i := len(s.Turns) - 1; i >= 0 && len(out) < most; i-- {
 		ref := s.Turns[i]
 		if ref.From != model.FromPatient && !s.left(ref.Item) {
 			continue
