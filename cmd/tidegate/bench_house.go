@@ -95,14 +95,11 @@ func (h *benchHouse) startCarrier(ctx context.Context) (string, error) {
 }
 
 func (h *benchHouse) startGateway(ctx context.Context, base string, e env) error {
-	public, err := freePort(18080)
+	held, err := holdDoors(18080, 18180)
 	if err != nil {
 		return err
 	}
-	private, err := freePort(18180, public)
-	if err != nil {
-		return err
-	}
+	public, private := held.public.Addr().String(), held.private.Addr().String()
 	path := filepath.Join(h.dir, "bench.yaml")
 	quoted := make([]string, len(h.numbers))
 	for i, n := range h.numbers {
@@ -125,7 +122,8 @@ func (h *benchHouse) startGateway(ctx context.Context, base string, e env) error
 	ready, ended := make(chan [2]string, 1), make(chan error, 1)
 	go func() { // ends with ctx; received below or in close
 		defer log.Close()
-		ended <- serve(ctx, path, own, func(public, private string) { ready <- [2]string{public, private} })
+		defer held.free() // where the daemon never got them
+		ended <- serveOn(ctx, path, own, held.open, func(public, private string) { ready <- [2]string{public, private} })
 	}()
 	h.ended = append(h.ended, ended)
 	select {

@@ -16,6 +16,7 @@ func faultsOf(t *testing.T, change func(string) string) string {
 	t.Chdir(t.TempDir())
 	d, err := prepareDemo(".")
 	if err == nil {
+		d.held.free()
 		err = d.write("http://127.0.0.1:1")
 	}
 	if err != nil {

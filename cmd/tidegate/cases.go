@@ -21,24 +21,30 @@ import (
 
 func casesCmd(e env) *cobra.Command {
 	w := &where{}
+	var all bool
 	c := &cobra.Command{
 		Use:   "cases",
 		Short: "List the open cases, show one, act on one",
-		Long: `Lists the open cases, gravest first. Below it are the acts: what a nurse does by
-text, an operator does here, and it goes on record as os:USER.
+		Long: `Lists the open cases, gravest first; with --all also those resolved a short while
+ago. Below it are the acts: what a nurse does by text, an operator does here, and
+it goes on record as os:USER.
 
 A case is named by its short code, as pages show it, or by its id. Showing one
 shows the patient's words, and that it was read goes on record.
 ` + whereHelp + exitHelp,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return listCases(c.Context(), w, e) },
+		RunE: func(c *cobra.Command, _ []string) error { return listCases(c.Context(), w, e, all) },
 	}
 	w.flags(c)
+	list := &cobra.Command{
+		Use: "list", Short: "List the open cases", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return listCases(c.Context(), w, e, all) },
+	}
+	for _, l := range []*cobra.Command{c, list} {
+		l.Flags().BoolVar(&all, "all", false, "also list those resolved a short while ago")
+	}
 	c.AddCommand(
-		&cobra.Command{
-			Use: "list", Short: "List the open cases", Args: cobra.NoArgs,
-			RunE: func(c *cobra.Command, _ []string) error { return listCases(c.Context(), w, e) },
-		},
+		list,
 		&cobra.Command{
 			Use: "show CODE", Short: "Show a case with the patient's words; the look is recorded", Args: cobra.ExactArgs(1),
 			RunE: func(c *cobra.Command, args []string) error { return showCase(c.Context(), w, e, args[0]) },
@@ -106,7 +112,7 @@ func calledArgs(c *cobra.Command, args []string) error {
 	}
 	if len(args) == 2 {
 		if _, ok := answers()[args[1]]; !ok {
-			return errors.New("after the code stands reached or no-answer; or nothing: reached")
+			return usage("after the code stands reached or no-answer; or nothing: reached")
 		}
 	}
 	return nil
@@ -120,23 +126,27 @@ func answers() map[string]bool {
 
 func severity(s string) escalation.Severity { return escalation.Severity(strings.ToUpper(s)) }
 
-func listCases(ctx context.Context, w *where, e env) error {
+func listCases(ctx context.Context, w *where, e env, all bool) error {
 	s, err := connect(ctx, w, e)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	var list operator.Cases
-	if err := s.get(ctx, "/cases", &list); err != nil {
+	path := "/cases"
+	if all {
+		path += "?all=1"
+	}
+	if err := s.get(ctx, path, &list); err != nil {
 		return err
 	}
 	if w.json {
 		return printJSON(e.stdout, list, true)
 	}
 	if len(list.Cases) == 0 {
-		return printText(e.stdout, "No open case.\n")
+		return printText(e.stdout, "No open case; --all lists those resolved a short while ago.\n")
 	}
-	rows := [][]string{{"CODE", "SEVERITY", "STATE", "WHY", "OPENED", "WAITS", "DUE", "HOLDER", ""}}
+	rows := [][]string{{"CODE", "SEVERITY", "STATE", "WHY", "OPENED", "WAITS", "DUE", "HOLDER", "NOTE"}}
 	for _, r := range list.Cases {
 		var call string
 		if r.CannotText {

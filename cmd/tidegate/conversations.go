@@ -23,6 +23,9 @@ func conversationsCmd(e env) *cobra.Command {
 		Long: `Lists all conversations. The list shows no patient's words or number; what shows
 them, show and export, goes on record as read by os:USER.
 
+A conversation is named by its id, by the whole number of its patient, as in
++15550100199, or by the last four digits or more where only one has them.
+
 An export holds every fact and every decision of a conversation, and says of each
 inbound text how it ended: with a reply, with people who have it (and under which
 case), or with a recorded reason.
@@ -31,13 +34,15 @@ case), or with a recorded reason.
 		RunE: func(c *cobra.Command, _ []string) error { return listConversations(c.Context(), w, e, undecided) },
 	}
 	w.flags(c)
-	c.PersistentFlags().BoolVar(&undecided, "undecided", false, "list only those with texts that no decision has answered")
 	list := &cobra.Command{
 		Use: "list", Short: "List conversations, nobody's words", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return listConversations(c.Context(), w, e, undecided) },
 	}
+	for _, l := range []*cobra.Command{c, list} {
+		l.Flags().BoolVar(&undecided, "undecided", false, "list only those with texts that no decision has answered")
+	}
 	show := &cobra.Command{
-		Use: "show ID", Short: "Show one conversation whole; the look is recorded", Args: cobra.ExactArgs(1),
+		Use: "show ID|NUMBER", Short: "Show one conversation whole; the look is recorded", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return showConversation(c.Context(), w, e, args[0]) },
 	}
 	c.AddCommand(list, show, exportCmd(w, e), takeOverCmd(w, e))
@@ -47,14 +52,14 @@ case), or with a recorded reason.
 func exportCmd(w *where, e env) *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use: "export [ID]", Short: "Write out one conversation, or all; the look is recorded", Args: cobra.MaximumNArgs(1),
+		Use: "export [ID|NUMBER]", Short: "Write out one conversation, or all; the look is recorded", Args: cobra.MaximumNArgs(1),
 		Long: `Writes out one conversation, or with --all every one: as text, or with --json as
 JSON, one line a conversation with --all. The answer is whole or the exit code is 1.
 ` + exitHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case all == (len(args) == 1):
-				return usage("export: write a conversation's id, or --all")
+				return usage("export: write a conversation's id or number, or --all")
 			case all:
 				return exportAll(c.Context(), w, e)
 			}
@@ -68,7 +73,7 @@ JSON, one line a conversation with --all. The answer is whole or the exit code i
 func takeOverCmd(w *where, e env) *cobra.Command {
 	var sev string
 	c := &cobra.Command{
-		Use: "take-over ID", Short: "Take a conversation from the agent: opens a case that you hold", Args: cobra.ExactArgs(1),
+		Use: "take-over ID|NUMBER", Short: "Take a conversation from the agent: opens a case that you hold", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return actOn(c.Context(), w, e, "/conversations/"+url.PathEscape(args[0])+"/take-over", operator.Act{Severity: severity(sev)})
 		},
@@ -87,7 +92,7 @@ func listConversations(ctx context.Context, w *where, e env, undecided bool) err
 	if undecided {
 		path += "?undecided=1"
 	}
-	rows := [][]string{{"CONVERSATION", "WHO", "CHANNEL", "OWNER", "CASE", "EVENTS", "LAST", ""}}
+	rows := [][]string{{"CONVERSATION", "WHO", "CHANNEL", "OWNER", "CASE", "EVENTS", "LAST", "NOTE"}}
 	err = s.lines(ctx, path, func(l operator.Line) error {
 		if w.json {
 			return printJSON(e.stdout, l.Row, false)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
 )
@@ -24,6 +26,7 @@ import (
 const (
 	demoFolder  = "tidegate-data"
 	demoNumber  = "+15550100101"
+	demoPatient = "+15550100199"
 	demoNurse   = "+15550100111"
 	demoSecond  = "+15550100112"
 	demoAdmin   = "+15550100113"
@@ -67,6 +70,7 @@ func demo(ctx context.Context, e env) error {
 	if err := d.write(carrier.base); err != nil {
 		return err
 	}
+	defer d.held.free() // where the daemon never got them
 	log, err := d.openLog()
 	if err != nil {
 		return err
@@ -74,19 +78,33 @@ func demo(ctx context.Context, e env) error {
 	defer log.Close()
 	quiet := e
 	quiet.stderr = log
-	return serve(ctx, d.config, quiet, func(string, string) {
-		fmt.Fprintf(e.stderr, `
-Text the clinic as a patient would:
-  curl -s %s/_fake/text -H "Authorization: Bearer %s" \
-    -d '{"from":"+15550100199","to":"%s","body":"hi, I need an appointment"}'
-See what the patient's phone got:
-  curl -s "%s/_fake/phone/+15550100199/messages?since=0" -H "Authorization: Bearer %s"
-Then text "my chest hurts" and look at the nurse's phone, %s.
-What the carrier sees follows here; the daemon's log is in %s.
-Ctrl-C stops everything.
+	return serveOn(ctx, d.config, quiet, d.held.open, func(string, string) { d.invite(e.stderr, carrier.base) })
+}
 
-`, carrier.base, d.control, demoNumber, carrier.base, d.control, demoNurse, d.log)
-	})
+// invite says what to do next, in lines that can be run as they stand. CODE is
+// the one word to put in.
+func (d *demoHouse) invite(w io.Writer, base string) {
+	auth := fmt.Sprintf(`-H "Authorization: Bearer %s"`, d.control)
+	text := func(from, body string) string {
+		return fmt.Sprintf("  curl -s %s/_fake/text %s \\\n    -d '{\"from\":\"%s\",\"to\":\"%s\",\"body\":\"%s\"}'\n", base, auth, from, demoNumber, body)
+	}
+	verb := func(name string) string { return fmt.Sprintf("  %s %s -c %s\n", self(), name, d.config) }
+	_, _ = io.WriteString(w, "\nText the clinic as a patient would:\n"+text(demoPatient, "hi, I need an appointment")+
+		"See what the patient's phone got:\n"+
+		fmt.Sprintf("  curl -s \"%s/_fake/phone/%s/messages?since=0\" %s\n", base, demoPatient, auth)+
+		"Text \"my chest hurts\" instead, and the nurse at "+demoNurse+" is paged below. Her page names\n"+
+		"a code of four signs. Take the case as she would, with that code for CODE:\n"+text(demoNurse, "CODE A")+
+		"Or write from a web page: http://"+d.public+"/chat/web/\n"+
+		"The work list and the record, from another terminal in this folder:\n"+verb("cases")+verb("conversations")+
+		"What the carrier sees follows here; the daemon's log is in "+d.log+".\nCtrl-C stops everything.\n\n")
+}
+
+// self is how this program was called, so that what is printed can be run.
+func self() string {
+	if strings.Contains(filepath.ToSlash(os.Args[0]), "/go-build") {
+		return "go run ./cmd/tidegate"
+	}
+	return os.Args[0]
 }
 
 // demoHouse is the generated clinic.
@@ -94,10 +112,11 @@ type demoHouse struct {
 	dir, config, log string
 	token, control   string
 	public, private  string
+	held             heldDoors
 	lock             *os.File // held while any process of the demonstration lives
 }
 
-// prepareDemo makes the folder and the secrets, and finds two free ports. What
+// prepareDemo makes the folder and the secrets, and takes two free ports. What
 // is in the folder is not touched while a daemon holds it.
 func prepareDemo(dir string) (*demoHouse, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -114,11 +133,37 @@ func prepareDemo(dir string) (*demoHouse, error) {
 	if d.control, err = secretFile(filepath.Join(dir, "carrier.control")); err != nil {
 		return nil, err
 	}
-	if d.public, err = freePort(8080); err != nil {
+	if d.held, err = holdDoors(8080, 8081); err != nil {
 		return nil, err
 	}
-	d.private, err = freePort(8081, d.public)
-	return d, err
+	d.public, d.private = d.held.public.Addr().String(), d.held.private.Addr().String()
+	return d, nil
+}
+
+// heldDoors are open listeners for a daemon of this process. A port that was
+// found free and let go of may be another's by the time it is wanted.
+type heldDoors struct{ public, private net.Listener }
+
+// holdDoors takes the first free loopback ports from two numbers on.
+func holdDoors(public, private int) (h heldDoors, err error) {
+	if h.public, err = openPort(public); err != nil {
+		return h, err
+	}
+	if h.private, err = openPort(private); err != nil {
+		_ = h.public.Close()
+	}
+	return h, err
+}
+
+// open hands them to the daemon, which closes them.
+func (h heldDoors) open(*config.Config) (public, private net.Listener, err error) {
+	return h.public, h.private, nil
+}
+
+// free closes them, for a daemon in a process of its own.
+func (h heldDoors) free() {
+	_ = h.public.Close()
+	_ = h.private.Close()
 }
 
 // holdTries bounds the wait for an earlier demonstration's last process.
@@ -166,20 +211,14 @@ func secretFile(path string) (string, error) {
 // maxPortTries bounds the search for a free port.
 const maxPortTries = 50
 
-// freePort is the first free loopback port from a number on.
-func freePort(from int, taken ...string) (string, error) {
+// openPort takes the first free loopback port from a number on.
+func openPort(from int) (net.Listener, error) {
 	for port := from; port < from+maxPortTries; port++ {
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		if len(taken) > 0 && taken[0] == addr {
-			continue
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return l, nil
 		}
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		return addr, l.Close()
 	}
-	return "", fmt.Errorf("no free port from %d to %d", from, from+maxPortTries-1)
+	return nil, fmt.Errorf("no free port from %d to %d", from, from+maxPortTries-1)
 }
 
 var demoTemplate = template.Must(template.New("demo").Parse(`# Generated for the demonstration; written anew at each start.

@@ -129,8 +129,10 @@ func (p *play) draw(past []twiliofake.Entry, name string) string {
 	}
 }
 
-// open starts the daemon.
+// open starts the daemon. The ports are held until the first is there to take
+// them.
 func open(_ context.Context, p *play) error {
+	p.house.held.free()
 	c, line, err := startChild([]string{"serve", "--config", p.house.config, "--end-with-stdin"}, nil, p.log, p.house.lock)
 	if err != nil {
 		return fmt.Errorf("daemon: %w; its log: %s", err, p.house.log)

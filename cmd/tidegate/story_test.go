@@ -124,11 +124,12 @@ func newStory(t *testing.T, aliceHours string) *story {
 
 func mustPort(t *testing.T, from int) string {
 	t.Helper()
-	addr, err := freePort(from)
+	l, err := openPort(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return addr
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func (s *story) config() string { return filepath.Join(s.dir, "tidegate.yaml") }

@@ -14,7 +14,8 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// Cases is the work list, gravest first, then longest waiting.
+// Cases is the work list, gravest first, then longest waiting; asked with all=1
+// those that are over are behind it.
 type Cases struct {
 	Now   molt.Time      `json:"now"`
 	Cases []turn.WorkRow `json:"cases"`
@@ -24,6 +25,9 @@ func (p *Operator) cases(w http.ResponseWriter, r *http.Request) error {
 	rows, err := p.o.Desk.WorkList(r.Context())
 	if err != nil {
 		return err
+	}
+	if r.URL.Query().Get("all") == "" {
+		rows = slices.DeleteFunc(rows, func(r turn.WorkRow) bool { return over(r) > 0 })
 	}
 	slices.SortFunc(rows, func(a, b turn.WorkRow) int {
 		return cmp.Or(over(a)-over(b), a.Severity.Rank()-b.Severity.Rank(), cmp.Compare(a.Opened, b.Opened), strings.Compare(string(a.Case), string(b.Case)))
@@ -187,7 +191,11 @@ func (p *Operator) takeOver(w http.ResponseWriter, r *http.Request) error {
 	if a.Severity != "" && !a.Severity.Known() {
 		return problem(http.StatusBadRequest, "the severity is S1, S2, S3 or S4")
 	}
-	return p.carryOut(w, r, molt.ConversationID(r.PathValue("id")), turn.Acted{
+	id, err := p.conversationOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return p.carryOut(w, r, id, turn.Acted{
 		Verb: turn.VerbTakeOver, Severity: a.Severity, ID: "cli:" + a.Nonce,
 	})
 }

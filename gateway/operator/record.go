@@ -23,7 +23,10 @@ func (p *Operator) conversations(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Operator) conversation(w http.ResponseWriter, r *http.Request) error {
-	id := molt.ConversationID(r.PathValue("id"))
+	id, err := p.conversationOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
 	if err := p.recordLook(r.Context(), id, "conversation"); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package twiliofake
 import (
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 )
 
 // feed tells a person what happens, a line an event. A slow reader loses lines and never slows the carrier.
@@ -51,9 +53,9 @@ func (f *feed) show(e Entry) {
 func sentence(e Entry) string {
 	switch e.Kind {
 	case KindInbound:
-		return fmt.Sprintf("%s texts %s: %q%s", e.From, e.To, e.Body, withMedia(e))
+		return fmt.Sprintf("%s texts %s: %s%s", e.From, e.To, readable(e.Body), withMedia(e))
 	case KindHandset:
-		return fmt.Sprintf("%s gets from %s: %q%s", e.To, e.From, e.Body, withMedia(e))
+		return fmt.Sprintf("%s gets from %s: %s%s", e.To, e.From, readable(e.Body), withMedia(e))
 	case KindRefused:
 		return fmt.Sprintf("refused a text to %s: %d %s", e.To, e.ErrorCode, e.Error)
 	case KindLostAnswer:
@@ -75,6 +77,30 @@ func sentence(e Entry) string {
 	}
 	return ""
 }
+
+// indent stands before each further line of a text, under the words of the
+// first: what begins with a time is ours, and nobody's text can forge it.
+const indent = "\n         "
+
+// readable is a text as its reader sees it. What could move the cursor, color
+// the terminal or turn a line around is written out instead.
+func readable(words string) string {
+	var b strings.Builder
+	for _, r := range words {
+		switch {
+		case r == '\n':
+			b.WriteString(indent)
+		case r != joiner && (unicode.In(r, unicode.Cc, unicode.Cf) || r == '\u2028' || r == '\u2029'):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// joiner holds emoji together, and does nothing else to a terminal.
+const joiner = '\u200d'
 
 func withMedia(e Entry) string {
 	if len(e.Media) == 0 {

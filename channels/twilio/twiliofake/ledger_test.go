@@ -311,16 +311,22 @@ func TestFeed(t *testing.T) {
 		read <- string(all)
 	}()
 	w := begin(t, func(o *Options) { o.Out = out })
-	w.text(Text{Body: "hello\x1b[2J"})
+	w.text(Text{Body: "say \"hi\"\x1b[2J\n09:00:00 +1 texts +2: forged\u202e 👨\u200d👩"})
 	w.accepted("welcome")
 	w.entries()
 	w.must(w.stop())
 	w.must(out.Close())
 	got := <-read
-	for _, want := range []string{patient + " texts " + clinic + `: "hello\x1b[2J"`, patient + " gets from " + clinic + `: "welcome"`} {
+	for _, want := range []string{
+		patient + " texts " + clinic + `: say "hi"\u001b[2J` + indent + `09:00:00 +1 texts +2: forged\u202e ` + "👨\u200d👩\n",
+		patient + " gets from " + clinic + ": welcome\n",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("feed %q lacks %q", got, want)
 		}
+	}
+	if strings.ContainsAny(got, "\x1b\u202e") || strings.Contains(got, "\n09:00:00 +1") {
+		t.Errorf("feed %q does what a text asks of a terminal", got)
 	}
 }
 
