@@ -204,6 +204,9 @@ func caseText(c operator.Case, zone *time.Location) string {
 	if c.Told != "" {
 		fmt.Fprintf(&b, "Told:     %s\n", oneLine(c.Told))
 	}
+	if c.Symptoms != "" {
+		fmt.Fprintf(&b, "Symptoms: %s\n", oneLine(c.Symptoms))
+	}
 	for i, d := range c.Done {
 		if i == 0 {
 			b.WriteString("Done:\n")

@@ -56,8 +56,9 @@ type Case struct {
 	Phone    molt.Address     `json:"phone,omitempty"` // where the patient can be called, if that is known
 	Owner    escalation.Owner `json:"owner"`
 	Stopped  bool             `json:"stopped,omitempty"`
-	Told     string           `json:"told,omitempty"` // what the patient told, in words
-	Done     []turn.Done      `json:"done"`           // what was done, oldest first
+	Told     string           `json:"told,omitempty"`     // what the patient told, in words
+	Done     []turn.Done      `json:"done"`               // what was done, oldest first
+	Symptoms string           `json:"symptoms,omitempty"` // what was named, denied and not asked, in one line
 	Handoff  string           `json:"handoff"`
 	Messages []Message        `json:"messages"`
 }
@@ -98,6 +99,7 @@ func (c *Case) read(id molt.ConversationID, s *turn.State, r *turn.Rules, recall
 	c.Phone = molt.Address(s.Phone())
 	c.Told, c.Handoff, c.Messages = turn.LedgerText(s.Ledger), turn.HandoffText(s, r, recall), []Message{}
 	c.Done = turn.DoneOf(s, r, recall)
+	c.Symptoms = turn.ChecklistText(s, r, recall)
 	for _, t := range s.Turns {
 		c.Messages = append(c.Messages, Message{
 			Seq: t.Seq, At: t.At, From: t.Speaker(), What: t.What, Words: recall(t), Media: t.Media, Fate: s.Fate(t.Item),
