@@ -49,8 +49,8 @@ type Clinic struct {
 // the public one. Signatures are checked against PublicURL and never against
 // what a request claims.
 type Listen struct {
-	Public         string `json:"public" jsonschema:"Host and port for the carriers' webhooks."`
-	Private        string `json:"private" jsonschema:"Host and port for metrics and health."`
+	Public         string `json:"public" jsonschema:"Host and port for the carriers' webhooks and the web chat."`
+	Private        string `json:"private" jsonschema:"Host and port for the staff's pages, metrics and health."`
 	PublicURL      string `json:"public_url" need:"write the address the carrier calls, as in https://gw.example.org" jsonschema:"The address the carrier calls. It has to be https, except on this machine."`
 	PrivateExposed bool   `json:"private_exposed" jsonschema:"Say true when the private listener has to be reachable from other machines and something in front of it keeps strangers out."`
 }

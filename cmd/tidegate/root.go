@@ -107,6 +107,7 @@ func helpCmd(root *cobra.Command) *cobra.Command {
 				return misused(root, args)
 			}
 			c.InitDefaultHelpFlag()
+			c.InitDefaultVersionFlag()
 			return c.Help()
 		},
 	}
@@ -115,6 +116,10 @@ func helpCmd(root *cobra.Command) *cobra.Command {
 // wrongUse says in our words what is wrong with the arguments of a verb, as a
 // fault of the command line. A verb that has words of its own keeps them.
 func wrongUse(c *cobra.Command) {
+	if c.HasSubCommands() && !c.Runnable() {
+		c.Args = cobra.NoArgs
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			err := check(c, args)
