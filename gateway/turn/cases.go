@@ -233,7 +233,7 @@ func (x *decider) toRoute(person molt.PersonID, r escalation.Route, o Out) {
 // the one her page left on, else her first.
 func (x *decider) toStaff(p molt.PersonID, what string, words molt.Words, version int) {
 	r, ok := x.routeOf(p)
-	if !ok || words == "" {
+	if !ok || words == "" || p == x.here {
 		return
 	}
 	x.toRoute(p, r, Out{What: what, Words: words, Version: version})

@@ -120,6 +120,8 @@ type decider struct {
 	d    Decided
 	at   Event // the decision itself, for folding
 	work WorkRow
+	// here acts on a page that shows her what comes of it: her phone stays quiet.
+	here molt.PersonID
 }
 
 func newDecider(s State, env Env) *decider {

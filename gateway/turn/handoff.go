@@ -137,7 +137,7 @@ func (x *decider) quote() string {
 // surface may show it, else as the way to see it.
 func (x *decider) handoffTo(p molt.PersonID) {
 	r, ok := x.shownOn(p)
-	if !ok {
+	if !ok || p == x.here {
 		return
 	}
 	code := x.s.Code

@@ -23,6 +23,10 @@ func (x *decider) acted(seq uint64, a *Acted) {
 		x.d.Acts = append(x.d.Acts, a.ID)
 		x.s.addAct(a.ID)
 	}
+	if a.Via == "console" {
+		x.here = a.Actor
+		defer func() { x.here = "" }()
+	}
 	x.because(ReasonActed, string(a.Verb))
 	if a.Verb == VerbTakeOver {
 		x.takeOver(a)

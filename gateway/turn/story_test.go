@@ -2,6 +2,7 @@ package turn
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -426,7 +427,7 @@ func (s *story) nurse(plain, quoted []string, arg map[string]string) []fact {
 		a.Verb = Verb(plain[1])
 	}
 	s.ids++
-	a.ID, a.Actor, a.Via = fmt.Sprintf("act%d", s.ids), molt.PersonID(plain[0]), "console"
+	a.ID, a.Actor, a.Via = fmt.Sprintf("act%d", s.ids), molt.PersonID(plain[0]), cmp.Or(arg["via"], "sms")
 	if id := arg["id"]; id != "" {
 		a.ID = id
 	}
