@@ -86,7 +86,7 @@ func demo(ctx context.Context, e env) error {
 func (d *demoHouse) invite(w io.Writer, base string) {
 	auth := fmt.Sprintf(`-H "Authorization: Bearer %s"`, d.control)
 	text := func(from, body string) string {
-		return fmt.Sprintf("  curl -s %s/_fake/text %s \\\n    -d '{\"from\":\"%s\",\"to\":\"%s\",\"body\":\"%s\"}'\n", base, auth, from, demoNumber, body)
+		return fmt.Sprintf("  curl -s %s/_fake/text %s \\\n    -d '{\"from\":%q,\"to\":%q,\"body\":%q}'\n", base, auth, from, demoNumber, body)
 	}
 	verb := func(name string) string { return fmt.Sprintf("  %s %s -c %s\n", self(), name, d.config) }
 	_, _ = io.WriteString(w, "\nText the clinic as a patient would:\n"+text(demoPatient, "hi, I need an appointment")+

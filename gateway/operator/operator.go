@@ -33,8 +33,8 @@ type Options struct {
 	NoActs string
 	// Link makes a one-time link to the console; nil: no console runs here.
 	Link func(context.Context, molt.PersonID) (string, error)
-	Now    func() time.Time // default time.Now
-	Log    zerolog.Logger
+	Now  func() time.Time // default time.Now
+	Log  zerolog.Logger
 }
 
 // Operator answers the operator's verbs.
