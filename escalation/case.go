@@ -131,6 +131,10 @@ type Case struct {
 	Passed  []molt.PersonID `json:"passed,omitempty"`  // who said "not me" in this round
 	Exclude []molt.PersonID `json:"exclude,omitempty"` // who is never asked: the staff member whose own case it is
 
+	// Beside is the short code of the case that this one stands beside: one turn
+	// of people is asked, now and then, instead of the chain.
+	Beside string `json:"beside,omitempty"`
+
 	CannotText bool                  `json:"cannot_text,omitempty"` // texts do not reach the patient: call
 	Siblings   []molt.ConversationID `json:"siblings,omitempty"`    // the same person's other conversations
 	Evidence   []uint64              `json:"evidence,omitempty"`    // journal sequence numbers of what raised it
@@ -174,6 +178,7 @@ const (
 	PageRaised   PageKind = "raised"    // the case she holds got worse
 	PageAgain    PageKind = "again"     // she holds the case and has not acted
 	PageTransfer PageKind = "transfer"  // a colleague handed it to her
+	PageBeside   PageKind = "beside"    // another chat from where her case, or one she is asked about, came from
 )
 
 // PageState is how far a page has got.

@@ -8,13 +8,17 @@ import (
 
 // tick does what the timer stands for, once it is due. A timer that fires early
 // or twice is set again by finish and changes nothing.
-func (m *machine) tick() {
+func (m *machine) tick(e Event) {
 	if m.now < m.c.Due {
 		return
 	}
 	if m.c.Severity.Rank() > 2 && !m.p.Hours.In(m.now) {
 		// A late timer, or hours that changed: S3 and S4 do not ring at night.
 		m.c.Due = m.p.Hours.NextOpening(m.now)
+		return
+	}
+	if m.c.Beside != "" {
+		m.tickBeside(e)
 		return
 	}
 	switch m.c.State {

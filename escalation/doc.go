@@ -40,6 +40,9 @@
 //   - An S1 or S2 that nobody holds asks somebody at every tick, as long as there
 //     is anybody who can be reached; if there is nobody the admin hears it and
 //     the patient is promised nothing.
+//   - A case beside another of the same anonymous source asks one turn of people
+//     every ten minutes. It rings as any does once the other is over, once it is
+//     worse than that, or when nobody can be asked.
 //   - Severity is one-way. Only a named human lowers it, by lowering or by
 //     calling the case a false alarm.
 //   - Only the claimant ends a case.

@@ -13,7 +13,7 @@ const (
 	// cool-down danger, a wish for a person and a nurse reopen; any other Why asks
 	// for a case of its own.
 	EventOpen EventKind = "open"
-	// EventTick: the timer fired. Early and doubled ones do no harm.
+	// EventTick: Beside, Ask. The timer fired. Early and doubled ones do no harm.
 	EventTick EventKind = "tick"
 
 	// EventClaim: Actor, Version. A nurse takes the case.
@@ -67,6 +67,11 @@ type Event struct {
 	Exclude    []molt.PersonID       `json:"exclude,omitempty"`
 	Siblings   []molt.ConversationID `json:"siblings,omitempty"`
 	CannotText bool                  `json:"cannot_text,omitempty"`
+	// Beside is the short code of a case of the same anonymous source for which
+	// people are asked already, and Ask who has it, if somebody has. They are read
+	// where a case that does not ring would begin to.
+	Beside string        `json:"beside,omitempty"`
+	Ask    molt.PersonID `json:"ask,omitempty"`
 
 	// Actor is the staff member who acts: a person of the plan, or "os:name"
 	// for an operator at the machine itself.

@@ -103,6 +103,10 @@ func (m *machine) open(e Event) {
 		m.notice(e.Actor, NoticeWon, true)
 		return
 	}
+	if m.beside(e) {
+		m.askBeside(e)
+		return
+	}
 	m.dispatch(true)
 }
 
@@ -113,7 +117,7 @@ func (m *machine) freeze() {
 	for _, s := range m.p.Steps {
 		m.c.Chain = append(m.c.Chain, Rung{Name: s.Name, Ack: s.Ack})
 	}
-	m.c.Said, m.c.Passed, m.c.Step, m.c.Round = nil, nil, 0, 0
+	m.c.Said, m.c.Passed, m.c.Step, m.c.Round, m.c.Beside = nil, nil, 0, 0, ""
 }
 
 // running handles whatever comes to a case that is neither settled nor new,
@@ -121,7 +125,7 @@ func (m *machine) freeze() {
 func (m *machine) running(e Event) {
 	switch e.Kind {
 	case EventTick:
-		m.tick()
+		m.tick(e)
 	case EventOpen:
 		m.gather(e)
 		if e.Why != KindNurse || opening(e).Rank() < m.c.Severity.Rank() {
@@ -296,6 +300,7 @@ func (m *machine) finish(e Event) (Case, []Action) {
 		c.ClaimVersion = c.Version
 	}
 	m.unseen(e)
+	c.Beside = c.besideOf()
 	m.annul()
 	paged := m.stamp()
 	var out []Action

@@ -22,7 +22,7 @@ func (m *machine) raise(sev Severity, e Event) {
 	case m.c.Held():
 		m.raiseHeld(raised, e)
 	case raised:
-		m.raiseWaiting()
+		m.raiseWaiting(e)
 	}
 	if raised && !urgent && m.was.Held() && !m.c.Held() { // nobody has it in hand any more
 		m.text(m.c.Severity, m.c.Category, true)
@@ -34,9 +34,12 @@ func (m *machine) raise(sev Severity, e Event) {
 
 // raiseWaiting asks again, now that it is worse: everybody asked so far on
 // whatever step, for nobody on the first step knows yet.
-func (m *machine) raiseWaiting() {
-	m.c.Passed = nil
+func (m *machine) raiseWaiting(e Event) {
+	m.c.Passed, m.c.Beside = nil, ""
 	switch {
+	case m.beside(e):
+		m.askBeside(e)
+		return
 	case m.c.State == StateExhausted && m.was.Severity.Rank() <= 2:
 		m.c.Due = m.after(m.terms().AllHandsEvery)
 		m.callAllHands()

@@ -80,6 +80,8 @@ type step struct {
 	leases  []molt.Lease
 	unseen  []molt.MarkID
 	entropy []byte
+	led     bool    // whether it was asked who leads the source
+	before  pointer // who led it when this step looked
 }
 
 // once decides and commits the letters. With errDuplicates it returns those
@@ -149,6 +151,11 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 		}
 		p := l.plan(&s.state, s.m.memory.recall)
 		for _, f := range p.Facts {
+			if s.state.MayRing(f.Body) {
+				if err := s.addLead(ctx); err != nil {
+					return err
+				}
+			}
 			s.add(f.Kind, f.Body)
 		}
 		s.leases = append(s.leases, p.Leases...)
@@ -173,6 +180,11 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 	v := s.d.judge(l.inbound.Words.Reveal(), recent, int64(at), s.state.Lang)
 	l.text = s.state.Seq
 	s.add(turn.KindScreened, &v)
+	if s.state.MayRing(&v) {
+		if err := s.addLead(ctx); err != nil {
+			return err
+		}
+	}
 	if !s.state.Stream() {
 		return nil
 	}
@@ -340,7 +352,7 @@ func (d *Desk) dropSeen(m *mailbox, letters []*letter, err error) ([]*letter, er
 		switch {
 		case l.inbound != nil && slices.Contains(r.Marks, l.seen):
 			d.finish(l, Answer{Conversation: m.id, Duplicate: true}, nil)
-		case l.plan != nil && slices.ContainsFunc(r.Marks, func(id molt.MarkID) bool { return !isCode(id) }):
+		case l.plan != nil && slices.ContainsFunc(r.Marks, func(id molt.MarkID) bool { return !isDrawn(id) }):
 			d.finish(l, Answer{Conversation: m.id, Duplicate: true}, nil)
 		default:
 			rest = append(rest, l)
@@ -352,7 +364,11 @@ func (d *Desk) dropSeen(m *mailbox, letters []*letter, err error) ([]*letter, er
 	return rest, errDuplicates
 }
 
-func isCode(id molt.MarkID) bool { return len(id) > len(MarkCode) && id[:len(MarkCode)] == MarkCode }
+// isDrawn reports whether a mark is one that a step chose, so that the step, done
+// again, chooses another: a short code, or who leads a source.
+func isDrawn(id molt.MarkID) bool {
+	return strings.HasPrefix(string(id), MarkCode) || strings.HasPrefix(string(id), MarkLead)
+}
 
 // after tells workers and watchers what is new.
 func (d *Desk) after(id molt.ConversationID, next turn.State, decided turn.Decided) {

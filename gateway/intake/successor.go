@@ -161,7 +161,7 @@ func onlyCodes(err error) bool {
 	if !errors.As(err, &r) || r.Kind != molt.RefusedSeen {
 		return false
 	}
-	return !slices.ContainsFunc(r.Marks, func(id molt.MarkID) bool { return !isCode(id) })
+	return !slices.ContainsFunc(r.Marks, func(id molt.MarkID) bool { return !isDrawn(id) })
 }
 
 // succeedLess goes on without the texts that were known: back-fill brings them

@@ -24,6 +24,7 @@ const (
 	MarkCode      = "code:" // a short code → turn.Code
 	MarkWork      = "work:" // a case → turn.WorkRow
 	MarkSuccessor = "succ:" // a frozen conversation → who follows it
+	MarkLead      = "lead:" // a source of chats → the case of it that rings
 	MarkWatermark = "wm:"   // a channel's account → how far the back-filler got
 )
 
@@ -50,6 +51,8 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 		case turn.EffectCode:
 			b.Expect.Unseen = append(b.Expect.Unseen, molt.MarkID(MarkCode+e.Code.Code))
 			err = mark(b, MarkCode+e.Code.Code, e.Code)
+		case turn.EffectLead:
+			err = s.putLead(b, next, e.Name)
 		case turn.EffectUncode:
 			b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkCode + e.Name), Drop: true})
 		case turn.EffectWork:

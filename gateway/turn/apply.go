@@ -76,6 +76,9 @@ func (s *State) foldInbound(e Event, b *channels.Inbound) {
 	if b.CallBack != "" {
 		s.CallBack = b.CallBack
 	}
+	if b.Source != "" {
+		s.Source = b.Source
+	}
 	if s.Stream() || s.Owner != escalation.OwnerAgent {
 		return // it waits for a person, not for the agent
 	}

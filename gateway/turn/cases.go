@@ -43,9 +43,10 @@ func (x *decider) number(e *escalation.Event) {
 
 func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 	owner := x.s.Owner
-	next, acts := escalation.Next(c, x.env.Rules.Plan, e, x.env.Now)
+	next, acts := escalation.Next(c, x.env.Rules.Plan, x.besideLead(c, e), x.env.Now)
 	if next.State != "" {
 		x.keepCase(next)
+		x.takeLead(c, next)
 	}
 	if c.State != "" && !c.Settled() && next.Severity != c.Severity {
 		x.deed(Deed{Actor: e.Actor, Verb: severityVerb(c, next), Severity: next.Severity})
@@ -346,7 +347,7 @@ func (x *decider) row() WorkRow {
 	return WorkRow{
 		Case: c.ID, Conversation: x.env.Conversation, Kind: c.Kind, State: c.State, Severity: c.Severity, Category: c.Category,
 		Opened: c.Opened, Since: c.Since, Due: c.Due, Claimant: c.Claimant, Version: c.Version, Code: x.s.Code,
-		CannotText: c.CannotText, Gone: c.State == escalation.StateClosed, Asked: asked(c),
+		CannotText: c.CannotText, Beside: c.Beside, Gone: c.State == escalation.StateClosed, Asked: asked(c),
 	}
 }
 

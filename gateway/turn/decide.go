@@ -22,6 +22,11 @@ func Decide(s State, facts []Event, env Env) Decided {
 // so that no answer slips out beside the text that takes its turn away.
 func (x *decider) decide(facts []Event) {
 	x.d.Step = len(facts)
+	for _, f := range facts {
+		if l, ok := f.Body.(*Lead); ok {
+			x.lead = l
+		}
+	}
 	x.relist()
 	for _, f := range facts {
 		x.fact(f)
@@ -122,6 +127,7 @@ type decider struct {
 	work WorkRow
 	// here acts on a page that shows her what comes of it: her phone stays quiet.
 	here molt.PersonID
+	lead *Lead // of the patient's source, as this step's fact says; nil: nobody asked
 }
 
 func newDecider(s State, env Env) *decider {

@@ -27,6 +27,7 @@ const (
 	KindStatus    = "status"
 	KindTimed     = "timed"
 	KindActed     = "acted"
+	KindLead      = "lead"   // the case of the same source that rings, or that none does
 	KindListed    = "listed" // a case of another journal joins this person's next digest
 	KindRead      = "read"
 	KindNotice    = "notice" // the gateway itself has something to say to this staff member
@@ -250,6 +251,7 @@ const (
 	EffectUnseen EffectKind = "unseen" // Item was published and nobody looked; who has the case is told in this decision
 	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
 	EffectCode   EffectKind = "code"   // a short code is taken
+	EffectLead   EffectKind = "lead"   // this journal's case is the one of the source Name that rings
 	EffectUncode EffectKind = "uncode" // a short code is free again
 	EffectEarly  EffectKind = "early"  // Item had begun to leave when the owner changed
 	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
@@ -322,7 +324,8 @@ type WorkRow struct {
 	Version      int                 `json:"version"`
 	Code         string              `json:"code,omitempty"`
 	CannotText   bool                `json:"cannot_text,omitempty"`
-	Gone         bool                `json:"gone,omitempty"` // closed: the row goes
+	Beside       string              `json:"beside,omitempty"` // the code of the case that it stands beside
+	Gone         bool                `json:"gone,omitempty"`   // closed: the row goes
 }
 
 // NewBody returns a pointer to an empty body of that kind, nil for one this
@@ -357,6 +360,8 @@ func NewBody(kind string) any {
 		return new(Timed)
 	case KindActed:
 		return new(Acted)
+	case KindLead:
+		return new(Lead)
 	case KindListed:
 		return new(Listed)
 	case KindRead:

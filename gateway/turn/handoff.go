@@ -98,6 +98,8 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 		head, verbs = fmt.Sprintf("%s: case %s got worse.", x.s.Case.Severity, code), heldVerbs(code)
 	case escalation.PageAgain:
 		head, verbs = fmt.Sprintf("%s: case %s is yours and the patient waits.", x.s.Case.Severity, code), heldVerbs(code)
+	case escalation.PageBeside:
+		head = fmt.Sprintf("%s, case %s: another chat from where case %s came from.", x.s.Case.Severity, code, x.s.Case.Beside)
 	case escalation.PageTransfer:
 		head = fmt.Sprintf("%s: case %s was handed to you and is yours.", x.s.Case.Severity, code)
 		verbs = code + " A for the handoff, " + code + " P to pass."

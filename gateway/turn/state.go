@@ -37,6 +37,7 @@ type State struct {
 
 	Lang     string           `json:"lang,omitempty"`
 	CallBack molt.Address     `json:"call_back,omitempty"` // a live channel: the number the patient gave
+	Source   string           `json:"source,omitempty"`    // a live channel: the network the patient writes from, hashed
 	Owner    escalation.Owner `json:"owner"`
 	Epoch    uint64           `json:"epoch"`
 	Stopped  bool             `json:"stopped,omitempty"`  // the patient opted out
@@ -76,7 +77,7 @@ type State struct {
 	HelpAt     molt.Time `json:"help_at,omitempty"`
 	HoldTextAt molt.Time `json:"hold_text_at,omitempty"`
 	SetupAt    molt.Time `json:"setup_at,omitempty"` // when the admin last heard of a fault that is hers to mend
-	Digest     []Listed  `json:"digest,omitempty"` // a stream: cases waiting for the next opening
+	Digest     []Listed  `json:"digest,omitempty"`   // a stream: cases waiting for the next opening
 }
 
 // Heard is one inbound with what the screen and the code table say of it.

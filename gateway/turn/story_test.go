@@ -202,6 +202,12 @@ func (s *story) facts(line string) ([]fact, string) {
 		day := s.now.Std().In(s.rules.Zone)
 		due := time.Date(day.Year(), day.Month(), day.Day(), at.Hour(), at.Minute(), 0, 0, s.rules.Zone)
 		return []fact{{KindListed, &Listed{Case: molt.CaseID(plain[0]), Severity: escalation.Severity(plain[1]), Code: arg["code"], At: molt.TimeOf(due)}}}, ""
+	case "lead":
+		l := &Lead{}
+		if len(plain) > 0 {
+			l = &Lead{Conversation: "c_2", Case: "c_2#1", Code: plain[0], Severity: escalation.Severity(plain[1]), Claimant: molt.PersonID(arg["by"])}
+		}
+		return []fact{{KindLead, l}}, ""
 	case "notice":
 		return []fact{{KindNotice, &Notice{What: plain[0], Words: molt.Words(quoted[0])}}}, ""
 	case "read":
@@ -283,7 +289,7 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 		}
 		in := channels.Inbound{
 			Channel: "main", Account: clinicNumber, Peer: patientNumber, ProviderID: fmt.Sprintf("SM%d", s.ids), At: s.now,
-			Words: molt.Words(text), Via: "webhook", CallBack: molt.Address(arg["call_back"]), Lang: arg["lang"],
+			Words: molt.Words(text), Via: "webhook", CallBack: molt.Address(arg["call_back"]), Lang: arg["lang"], Source: arg["source"],
 		}
 		for range len(arg["media"]) {
 			in.Media = append(in.Media, channels.Media{URL: "https://media.example/1", Type: "image/jpeg"})
@@ -525,6 +531,8 @@ func (s *story) effect(e Effect) string {
 		return fmt.Sprintf("carry to %s: %s by %s of %s", e.Act.Conversation, e.Act.Acted.Verb, e.Act.Acted.Actor, e.Act.Acted.Case)
 	case EffectCode:
 		return "code " + e.Code.Code
+	case EffectLead:
+		return "leads " + e.Name
 	case EffectUncode:
 		return "free code " + e.Name
 	}
