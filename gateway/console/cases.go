@@ -149,4 +149,3 @@ func cut(s string, limit int) string {
 	}
 	return s[:limit] + "…"
 }
-

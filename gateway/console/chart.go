@@ -38,7 +38,7 @@ func (p *conversationPage) chart(zone *time.Location, s access.Session) string {
 	for _, part := range []struct {
 		name  string
 		lines []line
-	}{{"Situation", p.Handoff.Situation}, {"Background", p.Handoff.Background}, {"Assessment", p.Handoff.Assessment}} {
+	}{{"Situation", p.Handoff.Situation}, {"Background", p.Handoff.Background}, {"Assessment", p.Handoff.Assessment}, {"Done", p.Handoff.Done}} {
 		for _, l := range part.lines {
 			put("%s: %s: %s", part.name, l.Label, l.Words)
 		}

@@ -128,16 +128,16 @@ func (c *Console) Handler() http.Handler {
 		right  access.Right
 		answer answer
 	}{
-		"POST /sign-out":      {access.Read, c.signOut},
-		"GET /cases":          {access.Read, c.cases},
-		"GET /c/{ref}":        {access.Read, c.conversation},
-		"GET /c/{ref}/chart":  {access.Read, c.chart},
-		"POST /c/{ref}/act":   {access.Work, c.act},
-		"GET /search":         {access.Read, c.search},
-		"GET /start":          {access.Work, c.startPage},
-		"POST /start":         {access.Work, c.start},
-		"POST /segments":      {access.Work, c.segments},
-		"GET /live":           {access.Read, c.live},
+		"POST /sign-out":     {access.Read, c.signOut},
+		"GET /cases":         {access.Read, c.cases},
+		"GET /c/{ref}":       {access.Read, c.conversation},
+		"GET /c/{ref}/chart": {access.Read, c.chart},
+		"POST /c/{ref}/act":  {access.Work, c.act},
+		"GET /search":        {access.Read, c.search},
+		"GET /start":         {access.Work, c.startPage},
+		"POST /start":        {access.Work, c.start},
+		"POST /segments":     {access.Work, c.segments},
+		"GET /live":          {access.Read, c.live},
 	} {
 		mux.HandleFunc(pattern, c.signedIn(p.right, p.answer))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nyaruka/phonenumbers"
 
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -52,7 +53,7 @@ func (c *Console) search(w http.ResponseWriter, r *http.Request, s access.Sessio
 	for _, h := range hits {
 		row := foundRow{Conversation: h.Conversation, Last: h.Last}
 		_, err := c.o.Casework.Look(r.Context(), s.ID, h.Conversation, "search", func(st *turn.State, _ func(turn.Ref) molt.Words) bool {
-			row.Who, row.Peer, row.Channel, row.Row, row.Open = whoIs(st), st.Began.Peer.String(), st.Began.Channel, rowOf(h.Conversation, st), st.Open()
+			row.Who, row.Peer, row.Channel, row.Row, row.Open = whoIs(st), st.Began.Peer.String(), st.Began.Channel, casework.Row(h.Conversation, st), st.Open()
 			return true
 		})
 		switch {
@@ -158,4 +159,3 @@ func must(n *phonenumbers.PhoneNumber, err error) *phonenumbers.PhoneNumber {
 	}
 	return n
 }
-

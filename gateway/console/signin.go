@@ -109,4 +109,3 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, s access.Sessi
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }
-

@@ -234,11 +234,20 @@ func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 // category, and what the patient named, denied or was not asked; "" where the
 // category has no checklist.
 func ChecklistText(s *State, r *Rules, recall func(Ref) molt.Words) string {
-	if s.Case == nil || r.Screen == nil {
-		return ""
-	}
-	return screen.SymptomLine(r.Screen.Checklist(s.Case.Category, s.newest(recall, MaxTurns), ""))
+	return screen.SymptomLine(Checklist(s, r, recall))
 }
+
+// Checklist is what ChecklistText says, symptom by symptom; its messages are
+// those of ChecklistMessages.
+func Checklist(s *State, r *Rules, recall func(Ref) molt.Words) []screen.Symptom {
+	if s.Case == nil || r.Screen == nil {
+		return nil
+	}
+	return r.Screen.Checklist(s.Case.Category, s.newest(recall, MaxTurns), "")
+}
+
+// ChecklistMessages are the messages that a checklist is read from.
+func ChecklistMessages(s *State) []Ref { return s.said(MaxTurns) }
 
 // turnLine is one message as a nurse reads it, with what became of ours.
 func turnLine(s *State, r *Rules, ref Ref, recall func(Ref) molt.Words) string {

@@ -21,20 +21,29 @@ func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
 // newest is the last messages of both speakers, at most so many, oldest first.
 func (s *State) newest(recall func(Ref) molt.Words, most int) []screen.Message {
 	var out []screen.Message
-	for i := len(s.Turns) - 1; i >= 0 && len(out) < most; i-- {
-		ref := s.Turns[i]
-		if ref.From != model.FromPatient && !s.left(ref.Item) {
-			continue
-		}
+	for _, ref := range s.said(most) {
 		from := ref.From
 		if ref.fixed() {
 			from = model.FromAgent
 		}
 		out = append(out, screen.Message{From: from, Text: recall(ref).Reveal(), At: int64(ref.At)})
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
+	return out
+}
+
+// said points at the last messages that were said: the patient's, and what left
+// of ours; at most so many, oldest first.
+func (s *State) said(most int) []Ref {
+	var out []Ref
+	for _, ref := range slices.Backward(s.Turns) {
+		if len(out) == most {
+			break
+		}
+		if ref.From == model.FromPatient || s.left(ref.Item) {
+			out = append(out, ref)
+		}
 	}
+	slices.Reverse(out)
 	return out
 }
 
