@@ -25,7 +25,7 @@ import (
 //
 //	exits CODE COMMAND…      runs it and demands that exit code
 //	daemon FILE              starts serve and waits until it is ready
-//	stop                     ends it
+//	halt                     ends it; testscript's own stop would end the script, as passed
 //	crash                    kills it, as a power cut would
 //	text FROM ID WORDS…      posts a signed text from a patient; ID is the carrier's
 //	forge METHOD PATH        sends the daemon what no carrier signed, and wants it refused
@@ -50,7 +50,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "daemon": scriptDaemon, "stop": scriptStop, "crash": scriptCrash, "text": scriptText,
+			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
 			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 		},
 	})
