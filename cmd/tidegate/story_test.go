@@ -311,7 +311,7 @@ func TestStoryNurseHerself(t *testing.T) {
 	s.reads(carmen, `S1`)
 	s.never(alice, `S1 page|ALL HANDS`)
 	s.text(bob, "hello?")
-	s.reads(bob, `CODE A take`)
+	s.reads(bob, `Your text went to nobody\. S1 [A-Z2-9]{4} waits for you\. Begin with the code`)
 }
 
 func TestStoryFrozenJournal(t *testing.T) {
