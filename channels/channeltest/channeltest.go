@@ -90,15 +90,18 @@ func Run(t *testing.T, newRig func(t *testing.T) Rig) {
 	}
 }
 
-func outbound(r Rig) channels.Outbound {
+func outbound(r Rig) channels.Outbound { return outboundOf(r.Adapter()) }
+
+func outboundOf(a channels.Adapter) channels.Outbound {
 	return channels.Outbound{
 		Conversation: "c_7f3a", Item: "i_7f3a.12.0", Attempt: 2,
-		Account: r.Adapter().Accounts()[0], Peer: peer, Words: words, Class: channels.ClassAgent, Validity: 10 * time.Minute,
+		Account: a.Accounts()[0], Peer: peer, Words: words, Class: channels.ClassAgent, Validity: 10 * time.Minute,
 	}
 }
 
-func itKnowsItself(t *testing.T, r Rig) {
-	a := r.Adapter()
+func itKnowsItself(t *testing.T, r Rig) { knowsItself(t, r.Adapter()) }
+
+func knowsItself(t *testing.T, a channels.Adapter) {
 	if a.ID() == "" || len(a.Accounts()) == 0 {
 		t.Fatalf("ID %q, %d accounts; want both", a.ID(), len(a.Accounts()))
 	}

@@ -1,0 +1,232 @@
+package webchat_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/channels/webchat"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// pipes is a listener whose connections are pipes in memory, so that a bubble's
+// clock rules their deadlines too. They buffer nothing: who does not read stops
+// who writes at once.
+type pipes struct{ accept chan net.Conn }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	c, ok := <-p.accept
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p *pipes) Close() error   { close(p.accept); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	mine, theirs := net.Pipe()
+	p.accept <- peered{theirs}
+	return mine, nil
+}
+
+// peered has an address, as a connection from somewhere has.
+type peered struct{ net.Conn }
+
+func (peered) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 5000} }
+
+// bubble runs a chat over pipes, with one visitor's socket open.
+func bubble(t *testing.T, do func(h *house, chat *webchat.Adapter, conn *websocket.Conn)) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options()
+		o.Now = time.Now
+		chat, err := webchat.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newHouse()
+		h.changed = chat.Changed
+		p := &pipes{accept: make(chan net.Conn)}
+		s := &http.Server{Handler: chat.Open(h)}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(p) }()
+		client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
+		q, _ := http.NewRequest(http.MethodPost, "http://gw/chat/web/session", strings.NewReader("{}"))
+		q.Header.Set("Origin", foreign)
+		q.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a answer
+		decode(t, resp, &a)
+		d := websocket.Dialer{NetDialContext: p.dial, Subprotocols: []string{webchat.Protocol, "ticket." + a.Ticket}}
+		conn, up, err := d.Dial("ws://gw/chat/web/ws", http.Header{"Origin": {foreign}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = up.Body.Close()
+		if err := conn.WriteJSON(frame{Type: "hello", Token: a.Token}); err != nil {
+			t.Fatal(err)
+		}
+		do(h, chat, conn)
+		_ = conn.Close()
+		_ = s.Close()
+		<-served
+	})
+}
+
+// visitorOf has the visitor known by a text of theirs.
+func visitorOf(t *testing.T, h *house, conn *websocket.Conn) molt.Address {
+	t.Helper()
+	if err := conn.WriteJSON(frame{Type: "text", ClientID: "client-id-1", Text: "hello"}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var f frame
+		if err := conn.ReadJSON(&f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Type == "committed" {
+			return h.texts()[0].Peer
+		}
+	}
+}
+
+// TestSlowReaderIsDropped has a page stop reading: its socket ends, and nothing
+// was gathered for it meanwhile.
+func TestSlowReaderIsDropped(t *testing.T) {
+	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+		peer := visitorOf(t, h, conn)
+		before := h.looks
+		const many = 500
+		for i := range many {
+			h.say(peer, channels.ShownAgent, fmt.Sprint("answer ", i))
+		}
+		time.Sleep(time.Minute) // in a bubble: until the write's deadline, and more
+		synctest.Wait()
+		if looks := h.looks - before; looks > 3 {
+			t.Errorf("the record was read %d times for somebody who takes nothing", looks)
+		}
+		read := 0
+		for {
+			if _, _, err := conn.ReadMessage(); err != nil {
+				break
+			}
+			read++
+		}
+		if read >= many {
+			t.Errorf("it could read %d messages after a minute of not reading", read)
+		}
+	})
+}
+
+// TestSilentConnectionIsDropped has the other end vanish without a word.
+func TestSilentConnectionIsDropped(t *testing.T) {
+	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+		visitorOf(t, h, conn)
+		conn.SetPingHandler(func(string) error { return nil }) // it answers no ping
+		ended := make(chan time.Duration, 1)
+		began := time.Now()
+		go func() {
+			for {
+				if _, _, err := conn.ReadMessage(); err != nil {
+					ended <- time.Since(began)
+					return
+				}
+			}
+		}()
+		if took := <-ended; took > 2*time.Minute {
+			t.Errorf("it was kept for %s", took)
+		}
+	})
+}
+
+// TestPingsKeepAQuietChatOpen has nobody say anything for an hour.
+func TestPingsKeepAQuietChatOpen(t *testing.T) {
+	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+		peer := visitorOf(t, h, conn)
+		got := make(chan string, 1)
+		go func() {
+			for {
+				var f frame
+				if conn.ReadJSON(&f) != nil {
+					close(got)
+					return
+				}
+				if f.Type == "message" && f.Kind != "own" {
+					got <- f.Text
+				}
+			}
+		}()
+		time.Sleep(time.Hour)
+		h.say(peer, channels.ShownPerson, "are you still there?")
+		if text := <-got; text != "are you still there?" {
+			t.Errorf("after an hour it got %q", text)
+		}
+	})
+}
+
+// TestSeenIsRecordedOnceASecond has a page report every message it shows.
+func TestSeenIsRecordedOnceASecond(t *testing.T) {
+	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+		const reports = 50
+		for i := range reports {
+			if err := conn.WriteJSON(frame{Type: "seen", Cursor: channels.Position(i + 1)}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(2 * webchat.SeenEvery)
+		synctest.Wait()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if n := len(h.seen); n == 0 || n > 7 || h.seen[n-1] != reports {
+			t.Errorf("in five seconds it was recorded %d times, last %v", n, h.seen)
+		}
+		for i := 1; i < len(h.seenAt); i++ {
+			if d := h.seenAt[i].Sub(h.seenAt[i-1]); d < webchat.SeenEvery {
+				t.Errorf("two records are %s apart", d)
+			}
+		}
+	})
+}
+
+// TestWhoSendsTooFastWaits has a page send a flood: all of it is taken, at the
+// pace of the limit.
+func TestWhoSendsTooFastWaits(t *testing.T) {
+	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+		most := webchat.Default().MessagesPerMinute
+		go func() {
+			for {
+				if _, _, err := conn.ReadMessage(); err != nil {
+					return
+				}
+			}
+		}()
+		began := time.Now()
+		for i := range 2 * most {
+			if err := conn.WriteJSON(frame{Type: "text", ClientID: fmt.Sprintf("client-id-%d", i), Text: "hello"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		took := h.texts()
+		if len(took) != 2*most {
+			t.Errorf("%d of %d texts were taken", len(took), 2*most)
+		}
+		if time.Since(began) < 30*time.Second {
+			t.Errorf("twice a minute's texts were taken within %s", time.Since(began))
+		}
+	})
+}
