@@ -135,10 +135,9 @@ type Case struct {
 	// of people is asked, now and then, instead of the chain.
 	Beside string `json:"beside,omitempty"`
 
-	CannotText bool                  `json:"cannot_text,omitempty"` // texts do not reach the patient: call
-	Siblings   []molt.ConversationID `json:"siblings,omitempty"`    // the same person's other conversations
-	Evidence   []uint64              `json:"evidence,omitempty"`    // journal sequence numbers of what raised it
-	Said       []Said                `json:"said,omitempty"`        // what patient and admin were told, so as not to say it every two minutes
+	CannotText bool     `json:"cannot_text,omitempty"` // texts do not reach the patient: call
+	Evidence   []uint64 `json:"evidence,omitempty"`    // journal sequence numbers of what raised it
+	Said       []Said   `json:"said,omitempty"`        // what patient and admin were told, so as not to say it every two minutes
 
 	Resolution *Resolution `json:"resolution,omitempty"`
 	CoolUntil  molt.Time   `json:"cool_until,omitempty"`

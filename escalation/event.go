@@ -8,7 +8,7 @@ type EventKind string
 // The events. A comment names the fields of Event that are read beside Kind.
 const (
 	// EventOpen: ID, Number, Why, Severity, Category, Evidence, Actor (for
-	// KindNurse: she holds it at once), Exclude, CannotText, Siblings. On a case
+	// KindNurse: she holds it at once), Exclude, CannotText. On a case
 	// that runs already it counts as EventRaise, and Exclude is not read. In the
 	// cool-down danger, a wish for a person and a nurse reopen; any other Why asks
 	// for a case of its own.
@@ -44,8 +44,6 @@ const (
 	EventPatientText EventKind = "patient_text"
 	// EventCannotText: texts do not reach the patient (STOP, a land line).
 	EventCannotText EventKind = "cannot_text"
-	// EventLink: Siblings. These conversations are the same person's.
-	EventLink EventKind = "link"
 
 	// EventPageSent: PageID. It left.
 	EventPageSent EventKind = "page_sent"
@@ -58,15 +56,14 @@ const (
 type Event struct {
 	Kind EventKind `json:"kind"`
 
-	ID         molt.CaseID           `json:"id,omitempty"`
-	Number     int                   `json:"number,omitempty"`
-	Why        Kind                  `json:"why,omitempty"`
-	Severity   Severity              `json:"severity,omitempty"`
-	Category   string                `json:"category,omitempty"`
-	Evidence   []uint64              `json:"evidence,omitempty"`
-	Exclude    []molt.PersonID       `json:"exclude,omitempty"`
-	Siblings   []molt.ConversationID `json:"siblings,omitempty"`
-	CannotText bool                  `json:"cannot_text,omitempty"`
+	ID         molt.CaseID     `json:"id,omitempty"`
+	Number     int             `json:"number,omitempty"`
+	Why        Kind            `json:"why,omitempty"`
+	Severity   Severity        `json:"severity,omitempty"`
+	Category   string          `json:"category,omitempty"`
+	Evidence   []uint64        `json:"evidence,omitempty"`
+	Exclude    []molt.PersonID `json:"exclude,omitempty"`
+	CannotText bool            `json:"cannot_text,omitempty"`
 	// Beside is the short code of a case of the same anonymous source for which
 	// people are asked already, and Ask who has it, if somebody has. They are read
 	// where a case that does not ring would begin to.

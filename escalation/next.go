@@ -11,7 +11,6 @@ import (
 const (
 	maxEvidence = 64
 	maxSaid     = 32
-	maxSiblings = 32
 )
 
 // Next is the whole machine: a case, the plan of the moment, one event and the
@@ -55,7 +54,6 @@ func (c Case) clone() Case {
 	c.Spent = slices.Clone(c.Spent)
 	c.Passed = slices.Clone(c.Passed)
 	c.Exclude = slices.Clone(c.Exclude)
-	c.Siblings = slices.Clone(c.Siblings)
 	c.Evidence = slices.Clone(c.Evidence)
 	c.Said = slices.Clone(c.Said)
 	return c
@@ -148,8 +146,6 @@ func (m *machine) running(e Event) {
 			m.notice(m.c.Claimant, NoticeCannotText, false)
 		}
 		m.gather(e)
-	case EventLink:
-		m.gather(e)
 	case EventPageSent:
 		if pg, ok := m.c.Page(e.PageID); ok && pg.State == PageDue {
 			m.setPage(e.PageID, PageSent)
@@ -187,11 +183,6 @@ func (m *machine) gather(e Event) {
 			m.c.Evidence = slices.Delete(m.c.Evidence, maxEvidence/2, maxEvidence/2+1)
 		}
 		m.c.Evidence = append(m.c.Evidence, seq)
-	}
-	for _, s := range e.Siblings {
-		if len(m.c.Siblings) < maxSiblings && !slices.Contains(m.c.Siblings, s) {
-			m.c.Siblings = append(m.c.Siblings, s)
-		}
 	}
 	if e.Kind == EventOpen && !m.was.Unclaimed() && !m.was.Held() { // while it runs, who may act does not change
 		for _, id := range e.Exclude {

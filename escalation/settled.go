@@ -36,7 +36,7 @@ func (m *machine) settled(e Event) {
 		if m.c.Owner() == OwnerHuman {
 			m.another(e)
 		}
-	case EventCannotText, EventLink:
+	case EventCannotText:
 		m.gather(e)
 	case EventPageFailed:
 		m.setPage(e.PageID, PageFailed)
@@ -62,14 +62,13 @@ func (e Event) reopens() bool {
 func (m *machine) another(e Event) {
 	o := Event{
 		Kind: EventOpen, Severity: opening(e), Category: e.Category, Evidence: slices.Clone(e.Evidence),
-		Exclude: slices.Clone(m.c.Exclude), Siblings: slices.Clone(m.c.Siblings),
+		Exclude:    slices.Clone(m.c.Exclude),
 		CannotText: m.c.CannotText || e.CannotText,
 	}
 	switch e.Kind {
 	case EventOpen:
 		o.Why, o.Actor = e.Why, e.Actor
 		o.Exclude = append(o.Exclude, e.Exclude...)
-		o.Siblings = append(o.Siblings, e.Siblings...)
 	case EventRedFlag:
 		o.Why = KindScreen
 	case EventWantsPerson:

@@ -62,7 +62,7 @@ func eventKinds() []EventKind {
 	return []EventKind{
 		EventOpen, EventTick,
 		EventClaim, EventPass, EventTransfer, EventResolve, EventLower, EventContact, EventRelay, EventNote,
-		EventRaise, EventRedFlag, EventWantsPerson, EventPatientText, EventCannotText, EventLink,
+		EventRaise, EventRedFlag, EventWantsPerson, EventPatientText, EventCannotText,
 		EventPageSent, EventPageFailed,
 	}
 }

@@ -122,7 +122,7 @@ func New(o Options) (*Gateway, error) {
 	var err error
 	g.desk, err = intake.New(intake.Options{
 		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: func() *turn.Rules { return o.Rules },
-		Known: g.known, Tenant: o.Tenant, Now: o.Now, Random: o.Random, Kick: g.kick, Watch: g.watch, Log: o.Log,
+		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Kick: g.kick, Watch: g.watch, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -143,19 +143,6 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	return g, g.makeLanes()
-}
-
-func (g *Gateway) known(channel string, account molt.Address) bool {
-	a, ok := g.o.Adapters[channel]
-	if !ok {
-		return false
-	}
-	for _, mine := range a.Accounts() {
-		if mine == account {
-			return true
-		}
-	}
-	return false
 }
 
 // makeLanes gives each kind of work workers of its own, so that a model that

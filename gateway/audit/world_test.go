@@ -95,7 +95,7 @@ func (w *world) open(chance io.Reader) {
 	}
 	w.desk, err = intake.New(intake.Options{
 		Store: w.store, Ring: w.ring, Screen: scr, Rules: func() *turn.Rules { return w.rules }, Random: chance,
-		Now: func() time.Time { return w.now }, Known: func(_ string, a molt.Address) bool { return a == clinic },
+		Now:   func() time.Time { return w.now },
 		Spawn: func(f func()) { f() },
 	})
 	if err != nil {

@@ -42,8 +42,7 @@ type Options struct {
 	Store  molt.Store
 	Ring   *seal.Keyring
 	Screen *screen.Screen
-	Rules  func() *turn.Rules                              // in force now
-	Known  func(channel string, account molt.Address) bool // is that number one of ours
+	Rules  func() *turn.Rules // in force now
 	Tenant string
 	Now    func() time.Time                                    // default time.Now
 	Random io.Reader                                           // default crypto/rand
@@ -85,9 +84,6 @@ func New(o Options) (*Desk, error) {
 	}
 	if o.Watch == nil {
 		o.Watch = func(molt.ConversationID, turn.State, turn.Decided) {}
-	}
-	if o.Known == nil {
-		o.Known = func(string, molt.Address) bool { return true }
 	}
 	return &Desk{o: o, screenVersion: o.Screen.Version(), waiting: make(chan struct{}, MaxWaiting), boxes: map[molt.ConversationID]*mailbox{}, idle: list.New()}, nil
 }
@@ -157,7 +153,7 @@ func (d *Desk) Step(ctx context.Context, id molt.ConversationID, began *turn.Beg
 
 // beganOf says whose conversation a text belongs to.
 func (d *Desk) beganOf(in channels.Inbound) turn.Began {
-	b := turn.Began{Channel: in.Channel, Account: in.Account, Peer: in.Peer, Quarantined: !d.o.Known(in.Channel, in.Account)}
+	b := turn.Began{Channel: in.Channel, Account: in.Account, Peer: in.Peer}
 	if b.Live = in.Via == channels.ViaLive; b.Live {
 		b.Lang = in.Lang
 	}

@@ -136,7 +136,6 @@ func (w *world) newDesk(change func(*Options)) *Desk {
 	o := Options{
 		Store: w.store, Ring: w.ring, Screen: scr, Rules: func() *turn.Rules { return w.rules }, Now: w.clock.Now,
 		Random: newChance(2), Log: zerolog.New(w.log),
-		Known: func(_ string, a molt.Address) bool { return a == clinic },
 	}
 	if change != nil {
 		change(&o)

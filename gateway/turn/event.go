@@ -53,9 +53,6 @@ type Began struct {
 	AtLeast    escalation.Severity `json:"at_least,omitempty"`   // a successor: how grave its case is at least
 	Lang       string              `json:"lang,omitempty"`
 	Live       bool                `json:"live,omitempty"` // the peer holds a connection; see channels.Live
-	// Quarantined: it was sent to a number of ours that no channel listed then.
-	// Whether one does now, the rules say.
-	Quarantined bool `json:"quarantined,omitempty"`
 }
 
 // Code is what the short code in a staff text stands for.

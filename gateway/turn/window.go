@@ -66,7 +66,7 @@ func (s *State) stands(item molt.ItemID) bool {
 func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, recall func(Ref) molt.Words, now molt.Time) model.Request {
 	q := model.Request{
 		Persona: persona, Clinic: clinic, Lang: s.Lang, Now: now, Ledger: Latest(s.Ledger), Question: s.Question,
-		HandBack: s.HandBack.Reveal(), First: !s.Spoken, Reask: s.Ask.Reask,
+		HandBack: s.HandBack.Reveal(), First: !s.Spoken, Reask: reaskWords(s.Ask.Reask),
 	}
 	clinic.OpenNow = r.Plan.Hours.In(now)
 	q.Clinic = clinic
@@ -85,4 +85,26 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 		}
 	}
 	return q
+}
+
+// reaskWords tells a model in words which rule its last answer broke.
+func reaskWords(rule string) string {
+	if rule == "" {
+		return ""
+	}
+	if words, ok := map[string]string{
+		"no_answer":      "there was no answer in time",
+		"unknown_kind":   "it was neither a reply, nor silence, nor an escalation",
+		"gate_empty":     "it was empty",
+		"gate_token":     "it held the word for silence among others; be silent as an answer of its own",
+		"gate_form":      "it held signs that are no text",
+		"gate_length":    "it was too long for a text message",
+		"gate_link":      "it held a link or address that may not be given",
+		"gate_number":    "it held a phone number that may not be given",
+		"gate_dose":      "it named a dose or told to take a medicine",
+		"gate_diagnosis": "it judged how ill the patient is",
+	}[rule]; ok {
+		return "Your last answer was not used: " + words + "."
+	}
+	return "Your last answer was not used. Say less."
 }
