@@ -25,6 +25,18 @@ func (d *Desk) load(ctx context.Context, m *mailbox) error {
 		m.moved = molt.ConversationID(to)
 		return nil
 	}
+	for range MaxConflicts {
+		if err = d.loadOnce(ctx, m); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return d.loadOnce(ctx, m)
+}
+
+// errMoved says that another node wrote the journal between two reads of it.
+var errMoved = errors.New("the journal moved while it was read")
+
+func (d *Desk) loadOnce(ctx context.Context, m *mailbox) error {
 	l, err := d.o.Store.Load(ctx, m.id, recentEvents)
 	switch {
 	case errors.Is(err, molt.ErrCorrupt): // the store found it damaged itself
@@ -109,7 +121,7 @@ func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State,
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	if again.Snapshot.Seq != l.Snapshot.Seq {
-		return nil, errors.New("the journal moved while it was read")
+		return nil, errMoved
 	}
 	return again.Recent, nil
 }
