@@ -74,7 +74,7 @@ func background(s *turn.State) []line {
 		out = append(out, line{Label: "Language", Words: languageName(s.Lang)})
 	}
 	if s.Question != "" {
-		out = append(out, line{Label: "Open question", Words: s.Question})
+		out = append(out, line{Label: "Open question", Words: factName(s.Question)})
 	}
 	return out
 }
