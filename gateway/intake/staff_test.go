@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,5 +58,31 @@ func TestADamagedWorkListHoldsNoNursesRedFlag(t *testing.T) {
 	}
 	if a := w.say(w.desk, text(nurse, "SM1", "my chest hurts")); a.Reason != turn.ReasonRedFlag {
 		t.Errorf("reason %q, want %q", a.Reason, turn.ReasonRedFlag)
+	}
+}
+
+func TestNotesAreReadAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	id := w.say(w.desk, text(patient, "SM1", "my chest hurts")).Conversation
+	act := func(verb turn.Verb, words molt.Words) {
+		a := turn.Acted{ID: string(verb), Actor: "alice", Via: "cli", Verb: verb, Words: words}
+		if _, err := w.desk.Step(t.Context(), id, nil, func(*turn.State, func(turn.Ref) molt.Words) Plan {
+			return Plan{Facts: []Fact{{Kind: turn.KindActed, Body: &a}}}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	act(turn.VerbTake, "")
+	act(turn.VerbNote, "her husband is with her")
+	for i := range turn.MaxTurns + 10 { // the note lies further back than any message
+		w.say(w.desk, text(patient, fmt.Sprint("SMx", i), "still here"))
+	}
+	var done []turn.Done
+	_, err := w.newDesk(nil).Step(t.Context(), id, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) Plan {
+		done = turn.DoneOf(s, w.rules, recall)
+		return Plan{}
+	})
+	if err != nil || len(done) != 1 || done[0].Actor != "alice" || done[0].What != "noted: her husband is with her" {
+		t.Errorf("done: %+v, %v; want alice's note with its words", done, err)
 	}
 }
