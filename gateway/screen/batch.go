@@ -173,25 +173,21 @@ func textRecord(id json.RawMessage, v Verdict) record {
 
 // dialog judges turns one after the other, as they would have come in.
 func (s *Screen) dialog(id json.RawMessage, turns []turn, lang string) any {
-	msgs := make([]Message, len(turns))
-	at := int64(turnBase)
-	for i, t := range turns {
-		if t.From != "patient" && t.From != "agent" && t.From != "nurse" {
-			return errorRecord{id, fmt.Sprintf("turns[%d].from: want patient, agent or nurse (got %q)", i, t.From)}
-		}
-		if i > 0 {
-			at += turnGap
-		}
-		if t.T != nil && math.Abs(*t.T) <= longestTurnT {
-			at = turnBase + int64(*t.T*1000)
-		}
-		msgs[i] = Message{From: t.From, At: at}
-		if t.Text != nil {
-			msgs[i].Text = *t.Text
-		}
+	first, worst, err := s.dialogVerdict(turns, lang)
+	if err != nil {
+		return errorRecord{id, err.Error()}
 	}
-	worst := Verdict{Severity: None, Rules: []string{}, Quotes: []Quote{}}
-	var first *int
+	return dialogRecord{textRecord(id, worst), first}
+}
+
+// dialogVerdict is the worst verdict of a dialog, and the 1-based turn that first
+// reached its level; nil when none did.
+func (s *Screen) dialogVerdict(turns []turn, lang string) (first *int, worst Verdict, err error) {
+	msgs, err := timed(turns)
+	if err != nil {
+		return nil, worst, err
+	}
+	worst = Verdict{Severity: None, Rules: []string{}, Quotes: []Quote{}}
 	for i, m := range msgs {
 		if m.From != "patient" {
 			continue
@@ -209,7 +205,29 @@ func (s *Screen) dialog(id json.RawMessage, turns []turn, lang string) any {
 			}
 		}
 	}
-	return dialogRecord{textRecord(id, worst), first}
+	return first, worst, nil
+}
+
+// timed gives turns their times: 20 s apart where none is written.
+func timed(turns []turn) ([]Message, error) {
+	msgs := make([]Message, len(turns))
+	at := int64(turnBase)
+	for i, t := range turns {
+		if t.From != "patient" && t.From != "agent" && t.From != "nurse" {
+			return nil, fmt.Errorf("turns[%d].from: want patient, agent or nurse (got %q)", i, t.From)
+		}
+		if i > 0 {
+			at += turnGap
+		}
+		if t.T != nil && math.Abs(*t.T) <= longestTurnT {
+			at = turnBase + int64(*t.T*1000)
+		}
+		msgs[i] = Message{From: t.From, At: at}
+		if t.Text != nil {
+			msgs[i].Text = *t.Text
+		}
+	}
+	return msgs, nil
 }
 
 // before gathers what turn i is read with: the patient's turns before it, and the

@@ -94,7 +94,7 @@ func TestChecklistsChangeNoVerdict(t *testing.T) {
 			got, _ := json.Marshal(s.Judge(e.text, before, 120_000, ""))
 			want, _ := json.Marshal(without.Judge(e.text, before, 120_000, ""))
 			if !bytes.Equal(got, want) {
-				t.Errorf("golden.txt:%d: got %s, want %s: %q", e.line, got, want, e.text)
+				t.Errorf("%s: got %s, want %s: %q", e.id, got, want, e.text)
 			}
 		}
 	}

@@ -1,33 +1,21 @@
 package screen
 
-import (
-	"os"
-	"strings"
-	"testing"
-)
+import "testing"
 
 // example is one line of the golden set.
 type example struct {
-	level, category, text string
-	line                  int
+	id, level, category, lang, text string
 }
 
 func golden(t testing.TB) []example {
 	t.Helper()
-	b, err := os.ReadFile("testdata/golden.txt")
+	lines, err := goldenLines()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []example
-	for i, l := range strings.Split(string(b), "\n") {
-		if l == "" || strings.HasPrefix(l, "#") {
-			continue
-		}
-		f := strings.SplitN(l, "\t", 3)
-		if len(f) != 3 {
-			t.Fatalf("golden.txt:%d: want three columns, got %q", i+1, l)
-		}
-		out = append(out, example{f[0], f[1], f[2], i + 1})
+	for _, l := range lines {
+		out = append(out, example{l.ID, l.Escalate[0], l.Category, l.Lang, l.Text})
 	}
 	return out
 }
@@ -46,11 +34,11 @@ func TestGolden(t *testing.T) {
 	for _, e := range golden(t) {
 		v := s.Judge(e.text, nil, 0, "")
 		if got := v.Severity.Escalate(); got != e.level {
-			t.Errorf("golden.txt:%d: got %s %v, want %s: %q %v", e.line, got, v.Rules, e.level, e.text, v.Notes)
+			t.Errorf("%s: got %s %v, want %s: %q %v", e.id, got, v.Rules, e.level, e.text, v.Notes)
 			continue
 		}
-		if e.category != "-" && v.Category != e.category {
-			t.Errorf("golden.txt:%d: got category %s %v, want %s: %q", e.line, v.Category, v.Rules, e.category, e.text)
+		if e.category != "" && v.Category != e.category {
+			t.Errorf("%s: got category %s %v, want %s: %q", e.id, v.Category, v.Rules, e.category, e.text)
 		}
 	}
 }
