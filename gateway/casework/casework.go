@@ -45,14 +45,22 @@ func (d *Desk) List(ctx context.Context) ([]turn.WorkRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rows == nil {
+		rows = []turn.WorkRow{}
+	}
 	slices.SortFunc(rows, func(a, b turn.WorkRow) int {
 		return cmp.Or(over(a)-over(b), a.Severity.Rank()-b.Severity.Rank(), cmp.Compare(a.Opened, b.Opened), strings.Compare(string(a.Case), string(b.Case)))
 	})
 	return rows, nil
 }
 
+// Over reports whether a case is resolved or closed.
+func Over(r turn.WorkRow) bool {
+	return r.State == escalation.StateResolved || r.State == escalation.StateClosed
+}
+
 func over(r turn.WorkRow) int {
-	if r.State == escalation.StateResolved || r.State == escalation.StateClosed {
+	if Over(r) {
 		return 1
 	}
 	return 0

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/tidegate/tidegate/escalation"
-	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -22,28 +21,14 @@ type Cases struct {
 }
 
 func (p *Operator) cases(w http.ResponseWriter, r *http.Request) error {
-	rows, err := p.o.Desk.WorkList(r.Context())
+	rows, err := p.work.List(r.Context())
 	if err != nil {
 		return err
 	}
 	if r.URL.Query().Get("all") == "" {
-		rows = slices.DeleteFunc(rows, func(r turn.WorkRow) bool { return over(r) > 0 })
-	}
-	slices.SortFunc(rows, func(a, b turn.WorkRow) int {
-		return cmp.Or(over(a)-over(b), a.Severity.Rank()-b.Severity.Rank(), cmp.Compare(a.Opened, b.Opened), strings.Compare(string(a.Case), string(b.Case)))
-	})
-	if rows == nil {
-		rows = []turn.WorkRow{}
+		rows = slices.DeleteFunc(rows, casework.Over)
 	}
 	return writeJSON(w, Cases{Now: molt.TimeOf(p.o.Now()), Cases: rows})
-}
-
-// over puts what is resolved behind what is not.
-func over(r turn.WorkRow) int {
-	if r.State == escalation.StateResolved || r.State == escalation.StateClosed {
-		return 1
-	}
-	return 0
 }
 
 // Case is one case as a person works on it. It holds words and a number.
@@ -77,24 +62,24 @@ type Message struct {
 // showCase records the look and takes the words in the same step: there is no
 // moment at which they are read and the look is not on record.
 func (p *Operator) showCase(w http.ResponseWriter, r *http.Request) error {
-	id, _, err := p.find(r)
+	id, _, err := p.work.Find(r.Context(), r.PathValue("ref"))
 	if err != nil {
 		return err
 	}
 	out := Case{Now: molt.TimeOf(p.o.Now())}
-	answer, err := p.o.Desk.Step(r.Context(), id, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
+	now, err := p.work.Look(r.Context(), actor(r.Context()), id, "case", func(s *turn.State, recall func(turn.Ref) molt.Words) bool {
 		out.read(id, s, p.o.Rules(), recall)
-		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindRead, Body: &turn.Read{Actor: actor(r.Context()), What: "case"}}}}
+		return true
 	})
 	if err != nil {
 		return err
 	}
-	out.Row.Conversation = answer.Conversation // of the successor, where there is one
+	out.Row.Conversation = now // of the successor, where there is one
 	return writeJSON(w, out)
 }
 
 func (c *Case) read(id molt.ConversationID, s *turn.State, r *turn.Rules, recall func(turn.Ref) molt.Words) {
-	c.Row = rowOf(id, s)
+	c.Row = casework.Row(id, s)
 	c.Channel, c.Account, c.Peer, c.Owner, c.Stopped = s.Began.Channel, s.Began.Account, s.Began.Peer, s.Owner, s.Stopped
 	c.Phone = molt.Address(s.Phone())
 	c.Told, c.Handoff, c.Messages = turn.LedgerText(s.Ledger), turn.HandoffText(s, r, recall), []Message{}
@@ -105,42 +90,6 @@ func (c *Case) read(id molt.ConversationID, s *turn.State, r *turn.Rules, recall
 			Seq: t.Seq, At: t.At, From: t.Speaker(), What: t.What, Words: recall(t), Media: t.Media, Fate: s.Fate(t.Item),
 		})
 	}
-}
-
-func rowOf(id molt.ConversationID, s *turn.State) turn.WorkRow {
-	row := turn.WorkRow{Conversation: id, Code: s.Code}
-	if c := s.Case; c != nil {
-		row.Case, row.Kind, row.State, row.Severity, row.Category = c.ID, c.Kind, c.State, c.Severity, c.Category
-		row.Opened, row.Since, row.Due, row.Claimant, row.Version, row.CannotText = c.Opened, c.Since, c.Due, c.Claimant, c.Version, c.CannotText
-	}
-	return row
-}
-
-// find reads a reference: the short code, the case's id, or its conversation's.
-func (p *Operator) find(r *http.Request) (molt.ConversationID, molt.CaseID, error) {
-	ref := r.PathValue("ref")
-	if code, rest, ok := turn.ReadCode(ref); ok && rest == "" {
-		value, ok, err := p.o.Desk.Mark(r.Context(), molt.MarkID(intake.MarkCode+code))
-		if err != nil {
-			return "", "", err
-		}
-		if !ok {
-			return "", "", problem(http.StatusNotFound, "no case has that code; a code ends with its case, and tidegate cases lists those there are")
-		}
-		var c turn.Code
-		if err := json.Unmarshal(value, &c); err != nil {
-			return "", "", err
-		}
-		return c.Conversation, c.Case, nil
-	}
-	id, number, found := strings.Cut(ref, "#")
-	if !strings.HasPrefix(id, "c_") && !strings.HasPrefix(id, "s_") {
-		return "", "", problem(http.StatusNotFound, "that is neither a case's code nor the id of a case or conversation")
-	}
-	if found && number != "" {
-		return molt.ConversationID(id), molt.CaseID(ref), nil
-	}
-	return molt.ConversationID(id), "", nil
 }
 
 // Act is what an operator wants to do about a case.
@@ -172,10 +121,7 @@ func (p *Operator) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.check(); err != nil {
-		return err
-	}
-	id, c, err := p.find(r)
+	id, c, err := p.work.Find(r.Context(), r.PathValue("ref"))
 	if err != nil {
 		return err
 	}
@@ -189,9 +135,6 @@ func (p *Operator) takeOver(w http.ResponseWriter, r *http.Request) error {
 	a, err := p.readAct(r)
 	if err != nil {
 		return err
-	}
-	if a.Severity != "" && !a.Severity.Known() {
-		return problem(http.StatusBadRequest, "the severity is S1, S2, S3 or S4")
 	}
 	id, err := p.conversationOf(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -221,126 +164,19 @@ func (p *Operator) readAct(r *http.Request) (Act, error) {
 	return a, nil
 }
 
-func (a *Act) check() error {
-	needs := func(ok bool, why string) error {
-		if ok {
-			return nil
-		}
-		return problem(http.StatusBadRequest, why)
-	}
-	if len(a.Words) > turn.MaxRelayBytes {
-		return problem(http.StatusBadRequest, "the words are over 1600 bytes, the longest a text may be")
-	}
-	switch a.Verb {
-	case turn.VerbTake, turn.VerbPass, turn.VerbCalled:
-		return nil
-	case turn.VerbResolve:
-		if a.Disposition == "" {
-			a.Disposition = "resolved"
-			if a.FalseAlarm {
-				a.Disposition = "false_alarm"
-			}
-		}
-		return needs(a.NextOwner == "" || a.NextOwner == escalation.OwnerAgent || a.NextOwner == escalation.OwnerHuman, "the next owner is agent or human")
-	case turn.VerbRelay, turn.VerbNote:
-		return needs(strings.TrimSpace(a.Words.Reveal()) != "", "there are no words")
-	case turn.VerbRaise, turn.VerbLower:
-		return needs(a.Severity.Known(), "the severity is S1, S2, S3 or S4")
-	case turn.VerbTransfer:
-		return needs(a.To != "", "it needs the colleague's id")
-	}
-	return problem(http.StatusBadRequest, "there is no such verb; there are take, pass, relay, called, resolve, note, raise, lower, transfer")
-}
-
 // carryOut brings the act in by the same door as a nurse's text, and says what
 // became of it and how the case stands now.
 func (p *Operator) carryOut(w http.ResponseWriter, r *http.Request, id molt.ConversationID, a turn.Acted) error {
 	a.Actor, a.Via = actor(r.Context()), "cli"
-	if a.Verb == turn.VerbTransfer {
-		if _, ok := p.o.Rules().Plan.People[a.To]; !ok {
-			return problem(http.StatusBadRequest, "no member of staff has that id")
-		}
-	}
-	answer, err := p.o.Desk.Step(r.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		fact := a
-		if fact.Version == 0 && s.Case != nil {
-			fact.Version = s.Case.Version // she speaks of the case as it is, not of an older page of hers
-		}
-		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindActed, Body: &fact}}}
-	})
+	did, err := p.work.Act(r.Context(), id, nil, a)
 	if err != nil {
 		return err
 	}
-	out := Acted{Reason: answer.Reason, Detail: answer.Detail, Daemon: p.o.Daemon}
-	out.Done = answer.Reason != turn.ReasonRefused && answer.Reason != turn.ReasonNothing
-	_, err = p.o.Desk.Step(r.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		out.Row = rowOf(answer.Conversation, s)
-		return intake.Plan{}
-	})
-	if err != nil {
-		return err
-	}
-	out.Why = p.sentence(a, out)
-	return writeJSON(w, out)
-}
-
-// sentence says what became of an act, and who has the case where it was refused.
-func (p *Operator) sentence(a turn.Acted, out Acted) string {
-	code := cmp.Or(out.Row.Code, string(out.Row.Case))
-	if out.Reason == turn.ReasonNothing {
-		return "Done before: this act is on record already."
-	}
+	out := Acted{Done: did.Done, Why: did.Why, Reason: did.Reason, Detail: did.Detail, Daemon: p.o.Daemon, Row: did.Row}
 	if out.Done {
-		return doneSentence(a, code, out.Row) + p.noPhone(a, code, out.Row)
+		out.Why += p.noPhone(a, cmp.Or(out.Row.Code, string(out.Row.Case)), out.Row)
 	}
-	who := "Nobody has it: take it first."
-	if out.Row.Claimant != "" {
-		who = p.name(out.Row.Claimant) + " has it."
-	}
-	switch escalation.Why(out.Detail) {
-	case escalation.WhyNoCase:
-		return "Refused: that case is over, or there is none."
-	case escalation.WhyTaken, escalation.WhyNotYours:
-		return "Refused: case " + code + " is not yours. " + who
-	case escalation.WhyResolved:
-		return "Refused: case " + code + " is resolved."
-	case escalation.WhyNoContact:
-		return "Refused: reach the patient first (reply, or called), or say that it is a false alarm."
-	case escalation.WhyCannotText:
-		return "Refused: texts do not reach this patient. Call."
-	case escalation.WhyStale:
-		return "Refused: case " + code + " moved on since. Look again."
-	case escalation.WhyNotLower:
-		return "Refused: that is not a lower severity."
-	case escalation.WhyUnreachable:
-		return "Refused: that colleague cannot be paged."
-	case escalation.WhyOwnCase:
-		return "Refused: this case is about you."
-	}
-	return "Refused: " + out.Detail + "."
-}
-
-func doneSentence(a turn.Acted, code string, row turn.WorkRow) string {
-	switch a.Verb {
-	case turn.VerbTake, turn.VerbTakeOver:
-		if row.Claimant != a.Actor {
-			return "Recorded; the case is not yours."
-		}
-		return "Case " + code + " is yours."
-	case turn.VerbPass:
-		return "Case " + code + ": passed, others are asked."
-	case turn.VerbRelay:
-		return "Case " + code + ": your words go to the patient."
-	case turn.VerbCalled:
-		return "Case " + code + ": the call is on record."
-	case turn.VerbResolve:
-		return "Case " + code + " is resolved."
-	case turn.VerbNote:
-		return "Case " + code + ": noted."
-	case turn.VerbTransfer:
-		return "Case " + code + " is now with " + string(row.Claimant) + "."
-	}
-	return "Case " + code + " is now " + string(row.Severity) + "."
+	return writeJSON(w, out)
 }
 
 // noPhone tells who takes a case and has no phone that nothing will ring for
@@ -352,11 +188,4 @@ func (p *Operator) noPhone(a turn.Acted, code string, row turn.WorkRow) string {
 	}
 	return fmt.Sprintf(" Nothing rings when the patient writes: tidegate cases show %s shows it, tidegate cases transfer %s PERSON hands the case to somebody with a phone. What stays without an answer for %d minutes pages on-call again.",
 		code, code, int(plan.UnseenFor(row.Severity).Minutes()))
-}
-
-func (p *Operator) name(id molt.PersonID) string {
-	if who, ok := p.o.Rules().Plan.People[id]; ok && who.Name != "" {
-		return who.Name
-	}
-	return string(id)
 }

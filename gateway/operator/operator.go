@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -38,7 +39,10 @@ type Options struct {
 }
 
 // Operator answers the operator's verbs.
-type Operator struct{ o Options }
+type Operator struct {
+	o    Options
+	work *casework.Desk
+}
 
 // New checks the options and starts nothing.
 func New(o Options) (*Operator, error) {
@@ -48,7 +52,11 @@ func New(o Options) (*Operator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Operator{o: o}, nil
+	work, err := casework.New(casework.Options{Desk: o.Desk, Rules: o.Rules})
+	if err != nil {
+		return nil, err
+	}
+	return &Operator{o: o, work: work}, nil
 }
 
 // Handler is the whole surface. It belongs behind a server with ConnContext.
@@ -110,6 +118,12 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.As(err, &tooLarge):
 		return &Problem{http.StatusRequestEntityTooLarge, "the request is over 64 KiB"}
+	case casework.IsFault(err):
+		return &Problem{http.StatusBadRequest, err.Error()}
+	case errors.Is(err, casework.ErrNoCode):
+		return &Problem{http.StatusNotFound, err.Error() + ", and tidegate cases lists those there are"}
+	case errors.Is(err, casework.ErrNoReference):
+		return &Problem{http.StatusNotFound, err.Error()}
 	case errors.Is(err, intake.ErrUnknownConversation):
 		return &Problem{http.StatusNotFound, "there is no such conversation"}
 	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
