@@ -138,7 +138,7 @@ func (p *parts) buildRules() error {
 		return err
 	}
 	r := &turn.Rules{
-		Clinic: cfg.Clinic.Name, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
+		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate:  policy.Gate{MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)}},
 		Agent: cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
 		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,

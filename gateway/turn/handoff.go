@@ -112,7 +112,16 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 	if x.s.Case.CannotText {
 		head += " Cannot be texted: call."
 	}
-	return molt.Words(head + " Reply " + verbs)
+	return molt.Words(head + " Reply " + verbs + x.link())
+}
+
+// link is where the case stands in the console; "" where staff were given no
+// address. There is nothing in it but the code.
+func (x *decider) link() string {
+	if x.env.Rules.Console == "" {
+		return ""
+	}
+	return " " + x.env.Rules.Console + "/c/" + x.s.Code
 }
 
 // heldVerbs are what somebody can do who has the case.

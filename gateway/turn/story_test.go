@@ -235,6 +235,8 @@ func (s *story) changeRules(arg map[string]string) {
 		switch k {
 		case "agent":
 			s.rules.Agent = v == "on"
+		case "console":
+			s.rules.Console = v
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
 		case "senders":
