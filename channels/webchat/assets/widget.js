@@ -55,7 +55,7 @@
   const panel = make("section", "tidegate-panel " + (mount ? "tidegate-inline" : "tidegate-float"),
     { id: "tidegate-panel", role: mount ? "region" : "dialog", "aria-labelledby": "tidegate-title" });
   const head = make("div", "tidegate-head");
-  const title = make("h2", "", { id: "tidegate-title" });
+  const title = make("h2", mount ? "tidegate-hidden" : "", { id: "tidegate-title" });
   const picker = make("select"), pickerLabel = make("label", "tidegate-hidden", { for: "tidegate-lang" });
   const ender = make("button", "", { type: "button" }), closer = make("button", "", { type: "button" });
   const note = make("p", "tidegate-note");
@@ -66,7 +66,7 @@
   const callLabel = make("label", "", { for: "tidegate-number" });
   const callInput = make("input", "", { id: "tidegate-number", type: "tel", autocomplete: "tel", maxlength: "40", "aria-describedby": "tidegate-number-note" });
   const callSave = make("button", "", { type: "submit" }), callSkip = make("button", "", { type: "button" });
-  const callNote = make("p", "tidegate-error", { id: "tidegate-number-note", role: "status" });
+  const callNote = make("p", "tidegate-good", { id: "tidegate-number-note", role: "status" });
   const form = make("form", "tidegate-form");
   const label = make("label", "", { for: "tidegate-text" });
   const input = make("textarea", "", { id: "tidegate-text", rows: "2", maxlength: String(settings.length), autocomplete: "off" });
@@ -241,6 +241,7 @@
       number = "";
       callForm.hidden = false;
       callNote.textContent = say("bad");
+      callNote.className = "tidegate-error";
       callInput.setAttribute("aria-invalid", "true");
       callInput.focus();
       return;
@@ -248,6 +249,7 @@
     number = f.number;
     callInput.removeAttribute("aria-invalid");
     callNote.textContent = say("saved", { number });
+    callNote.className = "tidegate-good";
     callLabel.hidden = callInput.hidden = callSave.hidden = callSkip.hidden = true;
     if (talked && !callBackSent) text(say("call", { number })); // staff who wait for it read it now
     callBackSent = true;

@@ -53,10 +53,15 @@ func TestMain(m *testing.M) {
 // needs skips a test that cannot run here, or fails it where that is asked for.
 func needs(t *testing.T, what, why string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("TIDEGATE_TEST_REQUIRE"), ","), what) {
+	if required(what) {
 		t.Fatalf("TIDEGATE_TEST_REQUIRE names %s: %s", what, why)
 	}
 	t.Skipf("%s: %s", what, why)
+}
+
+// required reports whether a test may not do without it.
+func required(what string) bool {
+	return slices.Contains(strings.Split(os.Getenv("TIDEGATE_TEST_REQUIRE"), ","), what)
 }
 
 // program builds the binary as it is shipped.

@@ -46,6 +46,7 @@ type setting struct {
 	seed    uint64
 	// Sections of the configuration; "" for what the kill loop needs.
 	agent, backfill string
+	chat            string // the origins of a web chat; "": there is none
 }
 
 const worldConfig = `clinic:
@@ -57,7 +58,7 @@ const worldConfig = `clinic:
 listen: {public: %[1]s, private: %[2]s, public_url: "http://%[1]s"}
 data: data
 channels:
-  main: {type: twilio, account_sid: %[3]s, auth_token: "file:%[4]s/token", base_url: "%[5]s", numbers: ["+15550100101"]}
+  main: {type: twilio, account_sid: %[3]s, auth_token: "file:%[4]s/token", base_url: "%[5]s", numbers: ["+15550100101"]}%[8]s
 staff:
   - {id: alice, name: Alice, role: nurse, routes: [{name: sms, channel: main, address: "+15550100111", phi: true}]}
   - {id: carmen, name: Carmen, role: lead, routes: [{name: sms, channel: main, address: "+15550100112", phi: true}]}
@@ -91,8 +92,16 @@ func newWorld(t *testing.T, dir string, s setting) *world {
 	if s.backfill == "" {
 		s.backfill = "{every: 1m, overlap: 1h}"
 	}
-	w.write("tidegate.yaml", fmt.Sprintf(worldConfig, w.public, w.private, account, dir, w.carrier.Base, s.agent, s.backfill))
+	w.write("tidegate.yaml", fmt.Sprintf(worldConfig, w.public, w.private, account, dir, w.carrier.Base, s.agent, s.backfill, s.channels(w.public)))
 	return w
+}
+
+// channels is the web chat's part of the configuration.
+func (s setting) channels(public string) string {
+	if s.chat == "" {
+		return ""
+	}
+	return fmt.Sprintf("\n  web: {type: webchat, origins: [%q, %s], sessions_per_hour: 100000, sockets_per_source: 3000, sockets: 3000}", "http://"+public, s.chat)
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
