@@ -185,7 +185,6 @@ func TestTheStoreHoldsNoToken(t *testing.T) {
 	}
 }
 
-
 func TestRights(t *testing.T) {
 	all := []access.Right{access.Read, access.Work, access.Pause, access.Configure}
 	for role, want := range map[access.Role][]bool{

@@ -67,6 +67,19 @@ func TestTwoNurses(t *testing.T) {
 	if !strings.Contains(after, "Refused") || !strings.Contains(after, "Alice N.") {
 		t.Errorf("the late click was answered:\n%s", after)
 	}
+	// A page from before she took and passed it does not give it to her again.
+	other := h.from("+15550100198", "I cannot breathe")
+	at2 := "/c/" + string(other)
+	_, old, _ := bea.get(at2)
+	bea.post(at2+"/act", ids(old, "verb", "take"))
+	_, page, _ = bea.get(at2)
+	bea.post(at2+"/act", ids(page, "verb", "pass"))
+	again := ids(old, "verb", "take")
+	again.Set("nonce", "another-tab")
+	_, _, head = bea.post(at2+"/act", again)
+	if _, after, _ = bea.get(head.Get("Location")); !strings.Contains(after, "Refused") {
+		t.Errorf("a click on an old page was answered:\n%s", after)
+	}
 	// The same press twice is one act.
 	_, page, _ = alice.get(at)
 	note := ids(page, "verb", "note", "words", "on the phone")
@@ -120,9 +133,14 @@ func TestRights(t *testing.T) {
 		method, path string
 		right        access.Right
 	}{
-		{"GET", "/cases", access.Read}, {"GET", "/c/" + id, access.Read}, {"GET", "/c/" + id + "/chart", access.Read},
-		{"GET", "/search?q=lopez", access.Read}, {"GET", "/start", access.Work}, {"POST", "/start", access.Work},
-		{"POST", "/c/" + id + "/act", access.Work}, {"POST", "/segments", access.Work},
+		{"GET", "/cases", access.Read},
+		{"GET", "/c/" + id, access.Read},
+		{"GET", "/c/" + id + "/chart", access.Read},
+		{"GET", "/search?q=lopez", access.Read},
+		{"GET", "/start", access.Work},
+		{"POST", "/start", access.Work},
+		{"POST", "/c/" + id + "/act", access.Work},
+		{"POST", "/segments", access.Work},
 	} {
 		for who, p := range people {
 			status, _, _ := h.as(who).send(h.browser().request(c.method, c.path, url.Values{}))

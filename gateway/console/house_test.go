@@ -107,9 +107,14 @@ func must(t *testing.T, err error) {
 // patient texts the clinic and returns her conversation.
 func (h *house) patient(words string) molt.ConversationID {
 	h.t.Helper()
+	return h.from("+15550100199", words)
+}
+
+func (h *house) from(peer molt.Address, words string) molt.ConversationID {
+	h.t.Helper()
 	h.texts++
 	ticket, err := h.desk.Accept(h.t.Context(), channels.Inbound{
-		Channel: "main", Account: "+12125550101", Peer: "+15550100199", ProviderID: fmt.Sprintf("SM%d", h.texts), Words: molt.Words(words), Via: "webhook",
+		Channel: "main", Account: "+12125550101", Peer: peer, ProviderID: fmt.Sprintf("SM%d", h.texts), Words: molt.Words(words), Via: "webhook",
 	})
 	must(h.t, err)
 	a, err := ticket.Wait(h.t.Context())
