@@ -28,6 +28,9 @@ func (g *Gateway) markStart(ctx context.Context) error {
 
 func (g *Gateway) eachAccount(do func(channels.Adapter, molt.Address) error) error {
 	for _, a := range g.o.Adapters {
+		if _, ok := a.(channels.Live); ok {
+			continue // no carrier holds texts for it
+		}
 		for _, account := range a.Accounts() {
 			if err := do(a, account); err != nil {
 				return err

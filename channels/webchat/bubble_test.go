@@ -44,45 +44,47 @@ type peered struct{ net.Conn }
 
 func (peered) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 5000} }
 
-// bubble runs a chat over pipes, with one visitor's socket open.
-func bubble(t *testing.T, do func(h *house, chat *webchat.Adapter, conn *websocket.Conn)) {
-	synctest.Test(t, func(t *testing.T) {
-		o := options()
-		o.Now = time.Now
-		chat, err := webchat.New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := newHouse()
-		h.changed = chat.Changed
-		p := &pipes{accept: make(chan net.Conn)}
-		s := &http.Server{Handler: chat.Open(h)}
-		served := make(chan error, 1)
-		go func() { served <- s.Serve(p) }()
-		client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
-		q, _ := http.NewRequest(http.MethodPost, "http://gw/chat/web/session", strings.NewReader("{}"))
-		q.Header.Set("Origin", foreign)
-		q.Header.Set("Content-Type", "application/json")
-		resp, err := client.Do(q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var a answer
-		decode(t, resp, &a)
-		d := websocket.Dialer{NetDialContext: p.dial, Subprotocols: []string{webchat.Protocol, "ticket." + a.Ticket}}
-		conn, up, err := d.Dial("ws://gw/chat/web/ws", http.Header{"Origin": {foreign}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = up.Body.Close()
-		if err := conn.WriteJSON(frame{Type: "hello", Token: a.Token}); err != nil {
-			t.Fatal(err)
-		}
-		do(h, chat, conn)
+// inBubble is a chat over pipes with one visitor's socket open, in the bubble of
+// the test; it ends with it.
+func inBubble(t *testing.T) (*house, *websocket.Conn) {
+	t.Helper()
+	o := options()
+	o.Now = time.Now
+	chat, err := webchat.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse()
+	h.changed = chat.Changed
+	p := &pipes{accept: make(chan net.Conn)}
+	s := &http.Server{Handler: chat.Open(h)}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(p) }()
+	client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
+	q, _ := http.NewRequest(http.MethodPost, "http://gw/chat/web/session", strings.NewReader("{}"))
+	q.Header.Set("Origin", foreign)
+	q.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	decode(t, resp, &a)
+	d := websocket.Dialer{NetDialContext: p.dial, Subprotocols: []string{webchat.Protocol, "ticket." + a.Ticket}}
+	conn, up, err := d.Dial("ws://gw/chat/web/ws", http.Header{"Origin": {foreign}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = up.Body.Close()
+	if err := conn.WriteJSON(frame{Type: "hello", Token: a.Token}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
 		_ = conn.Close()
 		_ = s.Close()
 		<-served
 	})
+	return h, conn
 }
 
 // visitorOf has the visitor known by a text of theirs.
@@ -105,7 +107,8 @@ func visitorOf(t *testing.T, h *house, conn *websocket.Conn) molt.Address {
 // TestSlowReaderIsDropped has a page stop reading: its socket ends, and nothing
 // was gathered for it meanwhile.
 func TestSlowReaderIsDropped(t *testing.T) {
-	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
 		peer := visitorOf(t, h, conn)
 		before := h.looks
 		const many = 500
@@ -132,7 +135,8 @@ func TestSlowReaderIsDropped(t *testing.T) {
 
 // TestSilentConnectionIsDropped has the other end vanish without a word.
 func TestSilentConnectionIsDropped(t *testing.T) {
-	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
 		visitorOf(t, h, conn)
 		conn.SetPingHandler(func(string) error { return nil }) // it answers no ping
 		ended := make(chan time.Duration, 1)
@@ -153,7 +157,8 @@ func TestSilentConnectionIsDropped(t *testing.T) {
 
 // TestPingsKeepAQuietChatOpen has nobody say anything for an hour.
 func TestPingsKeepAQuietChatOpen(t *testing.T) {
-	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
 		peer := visitorOf(t, h, conn)
 		got := make(chan string, 1)
 		go func() {
@@ -178,7 +183,8 @@ func TestPingsKeepAQuietChatOpen(t *testing.T) {
 
 // TestSeenIsRecordedOnceASecond has a page report every message it shows.
 func TestSeenIsRecordedOnceASecond(t *testing.T) {
-	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
 		const reports = 50
 		for i := range reports {
 			if err := conn.WriteJSON(frame{Type: "seen", Cursor: channels.Position(i + 1)}); err != nil {
@@ -204,7 +210,8 @@ func TestSeenIsRecordedOnceASecond(t *testing.T) {
 // TestWhoSendsTooFastWaits has a page send a flood: all of it is taken, at the
 // pace of the limit.
 func TestWhoSendsTooFastWaits(t *testing.T) {
-	bubble(t, func(h *house, _ *webchat.Adapter, conn *websocket.Conn) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
 		most := webchat.Default().MessagesPerMinute
 		go func() {
 			for {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/tidegate/tidegate/channels"
 )
@@ -73,4 +74,20 @@ func originOf(s string) (string, bool) {
 		return "", false
 	}
 	return serialize(u), true
+}
+
+// Settings are what an operator puts into the clinic's site.
+type Settings struct {
+	Script string // the tag
+	Page   string // the chat's own page; "" where its origin is not listed
+}
+
+// Settings returns what belongs into the site.
+func (a *Adapter) Settings() Settings {
+	at := strings.TrimRight(a.o.PublicURL, "/") + a.Path()
+	s := Settings{Script: `<script src="` + at + `widget.js" defer></script>`}
+	if slices.Contains(a.o.Origins, a.origin) {
+		s.Page = at
+	}
+	return s
 }

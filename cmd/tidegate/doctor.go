@@ -20,6 +20,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/twilio"
+	"github.com/tidegate/tidegate/channels/webchat"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -271,6 +272,10 @@ func (x *examination) ports(ctx context.Context, cfg *config.Config) {
 func (x *examination) carriers(ctx context.Context, p *parts) {
 	for _, id := range slices.Sorted(maps.Keys(p.adapters)) {
 		a := p.adapters[id]
+		if c, ok := a.(*webchat.Adapter); ok {
+			x.chat(id, c.Settings())
+			continue
+		}
 		if t, ok := a.(interface{ Settings() twilio.Settings }); ok {
 			s := t.Settings()
 			x.Settings = append(x.Settings, settings{id, s.Method, s.MessageURL, s.FallbackURL})
@@ -288,6 +293,14 @@ func (x *examination) carriers(ctx context.Context, p *parts) {
 		default:
 			x.fail("carrier "+id, "is the network up, and base_url right?", "it did not answer: %v", err)
 		}
+	}
+}
+
+// chat says where a web chat is; there is no carrier to ask.
+func (x *examination) chat(id string, s webchat.Settings) {
+	x.ok("chat "+id, "put this into the pages of your site: %s", s.Script)
+	if s.Page != "" {
+		x.ok("chat "+id, "its own page is %s", s.Page)
 	}
 }
 

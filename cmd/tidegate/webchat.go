@@ -17,10 +17,7 @@ const (
 // checkWebchat is all that can be told of a web chat's section.
 func checkWebchat(c config.Channel) []config.Fault {
 	s := webchat.Default()
-	if faults := c.Decode(&s); len(faults) > 0 {
-		return faults
-	}
-	return placed(c, s.Check())
+	return append(c.Decode(&s), placed(c, s.Check())...)
 }
 
 // webchat makes the adapter of a web chat's section.
