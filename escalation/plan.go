@@ -152,6 +152,21 @@ func (s Step) onCall(t molt.Time) []molt.PersonID {
 	return out
 }
 
+// Team is who is on call on one step.
+type Team struct {
+	Step   string          `json:"step"`
+	People []molt.PersonID `json:"people"` // who can be reached
+}
+
+// OnCall lists who is on call at t, step by step.
+func (p Plan) OnCall(t molt.Time) (out []Team) {
+	for _, s := range p.Steps {
+		on := slices.DeleteFunc(s.onCall(t), func(id molt.PersonID) bool { return !p.reachable(id) })
+		out = append(out, Team{Step: s.Name, People: on})
+	}
+	return out
+}
+
 // reachable reports whether there is any way to the person.
 func (p Plan) reachable(id molt.PersonID) bool { return len(p.People[id].Routes) > 0 }
 

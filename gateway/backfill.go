@@ -15,19 +15,20 @@ const (
 	wideOverlap = 24 * time.Hour
 )
 
-// markStart commits each account's first watermark before the doors open.
-func (g *Gateway) markStart(ctx context.Context) error {
+// markStart commits the first watermark of each account that has none, before
+// its door opens.
+func (g *Gateway) markStart(ctx context.Context, f *force) error {
 	since := molt.TimeOf(g.o.Now())
-	if !g.o.Backfill.Since.IsZero() {
-		since = molt.TimeOf(g.o.Backfill.Since)
+	if !f.Backfill.Since.IsZero() {
+		since = molt.TimeOf(f.Backfill.Since)
 	}
-	return g.eachAccount(func(a channels.Adapter, account molt.Address) error {
+	return f.eachAccount(func(a channels.Adapter, account molt.Address) error {
 		return g.desk.MarkStart(ctx, a.ID(), account, since)
 	})
 }
 
-func (g *Gateway) eachAccount(do func(channels.Adapter, molt.Address) error) error {
-	for _, a := range g.o.Adapters {
+func (f *force) eachAccount(do func(channels.Adapter, molt.Address) error) error {
+	for _, a := range f.Adapters {
 		if _, ok := a.(channels.Live); ok {
 			continue // no carrier holds texts for it
 		}
@@ -43,30 +44,49 @@ func (g *Gateway) eachAccount(do func(channels.Adapter, molt.Address) error) err
 // backfill looks at the start, then every so often, once a day further back. A
 // look that goes wrong is counted and made again at the next turn.
 func (g *Gateway) backfill(ctx context.Context) error {
-	every := time.NewTicker(g.o.Backfill.Every)
-	defer every.Stop()
-	var wide time.Time
+	var wide, last time.Time
 	for {
-		overlap := g.o.Backfill.Overlap
-		if now := g.o.Now(); now.Sub(wide) >= wideEvery {
-			wide, overlap = now, max(overlap, wideOverlap)
+		f, now := g.force.Load(), g.o.Now()
+		if f.Backfill.Enabled && (last.IsZero() || now.Sub(last) >= f.Backfill.Every) {
+			overlap := f.Backfill.Overlap
+			if now.Sub(wide) >= wideEvery {
+				wide, overlap = now, max(overlap, wideOverlap)
+			}
+			last = now
+			_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
+				g.lookBack(ctx, a, account, overlap)
+				return nil
+			})
 		}
-		_ = g.eachAccount(func(a channels.Adapter, account molt.Address) error {
-			g.lookBack(ctx, a, account, overlap)
-			return nil
-		})
-		select {
-		case <-every.C:
-		case <-ctx.Done():
+		if !g.untilLook(ctx, f.Backfill, last) {
 			return nil
 		}
 	}
+}
+
+// untilLook waits until a look is due or other parts are in force; it reports
+// false when all is to end.
+func (g *Gateway) untilLook(ctx context.Context, b Backfill, last time.Time) bool {
+	var due <-chan time.Time
+	if b.Enabled {
+		t := time.NewTimer(last.Add(b.Every).Sub(g.o.Now()))
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-due:
+	case <-g.swapped:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 func (g *Gateway) lookBack(ctx context.Context, a channels.Adapter, account molt.Address, overlap time.Duration) {
 	look, err := g.desk.Backfill(ctx, a, a.ID(), account, overlap)
 	g.metrics.backfill.WithLabelValues(a.ID(), "listed").Add(float64(look.Listed))
 	g.metrics.backfill.WithLabelValues(a.ID(), "new").Add(float64(look.New))
+	g.traffic.looked(a.ID(), look, err)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		g.metrics.backfill.WithLabelValues(a.ID(), "failed").Inc()

@@ -71,9 +71,9 @@ func (f *frozen) open(path string, ring *seal.Keyring) {
 	must(f.t, err)
 	var addr string
 	f.gateway, err = New(Options{
-		Store: f.store, Ring: ring, Screen: scr, Rules: rules(f.t), Adapters: map[string]channels.Adapter{"main": f.wire},
-		Session: session, Public: listen(f.t, &addr), Private: listen(f.t, &addr), SegmentsPerSecond: 1000,
-		Now: func() time.Time { return f.now }, Log: zerolog.Nop(),
+		Store: f.store, Ring: ring, Screen: scr, Public: listen(f.t, &addr), Private: listen(f.t, &addr),
+		Parts: Parts{Rules: rules(f.t), Adapters: map[string]channels.Adapter{"main": f.wire}, Session: session, SegmentsPerSecond: 1000},
+		Now:   func() time.Time { return f.now }, Log: zerolog.Nop(),
 	})
 	must(f.t, err)
 	f.t.Cleanup(func() { _ = f.gateway.o.Public.Close(); _ = f.gateway.o.Private.Close() })

@@ -15,10 +15,8 @@ import (
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/gateway/access"
-	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/console"
 	"github.com/tidegate/tidegate/gateway/intake"
-	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -40,40 +38,23 @@ const (
 
 // Options make a Gateway. Everything is required but what says its default.
 type Options struct {
-	Store    molt.Store
-	Ring     *seal.Keyring
-	Screen   *screen.Screen
-	Rules    *turn.Rules
-	Record   []byte // what Rules.Digest is the digest of; kept in the store
-	Adapters map[string]channels.Adapter
-	Session  *agent.Session
-	Persona  model.Persona
-	Clinic   model.Clinic
+	Store  molt.Store
+	Ring   *seal.Keyring
+	Screen *screen.Screen
+	Parts  Parts // in force until they are swapped
 
 	Public  net.Listener // webhooks
-	Private net.Listener // health, metrics
+	Private net.Listener // health, metrics, the console
 	Admin   net.Listener // the operator's socket; nil: none
 
-	Console Console
-
-	SegmentsPerSecond float64 // of each sender; 0: by the form of its number
-	AsksAtOnce        int     // default 4
-	AsksPerHour       int     // of all patients together; 0: no limit
-	Backfill          Backfill
-	Tenant            string
-	Now               func() time.Time // default time.Now
-	Random            io.Reader        // default crypto/rand
-	Ready             func()           // called once the doors are open and what was before them is committed; nil: nobody
-	Log               zerolog.Logger
-	Broken            <-chan struct{} // closed when the store takes nothing more
-}
-
-// Console says where staff open their pages and who they are.
-type Console struct {
-	URL   string // "": the private listener's own address
-	Staff map[molt.PersonID]access.Person
-	Idle  time.Duration // default access.DefaultIdle
-	Life  time.Duration // default access.DefaultLife
+	ConsoleURL string // where staff open the console; default the private listener's own address
+	AsksAtOnce int    // default 4
+	Tenant     string
+	Now        func() time.Time // default time.Now
+	Random     io.Reader        // default crypto/rand
+	Ready      func()           // called once the doors are open and what was before them is committed; nil: nobody
+	Log        zerolog.Logger
+	Broken     <-chan struct{} // closed when the store takes nothing more
 }
 
 // Backfill says how texts that a carrier could not deliver are fetched.
@@ -95,7 +76,13 @@ type Gateway struct {
 	asks    *askBudget
 	console *console.Console
 	access  *access.Access
+	traffic *traffic
 	ready   atomic.Bool
+
+	force   atomic.Pointer[force]
+	change  sync.Mutex                                       // held by who changes what is in force
+	swapped chan struct{}                                    // holds one: other parts are in force
+	spawn   func(name string, f func(context.Context) error) // under change; nil: not running
 }
 
 // ErrStoreBroken says that a write to disk did not succeed: the process must
@@ -105,12 +92,13 @@ var ErrStoreBroken = errors.New("the store is broken: stopping, so that it is op
 // New checks the options and starts nothing.
 func New(o Options) (*Gateway, error) {
 	switch {
-	case o.Store == nil, o.Ring == nil, o.Screen == nil, o.Rules == nil, o.Session == nil:
-		return nil, errors.New("gateway: Store, Ring, Screen, Rules and Session are required")
-	case len(o.Adapters) == 0:
-		return nil, errors.New("gateway: no channel")
+	case o.Store == nil, o.Ring == nil, o.Screen == nil:
+		return nil, errors.New("gateway: Store, Ring and Screen are required")
 	case o.Public == nil, o.Private == nil:
 		return nil, errors.New("gateway: Public and Private are required")
+	}
+	if err := o.Parts.check(); err != nil {
+		return nil, err
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -118,25 +106,24 @@ func New(o Options) (*Gateway, error) {
 	if o.AsksAtOnce <= 0 {
 		o.AsksAtOnce = 4
 	}
-	g := &Gateway{o: o, metrics: newMetrics(), lanes: map[molt.Lane][]*lane.Lane{}, asks: newAskBudget(o.AsksPerHour)}
-	var err error
+	g := &Gateway{
+		o: o, metrics: newMetrics(), lanes: map[molt.Lane][]*lane.Lane{}, asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
+		swapped: make(chan struct{}, 1),
+	}
+	pause, err := pauseIn(context.Background(), o.Store)
+	if err != nil {
+		o.Log.Error().Err(err).Msg("the agent is paused: turn the switch to let it speak")
+	}
+	g.force.Store(newForce(o.Parts, pause))
 	g.desk, err = intake.New(intake.Options{
-		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: func() *turn.Rules { return o.Rules },
+		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: g.rules,
 		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Kick: g.kick, Watch: g.watch, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	ob := outbox.Options{Adapter: outbox.Adapters(o.Adapters), Now: o.Now}
-	if o.SegmentsPerSecond > 0 {
-		ob.Rate = func(a molt.Address) float64 {
-			if outbox.DefaultRate(a) == 0 {
-				return 0 // no number: no carrier counts its segments
-			}
-			return o.SegmentsPerSecond
-		}
-	}
-	if g.outbox, err = outbox.New(ob); err != nil {
+	g.outbox, err = outbox.New(outbox.Options{Adapter: g.adapter, Now: o.Now, Rate: g.rate})
+	if err != nil {
 		return nil, err
 	}
 	if err := g.makeConsole(); err != nil {
@@ -191,7 +178,8 @@ func (g *Gateway) kick(class molt.Lane) {
 // Run serves until ctx ends. The watermarks are committed before the doors
 // open; the doors open before anything else is caught up on.
 func (g *Gateway) Run(ctx context.Context) error {
-	if err := errors.Join(g.markRules(ctx), g.markStart(ctx)); err != nil {
+	now := g.force.Load()
+	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now)); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it began, which is no fault
 		}
@@ -209,20 +197,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 			}
 		}()
 	}
+	g.begin(run)
 	run("public listener", g.servePublic)
 	run("private listener", g.servePrivate)
 	if g.o.Admin != nil {
 		run("admin socket", g.serveAdmin)
 	}
-	for _, l := range g.live() {
-		run("channel "+l.ID(), l.Run)
-	}
 	for _, l := range g.all {
 		run("lane", l.Run)
 	}
-	if g.o.Backfill.Enabled {
-		run("back-filler", g.backfill)
-	}
+	run("back-filler", g.backfill)
 	g.ready.Store(true)
 	if g.o.Ready != nil {
 		g.o.Ready()
@@ -234,19 +218,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.ready.Store(false)
 	g.console.Close()
+	g.change.Lock()
+	g.spawn = nil // whoever swaps now would start what nobody ends
+	g.change.Unlock()
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
-	}
-	return nil
-}
-
-// markRules keeps what decisions follow from now on, under the digest that they
-// record.
-func (g *Gateway) markRules(ctx context.Context) error {
-	_, err := g.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: molt.MarkID("rules:" + g.o.Rules.Digest), Value: g.o.Record}}})
-	if err != nil {
-		return fmt.Errorf("record of the rules: %w", err)
 	}
 	return nil
 }
@@ -260,8 +237,10 @@ func (g *Gateway) laneError(err error) {
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
 	g.console.Changed(id, d)
-	if l, ok := g.o.Adapters[s.Began.Channel].(channels.Live); ok && s.Began.Live {
-		l.Changed(s.Began.Peer)
+	if a, _ := g.adapter(s.Began.Channel); s.Began.Live {
+		if l, ok := a.(channels.Live); ok {
+			l.Changed(s.Began.Peer)
+		}
 	}
 	ev := g.o.Log.Info()
 	if d.Reason == turn.ReasonFault || d.Reason == turn.ReasonGaveUp {

@@ -100,6 +100,9 @@ type rig struct {
 	public  string
 	private string
 	texts   int
+	store   molt.Store
+	ring    *seal.Keyring
+	stop    func() // sees it end; the test's end calls it too
 }
 
 type lockedBuffer struct {
@@ -122,13 +125,27 @@ func (l *lockedBuffer) String() string {
 // newRig runs a gateway until the test ends, and sees it end.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{
-		t: t, log: &lockedBuffer{}, wire: &wire{sent: make(chan channels.Outbound, 100)},
-		model: &thinker{asked: make(chan model.Request, 100), do: says("hello from the agent")},
-	}
 	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return newRigOn(t, memstore.New(), ring)
+}
+
+// again is the next daemon over the same store, the last one having ended.
+func (r *rig) again() *rig {
+	r.t.Helper()
+	r.stop()
+	next := newRigOn(r.t, r.store, r.ring)
+	next.texts = r.texts
+	return next
+}
+
+func newRigOn(t *testing.T, store molt.Store, ring *seal.Keyring) *rig {
+	t.Helper()
+	r := &rig{
+		t: t, store: store, ring: ring, log: &lockedBuffer{}, wire: &wire{sent: make(chan channels.Outbound, 100)},
+		model: &thinker{asked: make(chan model.Request, 100), do: says("hello from the agent")},
 	}
 	scr, err := screen.New()
 	if err != nil {
@@ -139,9 +156,11 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.gateway, err = New(Options{
-		Store: memstore.New(), Ring: ring, Screen: scr, Rules: rules(t), Adapters: map[string]channels.Adapter{"main": r.wire},
-		Session: session, Public: listen(t, &r.public), Private: listen(t, &r.private), SegmentsPerSecond: 1000,
-		Persona: model.Persona{Languages: []string{"en"}}, Log: zerolog.New(r.log),
+		Store: store, Ring: ring, Screen: scr, Public: listen(t, &r.public), Private: listen(t, &r.private), Log: zerolog.New(r.log),
+		Parts: Parts{
+			Rules: rules(t), Adapters: map[string]channels.Adapter{"main": r.wire}, Session: session, SegmentsPerSecond: 1000,
+			Persona: model.Persona{Languages: []string{"en"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -149,12 +168,13 @@ func newRig(t *testing.T) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.gateway.Run(ctx) }()
-	t.Cleanup(func() {
+	r.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	t.Cleanup(r.stop)
 	return r
 }
 

@@ -32,19 +32,19 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	mux := http.NewServeMux()
 	hooks := &intake.Hooks{
 		Desk:     g.desk,
-		Adapters: func(id string) (channels.Adapter, bool) { a, ok := g.o.Adapters[id]; return a, ok },
+		Adapters: g.adapter,
 		Count: func(channel string, hook channels.Hook, status int, took time.Duration) {
 			g.metrics.hooks.WithLabelValues(channel, string(hook), strconv.Itoa(status)).Inc()
 			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
+			if _, ours := g.adapter(channel); ours {
+				g.traffic.hook(channel, hook, status)
+			}
 		},
 		Refused: newRefusals(g.o.Log, g.o.Now).refused,
 	}
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)
-	for _, l := range g.live() {
-		mux.Handle(l.Path(), l.Open(house{g, l.ID()}))
-	}
-	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(mux))
+	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(g.liveDoors(mux)))
 }
 
 func (g *Gateway) servePrivate(ctx context.Context) error {
@@ -75,7 +75,7 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) countCases(ctx context.Context) {
-	g.metrics.holes.Set(float64(len(g.o.Rules.Plan.Holes(molt.TimeOf(g.o.Now())))))
+	g.metrics.holes.Set(float64(len(g.rules().Plan.Holes(molt.TimeOf(g.o.Now())))))
 	rows, err := g.desk.WorkList(ctx)
 	if err != nil {
 		g.metrics.faults.WithLabelValues("work_list").Inc()

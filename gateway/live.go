@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/intake"
@@ -27,6 +29,7 @@ func (h house) Take(ctx context.Context, in channels.Inbound) (channels.Position
 	if err != nil {
 		return 0, err
 	}
+	h.g.traffic.came(h.channel)
 	return h.g.desk.TextAt(ctx, h.conversation(in.Account, in.Peer), a)
 }
 
@@ -55,12 +58,73 @@ func (h house) conversation(account, peer molt.Address) molt.ConversationID {
 	return h.g.desk.ConversationOf(h.channel, account, peer)
 }
 
-// live lists the channels whose peers hold a connection.
-func (g *Gateway) live() (out []channels.Live) {
-	for _, a := range g.o.Adapters {
-		if l, ok := a.(channels.Live); ok {
-			out = append(out, l)
+// liveChannel is one channel whose peers hold a connection, with its doors open.
+type liveChannel struct {
+	channels.Live
+	doors http.Handler
+	left  chan struct{} // closed when the channel is no longer in force
+}
+
+// openLive opens the doors of the live channels of next, and returns those that
+// were not in force before.
+func (g *Gateway) openLive(old, next *force) (fresh []*liveChannel) {
+	for id, a := range next.Adapters {
+		l, ok := a.(channels.Live)
+		if !ok {
+			continue
 		}
+		if old != nil && old.live[id] != nil && old.live[id].Live == l {
+			next.live[id] = old.live[id]
+			continue
+		}
+		c := &liveChannel{Live: l, doors: l.Open(house{g, id}), left: make(chan struct{})}
+		next.live[id] = c
+		fresh = append(fresh, c)
 	}
-	return out
+	return fresh
+}
+
+// runLive serves a live channel until the daemon stops or other parts take its
+// place. The caller holds g.change.
+func (g *Gateway) runLive(l *liveChannel) {
+	g.spawn("channel "+l.ID(), func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() { // ends with the channel, which Run below waits for
+			select {
+			case <-l.left:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		err := l.Run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	})
+}
+
+// begin lets live channels in and other parts be swapped in.
+func (g *Gateway) begin(spawn func(string, func(context.Context) error)) {
+	g.change.Lock()
+	defer g.change.Unlock()
+	g.spawn = spawn
+	now := g.force.Load()
+	for _, l := range g.openLive(nil, now) {
+		g.runLive(l)
+	}
+}
+
+// liveDoors are the doors of the channels in force, for everything else next.
+func (g *Gateway) liveDoors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, l := range g.force.Load().live {
+			if strings.HasPrefix(r.URL.Path, l.Path()) {
+				l.doors.ServeHTTP(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

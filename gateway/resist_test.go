@@ -30,7 +30,7 @@ func TestStrangersMakeNoMetrics(t *testing.T) {
 
 func TestADraggingStaffChannelHoldsUpNoSafetyText(t *testing.T) {
 	r := newRig(t)
-	p := &r.gateway.o.Rules.Plan
+	p := &r.gateway.force.Load().rules.Plan
 	for i := range 2 * sendWorkers {
 		id := molt.PersonID(fmt.Sprintf("n%d", i))
 		p.People[id] = escalation.Person{ID: id, Name: string(id), Role: "nurse", Routes: []escalation.Route{

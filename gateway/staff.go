@@ -7,33 +7,32 @@ import (
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/console"
-	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
 
 // makeConsole builds the staff's pages. Who is signed in is read from the store,
 // so that a restart throws nobody out.
 func (g *Gateway) makeConsole() error {
-	o := g.o.Console
-	if o.URL == "" {
-		o.URL = "http://" + g.o.Private.Addr().String()
+	url := g.o.ConsoleURL
+	if url == "" {
+		url = "http://" + g.o.Private.Addr().String()
 	}
-	rules := func() *turn.Rules { return g.o.Rules }
+	now := g.force.Load()
 	var err error
 	g.access, err = access.Open(context.Background(), access.Options{
-		Store: g.o.Store, People: func() map[molt.PersonID]access.Person { return g.o.Console.Staff },
-		Idle: o.Idle, Life: o.Life, Now: g.o.Now, Random: g.o.Random,
+		Store: g.o.Store, People: func() map[molt.PersonID]access.Person { return g.force.Load().Staff },
+		Idle: now.Idle, Life: now.Life, Now: g.o.Now, Random: g.o.Random,
 	})
 	if err != nil {
 		return err
 	}
-	work, err := casework.New(casework.Options{Desk: g.desk, Rules: rules})
+	work, err := casework.New(casework.Options{Desk: g.desk, Rules: g.rules})
 	if err != nil {
 		return err
 	}
 	g.console, err = console.New(console.Options{
-		Casework: work, Intake: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Access: g.access, Rules: rules,
-		URL: o.URL, Kick: g.kick, Now: g.o.Now, Log: g.o.Log,
+		Casework: work, Intake: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Access: g.access, Rules: g.rules,
+		URL: url, Gateway: g, Kick: g.kick, Now: g.o.Now, Log: g.o.Log,
 	})
 	return err
 }

@@ -26,11 +26,11 @@ func (g *Gateway) doAsk(ctx context.Context, it molt.Leased) {
 	}
 	var req model.Request
 	r := turn.Replied{Item: it.ID}
-	current := false
+	current, channel, f := false, "", g.force.Load()
 	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
-		req = s.Request(g.o.Rules, g.o.Persona, g.o.Clinic, recall, now)
+		req = s.Request(f.rules, f.Persona, f.Clinic, recall, now)
 		r.Epoch, r.Saw = s.Epoch, s.Seq
-		current = s.Ask.Item == it.ID
+		current, channel = s.Ask.Item == it.ID, s.Began.Channel
 		return intake.Plan{}
 	})
 	if err != nil || !current {
@@ -44,8 +44,8 @@ func (g *Gateway) doAsk(ctx context.Context, it molt.Leased) {
 	}
 	began := time.Now()
 	var res agent.Result
-	if g.o.Rules.Agent { // paused: what waits is decided without the model
-		res = g.o.Session.Run(ctx, req)
+	if g.rules().MayAgent(channel) { // paused: what waits is decided without the model
+		res = f.Session.Run(ctx, req)
 	}
 	if ctx.Err() != nil {
 		return // stopping: it is asked again after the start
@@ -172,6 +172,13 @@ type askBudget struct {
 	mu    sync.Mutex
 	limit int
 	asked []molt.Time // of the last hour, oldest first
+}
+
+// bound sets another limit. What was asked stays counted.
+func (b *askBudget) bound(limit int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.limit = limit
 }
 
 func newAskBudget(limit int) *askBudget { return &askBudget{limit: limit} }

@@ -81,7 +81,7 @@ func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out
 	now := molt.TimeOf(g.o.Now())
 	var seen turn.Look // read only when the step is done: a step goes on when ctx ends
 	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		seen = s.SendDue(g.o.Rules, it.ID, o, now)
+		seen = s.SendDue(g.rules(), it.ID, o, now)
 		p := intake.Plan{Leases: []molt.Lease{it.Lease}}
 		switch seen.Do {
 		case turn.LookSend:
@@ -99,7 +99,7 @@ func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out
 	}
 	// What an empty state says of the text alone: the agent's and what is too
 	// old do not leave.
-	if look = new(turn.State).SendDue(g.o.Rules, it.ID, o, now); look.Do == turn.LookDrop {
+	if look = new(turn.State).SendDue(g.rules(), it.ID, o, now); look.Do == turn.LookDrop {
 		return look, true, g.cancelItem(ctx, it)
 	}
 	return look, true, g.desk.Bare(ctx, it.Conversation, []intake.Fact{
@@ -122,7 +122,9 @@ func (g *Gateway) call(ctx context.Context, it molt.Leased, channel string, o ch
 	if fault != nil {
 		g.metrics.sends.WithLabelValues(string(o.Class), string(fault.Kind)).Inc()
 		g.logFault(it, o, fault)
+		g.traffic.failed(channel, fault.Kind)
 	} else {
+		g.traffic.sent(channel)
 		g.metrics.sends.WithLabelValues(string(o.Class), "sent").Inc()
 	}
 	return r, fault

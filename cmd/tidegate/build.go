@@ -15,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/channels/twilio"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway"
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/agent/persona"
 	"github.com/tidegate/tidegate/gateway/model"
@@ -52,6 +53,19 @@ func build(cfg *config.Config, e env) (*parts, error) {
 		return nil, err
 	}
 	return p, p.buildRules()
+}
+
+// gateway is what a reload can swap of a configuration.
+func (p *parts) gateway() gateway.Parts {
+	cfg := p.cfg
+	return gateway.Parts{
+		Rules: p.rules, Record: p.record, Adapters: p.adapters, Session: p.session, Persona: p.persona, Clinic: p.clinic,
+		Staff: staffOf(cfg), Idle: cfg.Console.Idle.Std(), Life: cfg.Console.Session.Std(),
+		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksPerHour: cfg.Limits.AsksPerHour,
+		Backfill: gateway.Backfill{
+			Enabled: cfg.Backfill.Enabled, Every: cfg.Backfill.Every.Std(), Overlap: cfg.Backfill.Overlap.Std(), Since: cfg.Backfill.Since,
+		},
+	}
 }
 
 func (p *parts) buildChannels(e env) error {

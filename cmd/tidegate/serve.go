@@ -80,16 +80,8 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	}
 	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
 	g, err := gateway.New(gateway.Options{
-		Store: h.store, Ring: h.ring, Screen: p.screen, Rules: p.rules, Record: p.record, Adapters: p.adapters,
-		Session: p.session, Persona: p.persona, Clinic: p.clinic,
-		Public: public, Private: private, Admin: h.socket,
-		Console: gateway.Console{
-			URL: cfg.Console.URL, Staff: staffOf(cfg), Idle: cfg.Console.Idle.Std(), Life: cfg.Console.Session.Std(),
-		},
-		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksAtOnce: cfg.Limits.AsksAtOnce, AsksPerHour: cfg.Limits.AsksPerHour,
-		Backfill: gateway.Backfill{
-			Enabled: cfg.Backfill.Enabled, Every: cfg.Backfill.Every.Std(), Overlap: cfg.Backfill.Overlap.Std(), Since: cfg.Backfill.Since,
-		},
+		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(),
+		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
 		Log: logger(cfg, e.stderr), Broken: h.store.Broken(),
 		Ready: func() {
 			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway"
 	"github.com/tidegate/tidegate/gateway/audit"
 	door "github.com/tidegate/tidegate/gateway/intake" // "intake" is a scene of the demonstration
 	"github.com/tidegate/tidegate/gateway/operator"
@@ -71,6 +73,11 @@ func standInOperator(h *house, cfg *config.Config, e env) (*operator.Operator, e
 		return nil, fmt.Errorf("screen: %w", err)
 	}
 	rules, why := rulesThere(cfg, e)
+	pause, err := gateway.PauseIn(context.Background(), h.store)
+	if err != nil {
+		return nil, err
+	}
+	rules, _ = rules.Under(pause) // its record is in the store since the switch was turned under the daemon
 	desk, err := door.New(door.Options{
 		Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Log: zerolog.Nop(),
 	})

@@ -311,4 +311,13 @@ func (a *Access) change(ctx context.Context, id molt.PersonID, now molt.Time, f 
 	return nil
 }
 
+// Limit sets how long sessions last from now on. Zero is the default.
+func (a *Access) Limit(idle, life time.Duration) {
+	orElse(&idle, DefaultIdle)
+	orElse(&life, DefaultLife)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.o.Idle, a.o.Life = idle, life
+}
+
 func newest[T any](list []T, limit int) []T { return list[max(0, len(list)-limit):] }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -43,6 +44,8 @@ type Options struct {
 	// URL is the address people open, "https://console.example"; links in texts
 	// begin with it, and requests for another host are refused.
 	URL string
+	// Gateway is what the admin's pages show and change; nil: there are none.
+	Gateway Gateway
 	// Kick wakes the workers after something was put for them.
 	Kick func(class molt.Lane)
 	Now  func() time.Time // default time.Now
@@ -124,10 +127,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /sign-in", c.open(c.askLink))
 	mux.HandleFunc("GET /in", c.open(c.linkPage))
 	mux.HandleFunc("POST /in", c.open(c.useLink))
-	for pattern, p := range map[string]struct {
-		right  access.Right
-		answer answer
-	}{
+	routes := map[string]route{
 		"POST /sign-out":     {access.Read, c.signOut},
 		"GET /cases":         {access.Read, c.cases},
 		"GET /c/{ref}":       {access.Read, c.conversation},
@@ -138,7 +138,9 @@ func (c *Console) Handler() http.Handler {
 		"POST /start":        {access.Work, c.start},
 		"POST /segments":     {access.Work, c.segments},
 		"GET /live":          {access.Read, c.live},
-	} {
+	}
+	maps.Copy(routes, c.adminRoutes())
+	for pattern, p := range routes {
 		mux.HandleFunc(pattern, c.signedIn(p.right, p.answer))
 	}
 	cross := http.NewCrossOriginProtection()
@@ -149,6 +151,12 @@ func (c *Console) Handler() http.Handler {
 		c.fault(w, r, problem(http.StatusForbidden, "That came from another site, and nothing was done. Open the console itself and do it there."))
 	}))
 	return c.guard(cross.Handler(mux))
+}
+
+// route is an address for those who have the right.
+type route struct {
+	right  access.Right
+	answer answer
 }
 
 // answer is a page: what it returns as an error the reader sees as a sentence.
@@ -204,7 +212,8 @@ type sessionKey struct{}
 type frame struct {
 	Me     access.Session
 	Clinic string
-	Paused bool
+	Paused bool     // on all channels
+	Silent []string // the channels on which the agent may not speak
 	Said   string
 	Page   any
 }
@@ -219,7 +228,8 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, name string, page
 // that only keeps itself fresh leaves that for the next one.
 func (c *Console) write(w http.ResponseWriter, r *http.Request, name string, page any) {
 	rules := c.o.Rules()
-	f := frame{Clinic: rules.Clinic, Paused: !rules.Agent, Page: page}
+	f := frame{Clinic: rules.Clinic, Page: page}
+	f.Silent, f.Paused = rules.Silent()
 	f.Me, _ = r.Context().Value(sessionKey{}).(access.Session)
 	if !isLive(r) {
 		f.Said = c.said.take(f.Me)

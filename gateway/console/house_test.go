@@ -38,6 +38,7 @@ type house struct {
 	audit   *audit.Auditor
 	access  *access.Access
 	console *console.Console
+	gateway *standIn
 	web     *httptest.Server
 	texts   int
 	log     strings.Builder
@@ -87,7 +88,9 @@ func open(t *testing.T) *house {
 	must(t, err)
 	work, err := casework.New(casework.Options{Desk: h.desk, Rules: now})
 	must(t, err)
+	h.gateway = &standIn{}
 	h.console, err = console.New(console.Options{
+		Gateway:  h.gateway,
 		Casework: work, Intake: h.desk, Audit: h.audit, Access: h.access, Rules: now,
 		URL: "https://console.example", Log: zerolog.New(&h.log),
 	})

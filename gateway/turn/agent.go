@@ -26,13 +26,16 @@ func (x *decider) replied(r *Replied) {
 			a.Superseded++
 			x.set(func(s *Set) { s.Ask = &a })
 		}
-	case !x.env.Rules.Agent:
+	case !x.mayAgent():
 		x.finishAsk(r, true)
 		x.paused()
 	default:
 		x.answer(r)
 	}
 }
+
+// mayAgent reports whether the agent may speak here now.
+func (x *decider) mayAgent() bool { return x.env.Rules.MayAgent(x.s.Began.Channel) }
 
 // paused gives what waits for the agent to a person, now that it is switched
 // off, unless nothing was asked.
@@ -289,7 +292,7 @@ func (x *decider) resume(note molt.Words) {
 		s.HandBack, s.Silences = &note, ptr(0)
 	})
 	done := x.s.Done && x.s.Question == "" && len(x.s.Pending) == 0
-	if !x.env.Rules.Agent || x.s.mute() || done {
+	if !x.mayAgent() || x.s.mute() || done {
 		return
 	}
 	x.putAsk(Ask{First: x.env.Now}, x.env.Now)

@@ -287,7 +287,7 @@ func checkLook(w *world, d Send, l Look) {
 	switch {
 	case d.Class == channels.ClassAgent && (w.s.Owner != escalation.OwnerAgent || d.Epoch != w.s.Epoch):
 		w.t.Fatalf("an agent's text of epoch %d would be attempted at epoch %d, owner %s", d.Epoch, w.s.Epoch, w.s.Owner)
-	case d.Class == channels.ClassAgent && !w.rules.Agent:
+	case d.Class == channels.ClassAgent && !w.rules.MayAgent(w.s.Began.Channel):
 		w.t.Fatalf("an agent's text would be attempted though the agent is paused")
 	case d.Person == "" && w.s.quarantined(&w.rules):
 		w.t.Fatalf("a text would be attempted from a number that no channel lists")

@@ -61,6 +61,7 @@ func (l *life) live() {
 	}
 	if l.r.IntN(20) == 0 {
 		l.rules.Agent = !l.rules.Agent
+		l.rules.Paused = pick(l.r, Pause{}, Pause{}, Pause{All: true}, Pause{Channels: []string{"main"}}, Pause{Channels: []string{"other"}})
 	}
 	if l.r.IntN(30) == 0 {
 		l.rules.Senders = pick(l.r, map[string][]molt.Address{}, map[string][]molt.Address{"main": {clinicNumber}}, nil)

@@ -296,7 +296,7 @@ func (x *decider) routine(in []heard) {
 		if !x.s.Open() && wanted(in) {
 			x.escalate(x.newCase(escalation.Event{Why: escalation.KindUndeliverable, Severity: escalation.S4, Evidence: seqs(in)}))
 		}
-	case !x.env.Rules.Agent:
+	case !x.mayAgent():
 		x.paused()
 	default:
 		x.ask()

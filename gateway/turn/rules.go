@@ -24,7 +24,8 @@ type Rules struct {
 	Senders map[string][]molt.Address
 	Texts   policy.Texts
 	Gate    policy.Gate
-	Agent   bool // may the agent speak at all
+	Agent   bool  // may the agent speak at all
+	Paused  Pause // where people have silenced it
 	// Screen reads what a handoff's checklist says; nil: a handoff has none.
 	Screen *screen.Screen
 
@@ -33,6 +34,8 @@ type Rules struct {
 	Watchdog      time.Duration
 	HoldTextEvery time.Duration
 	AsksPerHour   int
+
+	base *Rules // without the pause; nil: these
 }
 
 func (r *Rules) zone() *time.Location {

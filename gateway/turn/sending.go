@@ -54,7 +54,7 @@ func (s *State) SendDue(r *Rules, item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookCheck, Attempt: d.Attempt, Since: d.LastAt}
 	case d.Class == channels.ClassAgent && (d.Epoch != s.Epoch || s.Owner != escalation.OwnerAgent || s.alarmed()):
 		return Look{Do: LookDrop, Reason: ReasonFenced}
-	case d.Class == channels.ClassAgent && !r.Agent:
+	case d.Class == channels.ClassAgent && !r.MayAgent(s.Began.Channel):
 		return Look{Do: LookDrop, Reason: ReasonPaused}
 	case old(d.Class, d.Put, now):
 		return Look{Do: LookDrop, Reason: ReasonStale}

@@ -107,7 +107,7 @@ func (x *decider) returned(before escalation.Case) {
 	case len(x.s.Pending) == 0:
 	case x.s.mute(): // the case on the list is how a person reads it
 		x.answered(x.s.Pending)
-	case !x.env.Rules.Agent:
+	case !x.mayAgent():
 		x.paused()
 	default:
 		x.putAsk(Ask{First: x.env.Now}, x.env.Now)

@@ -237,6 +237,13 @@ func (s *story) changeRules(arg map[string]string) {
 			s.rules.Agent = v == "on"
 		case "console":
 			s.rules.Console = v
+		case "pause": // of all, of a channel, or of none
+			s.rules.Paused = Pause{}
+			if v == "all" {
+				s.rules.Paused.All = true
+			} else if v != "none" {
+				s.rules.Paused.Channels = []string{v}
+			}
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
 		case "senders":
