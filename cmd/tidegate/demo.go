@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway/operator"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
 )
@@ -28,6 +29,7 @@ const (
 	demoNumber  = "+15550100101"
 	demoPatient = "+15550100199"
 	demoNurse   = "+15550100111"
+	demoNurseID = "alice"
 	demoSecond  = "+15550100112"
 	demoAdmin   = "+15550100113"
 	demoAccount = "AC00000000000000000000000000000001"
@@ -78,12 +80,12 @@ func demo(ctx context.Context, e env) error {
 	defer log.Close()
 	quiet := e
 	quiet.stderr = log
-	return serveOn(ctx, d.config, quiet, d.held.open, func(string, string) { d.invite(e.stderr, carrier.base) })
+	return serveOn(ctx, d.config, quiet, d.held.open, func(string, string) { d.invite(ctx, e.stderr, carrier.base) })
 }
 
 // invite says what to do next, in lines that can be run as they stand. CODE is
 // the one word to put in.
-func (d *demoHouse) invite(w io.Writer, base string) {
+func (d *demoHouse) invite(ctx context.Context, w io.Writer, base string) {
 	auth := fmt.Sprintf(`-H "Authorization: Bearer %s"`, d.control)
 	text := func(from, body string) string {
 		return fmt.Sprintf("  curl -s %s/_fake/text %s \\\n    -d '{\"from\":%q,\"to\":%q,\"body\":%q}'\n", base, auth, from, demoNumber, body)
@@ -95,8 +97,23 @@ func (d *demoHouse) invite(w io.Writer, base string) {
 		"Text \"my chest hurts\" instead, and the nurse at "+demoNurse+" is paged below. Her page names\n"+
 		"a code of four signs. Take the case as she would, with that code for CODE:\n"+text(demoNurse, "CODE A")+
 		"Or write from a web page: http://"+d.public+"/chat/web/\n"+
+		d.seat(ctx)+
 		"The work list and the record, from another terminal in this folder:\n"+verb("cases")+verb("conversations")+
 		"What the carrier sees follows here; the daemon's log is in "+d.log+".\nCtrl-C stops everything.\n\n")
+}
+
+// seat is the way to the nurse's pages: a link that signs in once, or how to
+// get one.
+func (d *demoHouse) seat(ctx context.Context) string {
+	open := self() + " staff link " + demoNurseID + " -c " + d.config
+	if s, err := dial(ctx, filepath.Join(d.dir, socketFile)); err == nil {
+		defer s.stop()
+		var link operator.StaffLink
+		if s.post(ctx, "/staff/"+demoNurseID+"/link", struct{}{}, &link) == nil {
+			open = link.Link
+		}
+	}
+	return "Sit at the nurse's desk, in a browser; the link is good once:\n  " + open + "\n"
 }
 
 // self is how this program was called, so that what is printed can be run.

@@ -152,7 +152,7 @@ func TestRights(t *testing.T) {
 		if strings.Contains(body, "chest") || status == http.StatusOK {
 			t.Errorf("%s %s as nobody: %d %s", c.method, c.path, status, body)
 		}
-		if c.method == "GET" && head.Get("Location") != "/sign-in" {
+		if c.method == "GET" && !strings.HasPrefix(head.Get("Location"), "/sign-in?to=%2Fc") {
 			t.Errorf("%s as nobody leads to %q", c.path, head.Get("Location"))
 		}
 	}
@@ -370,5 +370,27 @@ func TestStartAConversation(t *testing.T) {
 	must(t, err)
 	if n := len(f.Outbound); n != 1 {
 		t.Errorf("%d texts left for one form: %+v", n, f.Outbound)
+	}
+}
+
+// TestALinkLeadsToTheCase: who was led to a case by a page comes to it after
+// signing in, and a link leads nowhere else.
+func TestALinkLeadsToTheCase(t *testing.T) {
+	h := open(t)
+	h.patient("my chest hurts")
+	_, list, _ := h.as("alice").get("/cases")
+	_, rest, _ := strings.Cut(list, `<a href="/c/`)
+	code, _, _ := strings.Cut(rest, `"`)
+	for to, want := range map[string]string{
+		"/c/" + code: "/c/" + code, "/c/" + code + "/act": "/cases", "https://evil.example": "/cases", "//evil.example": "/cases", "/c/../admin": "/cases", "": "/cases",
+	} {
+		_, page, _ := h.browser().get("/sign-in?to=" + url.QueryEscape(to))
+		if !strings.Contains(page, `name="to" value="`+want+`"`) {
+			t.Errorf("to %q: the page does not lead to %s", to, want)
+		}
+		status, _, head := h.browser().post("/in", url.Values{"t": {h.mint("alice")}, "to": {to}})
+		if status != http.StatusSeeOther || head.Get("Location") != want {
+			t.Errorf("to %q: %d %s, want %s", to, status, head.Get("Location"), want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/tidegate/tidegate/gateway/access"
@@ -89,7 +90,7 @@ func (c *Console) signedIn(right access.Right, f answer) http.HandlerFunc {
 		case err != nil:
 			c.fault(w, r, err)
 		case !ok && r.Method == http.MethodGet && doing:
-			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(goal(r.URL.Path)), http.StatusSeeOther)
 		case !ok:
 			c.fault(w, r, problem(http.StatusUnauthorized, "You are signed out. Sign in again; nothing was done."))
 		default:

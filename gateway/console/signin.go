@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/intake"
@@ -16,10 +17,20 @@ type signIn struct {
 	Link    string // the token of a link that is about to be used
 	Person  access.Person
 	Refused string
+	To      string // where to go after signing in
+}
+
+// goal reads where somebody wanted to go who has to sign in first: a case by its
+// code, or the list. Nothing else is followed.
+func goal(to string) string {
+	if code, rest, ok := turn.ReadCode(strings.TrimPrefix(to, "/c/")); ok && rest == "" && strings.HasPrefix(to, "/c/") {
+		return "/c/" + code
+	}
+	return "/cases"
 }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
-	return c.show(w, r, "signin", signIn{})
+	return c.show(w, r, "signin", signIn{To: goal(r.URL.Query().Get("to"))})
 }
 
 // askLink sends a link to the contact that the configuration has of a person.
@@ -50,7 +61,11 @@ func (c *Console) sendLink(r *http.Request, id molt.PersonID) error {
 	if err != nil {
 		return err
 	}
-	words := fmt.Sprintf("Sign in to %s: %s Good once, for 10 minutes. If you did not ask for it, tell your admin.", c.o.Rules().Clinic, c.Link(token))
+	link := c.Link(token)
+	if to := goal(r.PostFormValue("to")); to != "/cases" {
+		link += "&to=" + to
+	}
+	words := fmt.Sprintf("Sign in to %s: %s Good once, for 10 minutes. If you did not ask for it, tell your admin.", c.o.Rules().Clinic, link)
 	return c.tell(r, id, p.Routes[0].Channel, p.Routes[0].Address, turn.Notice{What: "sign_in", Words: molt.Words(words)})
 }
 
@@ -76,7 +91,7 @@ func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusGone)
 		return c.show(w, r, "signin", signIn{Refused: "This link is used up or too old. Ask for a new one."})
 	}
-	return c.show(w, r, "signin", signIn{Link: t, Person: p})
+	return c.show(w, r, "signin", signIn{Link: t, Person: p, To: goal(r.URL.Query().Get("to"))})
 }
 
 func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
@@ -96,7 +111,7 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.SetCookie(w, c.cookie(token, int(s.Until.Sub(s.Began).Seconds())))
 	c.o.Log.Info().Str("person", string(s.ID)).Str("role", string(s.Role)).Msg("signed in")
-	http.Redirect(w, r, "/cases", http.StatusSeeOther)
+	http.Redirect(w, r, goal(r.PostFormValue("to")), http.StatusSeeOther)
 	return nil
 }
 
