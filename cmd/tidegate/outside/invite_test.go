@@ -19,8 +19,8 @@ func TestDemoPrintsWhatRuns(t *testing.T) {
 	bin, dir := program(t), t.TempDir()
 	d := demonstrate(t, inFolder(dir, bin, "demo"), dir)
 	lines := d.printed()
-	if len(lines) != 5 {
-		t.Fatalf("%d commands are printed, want 5:\n%s", len(lines), strings.Join(lines, "\n"))
+	if len(lines) != 6 {
+		t.Fatalf("%d lines to follow are printed, want 6:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 	sh := func(line string) string {
 		t.Helper()
@@ -54,11 +54,14 @@ func TestDemoPrintsWhatRuns(t *testing.T) {
 	code := got(nurse, pagePattern.String())[1]
 	sh(strings.Replace(lines[2], "CODE", code, 1))
 	got(nurse, handoffPattern.String())
-	if said := sh(lines[3]); !regexp.MustCompile(`(?m)^` + code + ` +S1 +(claimed|active) .* alice `).MatchString(said) {
-		t.Errorf("%s\nprinted\n%s", lines[3], said)
+	if page := sh("curl -s '" + lines[3] + "'"); !strings.Contains(page, "Sign in as Alice") {
+		t.Errorf("%s\nshowed\n%s", lines[3], page)
 	}
-	if said := sh(lines[4]); !strings.Contains(said, "patient …99") {
+	if said := sh(lines[4]); !regexp.MustCompile(`(?m)^` + code + ` +S1 +(claimed|active) .* alice `).MatchString(said) {
 		t.Errorf("%s\nprinted\n%s", lines[4], said)
+	}
+	if said := sh(lines[5]); !strings.Contains(said, "patient …99") {
+		t.Errorf("%s\nprinted\n%s", lines[5], said)
 	}
 }
 
