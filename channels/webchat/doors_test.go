@@ -215,6 +215,11 @@ func TestLimitsOfOneSource(t *testing.T) {
 	if a := from("198.51.100.8").session(); a.status != http.StatusOK {
 		t.Errorf("a neighbor got %d", a.status)
 	}
+	for _, written := range []string{"198.51.100.7:41234", "::ffff:198.51.100.7", "[::ffff:198.51.100.7]:443"} {
+		if a := from(written).session(); a.status != http.StatusTooManyRequests {
+			t.Errorf("%s is the same address, and got %d", written, a.status)
+		}
+	}
 	// What stands before the last hop anybody may have written.
 	if a := from("203.0.113.99, 198.51.100.7").session(); a.status != http.StatusTooManyRequests {
 		t.Errorf("a made-up hop in front got %d", a.status)

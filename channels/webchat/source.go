@@ -48,11 +48,11 @@ func (s sources) client(r *http.Request) (netip.Addr, bool) {
 	ip := at.Addr().Unmap().WithZone("")
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusts(ip); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		next, ok := hop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
-		ip = next.Unmap().WithZone("")
+		ip = next
 	}
 	return ip, true
 }
@@ -64,4 +64,13 @@ func (s sources) trusts(ip netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// hop reads an address as proxies write it, some of them with its port.
+func hop(s string) (netip.Addr, bool) {
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at.Addr().Unmap().WithZone(""), true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return ip.Unmap().WithZone(""), err == nil
 }

@@ -148,13 +148,16 @@ func listCases(ctx context.Context, w *where, e env, all bool) error {
 	}
 	rows := [][]string{{"CODE", "SEVERITY", "STATE", "WHY", "OPENED", "WAITS", "DUE", "HOLDER", "NOTE"}}
 	for _, r := range list.Cases {
-		var call string
-		if r.CannotText {
-			call = "call: texts do not arrive"
+		var note string
+		switch {
+		case r.CannotText:
+			note = "call: texts do not arrive"
+		case r.Beside != "":
+			note = "a chat from where " + r.Beside + " came from"
 		}
 		rows = append(rows, []string{
 			r.Code, string(r.Severity), string(r.State), why(r), moment(r.Opened, s.zone), brief(list.Now.Sub(r.Opened)),
-			moment(r.Due, s.zone), string(r.Claimant), call,
+			moment(r.Due, s.zone), string(r.Claimant), note,
 		})
 	}
 	return table(e.stdout, rows)

@@ -127,7 +127,9 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 		}
 		events, _ := d.inboundEvents(l.inbound, now)
 		for _, e := range events {
-			s.add(e.Kind, e.Body)
+			if s.add(e.Kind, e.Body); e.Kind == turn.KindInbound {
+				l.text = s.state.Seq
+			}
 		}
 		s.unseen = append(s.unseen, l.seen)
 	}
