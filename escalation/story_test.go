@@ -1,12 +1,8 @@
 package escalation
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,82 +10,18 @@ import (
 	"time"
 	_ "time/tzdata"
 
+	"github.com/tidegate/tidegate/escalation/storytest"
 	"github.com/tidegate/tidegate/molt"
 )
 
-var update = flag.Bool("update", false, "rewrite the stories in testdata")
-
 // TestStories tells the files of testdata: a command, a line of dashes, what it
-// does. Run with -update and read the diff.
+// does.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := tell(t, string(want))
-			if bytes.Equal(got, want) {
-				return
-			}
-			if *update {
-				if err := os.WriteFile(f, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			t.Errorf("%s is told otherwise now:\n%s", f, firstDifference(string(want), string(got)))
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		var a, b string
-		if i < len(w) {
-			a = w[i]
-		}
-		if i < len(g) {
-			b = g[i]
-		}
-		if a != b {
-			return fmt.Sprintf("line %d\n want %q\n  got %q", i+1, a, b)
-		}
-	}
-	return ""
-}
-
-// tell runs a story and returns it as it went.
-func tell(t *testing.T, text string) []byte {
-	t.Helper()
-	s := &story{t: t}
-	s.reset()
-	var out bytes.Buffer
-	for block := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
-		if out.Len() > 0 {
-			out.WriteByte('\n')
-		}
-		answer, commands := "", false
-		for line := range strings.SplitSeq(block, "\n") {
-			if line == "----" {
-				break
-			}
-			fmt.Fprintln(&out, line)
-			if line != "" && !strings.HasPrefix(line, "#") {
-				commands = true
-				answer += s.run(line)
-			}
-		}
-		if commands {
-			fmt.Fprintf(&out, "----\n%s", answer)
-		}
-	}
-	return out.Bytes()
+	storytest.Tell(t, func(t *testing.T) func(string) string {
+		s := &story{t: t}
+		s.reset()
+		return s.run
+	})
 }
 
 // story is a case, its plan and its clock.

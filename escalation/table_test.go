@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidegate/tidegate/escalation/storytest"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -43,18 +44,10 @@ func TestEveryPairIsDefined(t *testing.T) {
 		fmt.Fprintln(&out)
 	}
 	want, err := os.ReadFile(file)
-	if *update {
-		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if err != nil {
+	if err != nil && !*storytest.Update {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(want, out.Bytes()) {
-		t.Errorf("%s: %s", file, firstDifference(string(want), out.String()))
-	}
+	storytest.Compare(t, file, want, out.Bytes())
 }
 
 // eventKinds lists every kind of event.

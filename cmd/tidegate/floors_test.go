@@ -44,8 +44,8 @@ var (
 // concrete packages are one of several: the command alone says which is used.
 var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
 
-// kits are conformance suites: test code in packages of its own.
-var kits = []string{"channels/channeltest", "molt/storetest"}
+// kits are test code in packages of their own: conformance suites, stories.
+var kits = []string{"channels/channeltest", "escalation/storytest", "molt/storetest"}
 
 // reference is the store that says what a store is. Tests alone keep one in memory.
 const reference = "molt/memstore"

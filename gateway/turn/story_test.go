@@ -1,12 +1,8 @@
 package turn
 
 import (
-	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,85 +10,19 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/escalation/storytest"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
 
-var update = flag.Bool("update", false, "rewrite the stories in testdata")
-
 // TestStories tells the files of testdata: commands, a line of dashes, what
-// they do. Run with -update and read the diff.
+// they do.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := tell(t, string(want))
-			if bytes.Equal(got, want) {
-				return
-			}
-			if *update {
-				if err := os.WriteFile(f, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			t.Errorf("%s is told otherwise now:\n%s", f, firstDifference(string(want), string(got)))
-		})
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		var a, b string
-		if i < len(w) {
-			a = w[i]
-		}
-		if i < len(g) {
-			b = g[i]
-		}
-		if a != b {
-			return fmt.Sprintf("line %d\n want %q\n  got %q", i+1, a, b)
-		}
-	}
-	return ""
-}
-
-// tell runs a story and returns it as it went.
-func tell(t *testing.T, text string) []byte {
-	t.Helper()
-	s := &story{world: newWorld(t)}
-	var out bytes.Buffer
-	for block := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
-		if out.Len() > 0 {
-			out.WriteByte('\n')
-		}
-		answer, commands := "", false
-		for line := range strings.SplitSeq(block, "\n") {
-			if line == "----" {
-				break
-			}
-			fmt.Fprintln(&out, line)
-			if line != "" && !strings.HasPrefix(line, "#") {
-				commands = true
-				s.line = line
-				answer += s.run(line)
-			}
-		}
-		if commands {
-			fmt.Fprintf(&out, "----\n%s", answer)
-		}
-	}
-	return out.Bytes()
+	storytest.Tell(t, func(t *testing.T) func(string) string {
+		return (&story{world: newWorld(t)}).run
+	})
 }
 
 // story is a world that commands drive. <token> in a line stands for the
@@ -106,6 +36,7 @@ type story struct {
 // run does one line. "+5s" in front moves the clock; "both" joins the commands
 // between ";;" into one step; "alone" commits without a decision.
 func (s *story) run(line string) string {
+	s.line = line
 	line = strings.ReplaceAll(line, "<token>", policy.Token)
 	verb, rest, _ := strings.Cut(line, " ")
 	switch {
