@@ -2,6 +2,7 @@ package console
 
 import (
 	"html/template"
+	"strconv"
 	"time"
 
 	"github.com/tidegate/tidegate/escalation"
@@ -14,6 +15,7 @@ import (
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
 		"clock":     c.clock,
+		"now":       func() string { return strconv.FormatInt(int64(molt.TimeOf(c.o.Now())), 10) },
 		"iso":       func(t molt.Time) string { return t.Std().Format(time.RFC3339) },
 		"ago":       func(t molt.Time) string { return wait(molt.TimeOf(c.o.Now()).Sub(t)) },
 		"inWords":   inWords,

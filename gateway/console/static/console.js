@@ -4,11 +4,13 @@
 (() => {
   const body = document.body;
 
-  // Clocks count on from the moment the server gave.
+  // Clocks count on from the moment the server gave, by the server's time: a
+  // machine at a desk may be minutes off.
+  let ahead = Date.now() - Number(body.dataset.now);
   const two = (n) => String(n).padStart(2, "0");
   function tick() {
     for (const el of document.querySelectorAll("time[data-since]")) {
-      const s = Math.max(0, Math.floor((Date.now() - Number(el.dataset.since)) / 1000));
+      const s = Math.max(0, Math.floor((Date.now() - ahead - Number(el.dataset.since)) / 1000));
       const text = s >= 86400 ? "over a day" : s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
       if (el.textContent !== text) el.textContent = text;
     }
@@ -94,6 +96,7 @@
         part.dataset.was = was;
         restore(part, kept);
       }
+      ahead = Date.now() - Number(next.body.dataset.now);
       title = next.title;
       if (!flashing) document.title = title;
       tick();
