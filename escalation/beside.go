@@ -1,6 +1,9 @@
 package escalation
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // BesideEvery is how often somebody is asked about a case that stands beside
 // another.
@@ -18,7 +21,7 @@ func (m *machine) beside(e Event) bool { return e.Beside != "" && m.c.Severity.R
 func (m *machine) askBeside(e Event) {
 	m.c.Beside, m.c.Round, m.c.Step = e.Beside, 1, 1
 	due := sane(m.now.Add(BesideEvery))
-	paged := e.Ask != "" && m.page(e.Ask, PageBeside, due)
+	paged := e.Ask != "" && !slices.Contains(m.c.Exclude, e.Ask) && m.page(e.Ask, PageBeside, due)
 	for i := 0; i < len(m.c.Chain) && !paged; i++ {
 		people, _ := m.team(m.c.Chain[i].Name)
 		for _, id := range people {

@@ -54,6 +54,9 @@ func checkClock(was Case, p Plan, e Event, now molt.Time, c Case, acts []Action,
 		for _, r := range c.Chain {
 			longest = max(longest, r.Ack)
 		}
+		if c.Beside != "" { // somebody is asked about the case that it stands beside
+			longest = max(longest, BesideEvery)
+		}
 		if c.Due > now.Add(longest) {
 			fail("an urgent case that nobody holds waits longer than a step")
 		}
@@ -269,6 +272,9 @@ func (l *life) event() Event {
 	}
 	if l.next(8) == 0 {
 		e.Exclude = []molt.PersonID{people[l.next(4)]}
+	}
+	if l.next(3) == 0 {
+		e.Beside, e.Ask = "K7Q2", people[l.next(len(people))]
 	}
 	if n := len(l.c.Pages); n > 0 {
 		e.PageID = l.c.Pages[l.next(n)].ID

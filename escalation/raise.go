@@ -37,7 +37,7 @@ func (m *machine) raise(sev Severity, e Event) {
 func (m *machine) raiseWaiting(e Event) {
 	m.c.Passed, m.c.Beside = nil, ""
 	switch {
-	case m.beside(e):
+	case m.beside(e) && (m.was.Beside != "" || m.was.State == StateListed):
 		m.askBeside(e)
 		return
 	case m.c.State == StateExhausted && m.was.Severity.Rank() <= 2:
