@@ -187,11 +187,6 @@ func (c *checking) read(t *text, joined bool) []finding {
 // class that end together only the longer counts, or "no blood thinners" would
 // deny the one and leave the other.
 func (c *checking) parse(toks []token) *text {
-	for i := 1; i+1 < len(toks); i++ {
-		if toks[i].word == "he" && c.d.spanishHave(toks[i-1], toks[i+1]) {
-			toks[i].word, toks[i].ids = "have", c.d.exact("have")
-		}
-	}
 	t := c.d.parse(toks)
 	for class, spans := range t.spans {
 		from := map[int32]int32{} // where the longest phrase that ends here begins
@@ -209,12 +204,6 @@ func (c *checking) parse(toks []token) *text {
 
 // longestPhrase is the most words of a phrase that hides a shorter one at its end.
 const longestPhrase = 4
-
-// spanishHave tells "no he vomitado", I have not, from "no he vomited".
-func (d *data) spanishHave(before, after token) bool {
-	no := slices.Contains([]string{"no", "ni", "nunca", "tampoco"}, before.word)
-	return no && after.brk == brkNone && (strings.HasSuffix(after.word, "ado") || strings.HasSuffix(after.word, "ido"))
-}
 
 func (c *checking) add(f finding, m Mention) {
 	if c.list.unborn && m.Experiencer == "child" {

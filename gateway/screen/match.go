@@ -17,7 +17,8 @@ type elem struct {
 // sequence is an ordered run of classes inside one sentence.
 type sequence struct {
 	elems    []elem
-	bos, eos bool // anchored at the start or end of a sentence
+	bos, eos bool  // anchored at the start or end of a sentence
+	owed     int32 // while it is read: the gap before an optional element that was left out
 }
 
 // pattern is one or more sequences that must all be found within a reach of each other.
@@ -32,6 +33,7 @@ type text struct {
 	stamp   []int32
 	clock   int32
 	pseudo  []bool // tokens whose "no" denies nothing
+	denial  []bool // tokens that deny what follows them
 	skipped []bool // tokens an idiom has taken
 }
 
@@ -40,19 +42,22 @@ type text struct {
 func (d *data) parse(toks []token) *text {
 	t := &text{d: d, toks: toks, spans: make([][]span, len(d.classes))}
 	t.lastLo, t.stamp = make([]int32, len(toks)+1), make([]int32, len(toks)+1)
-	t.skipped, t.pseudo = make([]bool, len(toks)), make([]bool, len(toks))
+	t.skipped, t.pseudo, t.denial = make([]bool, len(toks)), make([]bool, len(toks)), make([]bool, len(toks))
 	for i := range toks {
 		t.phrasesAt(i, i, d.trie)
 		t.numberAt(i)
 	}
 	t.dropIdioms()
-	for _, c := range d.concepts {
-		t.spans[c.class] = t.conceptSpans(c)
-	}
 	for _, s := range t.spans[d.sets.pseudo] {
 		for i := s.lo; i < s.hi; i++ {
 			t.pseudo[i] = true
 		}
+	}
+	for i := range toks {
+		t.denial[i] = t.cue(int32(i), nil)
+	}
+	for _, c := range d.concepts {
+		t.spans[c.class] = sorted(append(t.spans[c.class], t.conceptSpans(c)...))
 	}
 	return t
 }
@@ -162,7 +167,7 @@ func (t *text) step(cur []span, e elem) []span {
 	var out []span
 	for _, b := range t.spans[e.class] {
 		for end := b.lo; end > 0 && end >= b.lo-e.gap; end-- {
-			if t.toks[end-1].sent != t.toks[b.lo].sent || end < b.lo && t.contrast(end) {
+			if t.toks[end-1].sent != t.toks[b.lo].sent || end < b.lo && (t.contrast(end) || t.parted(end, b.lo)) {
 				break
 			}
 			if t.stamp[end] == t.clock {
@@ -172,6 +177,20 @@ func (t *text) step(cur []span, e elem) []span {
 		}
 	}
 	return out
+}
+
+// parted reports whether token i denies what stands at lo: "my leg hurts, no chest
+// pain" is not of a chest that hurts. "My chest does not stop hurting" is.
+func (t *text) parted(i, lo int32) bool {
+	if !t.denial[i] || t.d.listing { // a checklist tells what is denied: see deniedInside
+		return false
+	}
+	for k := i + 1; k < lo; k++ {
+		if t.toks[k].brk != brkNone || !t.isA(k, t.d.sets.bearing) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *text) contrast(i int32) bool { return t.isA(i, t.d.sets.contrast) }
@@ -201,6 +220,9 @@ func (t *text) touches(class, lo, hi int32) bool {
 	i, _ := slices.BinarySearchFunc(s, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
 	return i < len(s) && s[i].lo < hi
 }
+
+// startsAt reports whether a class has a span that begins at lo.
+func (t *text) startsAt(class, lo int32) bool { return t.touches(class, lo, lo+1) }
 
 // near lists the spans of q around at, nearest first, within a reach of the text.
 func (t *text) near(spans []span, at span, reach reach) []span {

@@ -83,10 +83,12 @@ func (d *data) buildSequences(words []string) ([]sequence, error) {
 		}
 		var next []sequence
 		for _, s := range out {
+			g := max(gap, s.owed)
 			if optional {
+				s.owed = g
 				next = append(next, s)
 			}
-			s.elems = append(slices.Clip(s.elems), elem{c, gap})
+			s.elems, s.owed = append(slices.Clip(s.elems), elem{c, g}), 0
 			next = append(next, s)
 		}
 		out, gap = next, 0
@@ -99,7 +101,7 @@ func (d *data) buildSequences(words []string) ([]sequence, error) {
 	return out, nil
 }
 
-// elemClass is the class of <name>, (a|b c), #lo..hi or a bare word.
+// elemClass is the class of <name>, (a|b c|<name>), #lo..hi or a bare word.
 func (d *data) elemClass(w string) (int32, error) {
 	if w == "" {
 		return 0, fmt.Errorf("nothing before ?")
@@ -118,14 +120,25 @@ func (d *data) elemClass(w string) (int32, error) {
 		return c, nil
 	}
 	c := d.class("=" + w)
+	union := concept{class: c}
 	for _, alt := range strings.Split(strings.Trim(w, "()"), "|") {
-		if alt = strings.TrimSpace(alt); alt == "" {
+		switch alt = strings.TrimSpace(alt); {
+		case alt == "":
 			return 0, fmt.Errorf("empty choice in %s", w)
-		}
-		if strings.ContainsAny(alt, "#<>_~^$&") {
+		case (alt[0] == '<' || alt[0] == '#') && !strings.Contains(alt, " "):
+			member, err := d.elemClass(alt)
+			if err != nil {
+				return 0, err
+			}
+			union.patterns = append(union.patterns, pattern{[]sequence{{elems: []elem{{class: member}}}}})
+		case strings.ContainsAny(alt, "#<>_~^$&"):
 			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)
+		default:
+			d.addPhrase(c, alt)
 		}
-		d.addPhrase(c, alt)
+	}
+	if len(union.patterns) > 0 {
+		d.concepts = append(d.concepts, union)
 	}
 	return c, nil
 }

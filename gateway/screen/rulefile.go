@@ -83,6 +83,7 @@ type wellKnown struct {
 	contrast, pseudo, cueNo, cueNot, able, bearing, listOr, subject    int32
 	history, ago, resolved, past, present, info, firsthand, nonhuman   int32
 	minimiser, yes, no, child, other, self, filler, actually, question int32
+	deniedAfter                                                        int32
 }
 
 // data is the compiled rules data.
@@ -464,6 +465,7 @@ func (d *data) resolveSets() error {
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
 		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "yes": &w.yes, "no": &w.no, "child": &w.child,
 		"other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,
+		"denied-after": &w.deniedAfter,
 	} {
 		c, ok := d.classes[name]
 		if !ok {

@@ -108,17 +108,26 @@ func (t *text) cue(i int32, used []bool) bool {
 		// "can not", "will not", "could not" say what fails, and that is a symptom.
 		return i == 0 || !t.isA(i-1, t.d.sets.able)
 	case t.isA(i, t.d.sets.cueNo):
-		// "No I have chest pain" answers a question; "no pain" denies.
-		return int(next) >= len(t.toks) || !t.isA(next, t.d.sets.subject)
+		// "No I have chest pain" answers a question; "no pain" denies. So does the
+		// first of "no no puedo respirar": it is the second that belongs to what follows.
+		return int(next) >= len(t.toks) || !t.isA(next, t.d.sets.subject) && !t.repeats(next)
 	}
 	return false
 }
 
-// deniedAfter reads "chest pain? no" and "fever: none".
+// repeats reports whether token i is one more no.
+func (t *text) repeats(i int32) bool {
+	return t.isA(i, t.d.sets.cueNot) || t.isA(i, t.d.sets.no) && t.isA(i, t.d.sets.cueNo) && t.toks[i].word == t.toks[i-1].word
+}
+
+// deniedAfter reads "chest pain? no", "fever: none" and "if I had a fever and I do not".
 func (t *text) deniedAfter(s span) bool {
 	i := s.hi
 	if int(i) >= len(t.toks) {
 		return false
+	}
+	if t.toks[i].brk <= brkComma && t.startsAt(t.d.sets.deniedAfter, i) {
+		return true
 	}
 	if brk := t.toks[i].brk; brk == brkFragment || brk == brkSentence && !t.toks[i].asked {
 		return false

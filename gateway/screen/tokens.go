@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -49,7 +50,32 @@ func (d *data) tokenise(raw string, frag int32, sp *speller) []token {
 	}
 	out = d.rejoin(out)
 	d.readNumberWords(out)
+	d.readWeeks(out)
+	d.readSpanishHave(out)
 	return out
+}
+
+// readWeeks reads the w of "38w", which by itself is with.
+func (d *data) readWeeks(toks []token) {
+	for i := 1; i < len(toks); i++ {
+		if toks[i].word == "with" && toks[i-1].isNum && toks[i].from == toks[i-1].to {
+			toks[i].word, toks[i].ids = "weeks", d.exact("weeks")
+		}
+	}
+}
+
+// readSpanishHave tells "no he vomitado", I have not, from "no he vomited": the
+// first is a denial, the second an answer.
+func (d *data) readSpanishHave(toks []token) {
+	for i := 1; i+1 < len(toks); i++ {
+		if toks[i].word == "he" && toks[i+1].brk == brkNone && spanishParticiple(toks[i+1].word) && slices.Contains([]string{"no", "ni", "nunca", "tampoco", "ya"}, toks[i-1].word) {
+			toks[i].word, toks[i].ids = "have", d.exact("have")
+		}
+	}
+}
+
+func spanishParticiple(w string) bool {
+	return strings.HasSuffix(w, "ado") || strings.HasSuffix(w, "ido") || slices.Contains([]string{"hecho", "visto", "dicho", "puesto", "vuelto"}, w)
 }
 
 // cut splits glyphs at everything that is neither letter, digit nor a sign used inside a word.
