@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
@@ -28,7 +30,8 @@ func (g *Gateway) markStart(ctx context.Context, f *force) error {
 }
 
 func (f *force) eachAccount(do func(channels.Adapter, molt.Address) error) error {
-	for _, a := range f.Adapters {
+	for _, id := range slices.Sorted(maps.Keys(f.Adapters)) {
+		a := f.Adapters[id]
 		if _, ok := a.(channels.Live); ok {
 			continue // no carrier holds texts for it
 		}
@@ -41,27 +44,36 @@ func (f *force) eachAccount(do func(channels.Adapter, molt.Address) error) error
 	return nil
 }
 
+// looks is when the carriers' lists were last looked through.
+type looks struct{ last, wide time.Time }
+
 // backfill looks at the start, then every so often, once a day further back. A
 // look that goes wrong is counted and made again at the next turn.
 func (g *Gateway) backfill(ctx context.Context) error {
-	var wide, last time.Time
+	var l looks
 	for {
-		f, now := g.force.Load(), g.o.Now()
-		if f.Backfill.Enabled && (last.IsZero() || now.Sub(last) >= f.Backfill.Every) {
-			overlap := f.Backfill.Overlap
-			if now.Sub(wide) >= wideEvery {
-				wide, overlap = now, max(overlap, wideOverlap)
-			}
-			last = now
-			_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
-				g.lookBack(ctx, a, account, overlap)
-				return nil
-			})
-		}
-		if !g.untilLook(ctx, f.Backfill, last) {
+		if b := g.lookIfDue(ctx, &l); !g.untilLook(ctx, b, l.last) {
 			return nil
 		}
 	}
+}
+
+// lookIfDue looks through all lists when it is time to, and says by which
+// settings.
+func (g *Gateway) lookIfDue(ctx context.Context, l *looks) Backfill {
+	f, now := g.force.Load(), g.o.Now()
+	if f.Backfill.Enabled && (l.last.IsZero() || now.Sub(l.last) >= f.Backfill.Every) {
+		overlap := f.Backfill.Overlap
+		if now.Sub(l.wide) >= wideEvery {
+			l.wide, overlap = now, max(overlap, wideOverlap)
+		}
+		l.last = now
+		_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
+			g.lookBack(ctx, a, account, overlap)
+			return nil
+		})
+	}
+	return f.Backfill
 }
 
 // untilLook waits until a look is due or other parts are in force; it reports

@@ -106,7 +106,7 @@ func (f *frozen) work(l molt.Lane) int {
 	must(f.t, err)
 	before := len(f.wire.sent)
 	for _, it := range c.Items {
-		f.gateway.doSend(f.t.Context(), it)
+		through(f.gateway.beginSend)(f.t.Context(), it)
 	}
 	return len(f.wire.sent) - before
 }

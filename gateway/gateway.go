@@ -52,6 +52,7 @@ type Options struct {
 	Tenant     string
 	Now        func() time.Time // default time.Now
 	Random     io.Reader        // default crypto/rand
+	Spawn      func(func())     // runs a mailbox; default a goroutine, a simulator runs it in its own order
 	Ready      func()           // called once the doors are open and what was before them is committed; nil: nobody
 	Log        zerolog.Logger
 	Broken     <-chan struct{} // closed when the store takes nothing more
@@ -71,8 +72,7 @@ type Gateway struct {
 	desk    *intake.Desk
 	outbox  *outbox.Outbox
 	metrics *metrics
-	lanes   map[molt.Lane][]*lane.Lane // by class
-	all     []*lane.Lane
+	workers []worker
 	asks    *askBudget
 	console *console.Console
 	access  *access.Access
@@ -107,7 +107,7 @@ func New(o Options) (*Gateway, error) {
 		o.AsksAtOnce = 4
 	}
 	g := &Gateway{
-		o: o, metrics: newMetrics(), lanes: map[molt.Lane][]*lane.Lane{}, asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
+		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
 		swapped: make(chan struct{}, 1),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)
@@ -117,7 +117,7 @@ func New(o Options) (*Gateway, error) {
 	g.force.Store(newForce(o.Parts, pause))
 	g.desk, err = intake.New(intake.Options{
 		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: g.rules,
-		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Kick: g.kick, Watch: g.watch, Log: o.Log,
+		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Spawn: o.Spawn, Kick: g.kick, Watch: g.watch, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -136,42 +136,37 @@ func New(o Options) (*Gateway, error) {
 // hangs or a carrier that drags never holds up a page.
 func (g *Gateway) makeLanes() error {
 	for _, l := range []struct {
-		classes []molt.Lane
+		class   molt.Lane
 		workers int
 		lease   time.Duration
-		do      func(context.Context, molt.Leased)
+		begin   func(molt.Leased) step
 	}{
-		{[]molt.Lane{molt.LaneSafety}, sendWorkers, leaseForSend, g.doSend},
-		{[]molt.Lane{molt.LanePage}, sendWorkers, leaseForSend, g.doSend},
-		{[]molt.Lane{molt.LaneNurse}, sendWorkers / 2, leaseForSend, g.doSend},
-		{[]molt.Lane{molt.LaneAgent}, sendWorkers, leaseForSend, g.doSend},
-		{[]molt.Lane{molt.LaneAsk}, g.o.AsksAtOnce, leaseForAsk, g.doAsk},
-		{[]molt.Lane{molt.LaneTimer}, quickWorkers, leaseQuick, g.doTimer},
-		{[]molt.Lane{molt.LaneAction}, quickWorkers / 2, leaseQuick, g.doAct},
+		{molt.LaneSafety, sendWorkers, leaseForSend, g.beginSend},
+		{molt.LanePage, sendWorkers, leaseForSend, g.beginSend},
+		{molt.LaneNurse, sendWorkers / 2, leaseForSend, g.beginSend},
+		{molt.LaneAgent, sendWorkers, leaseForSend, g.beginSend},
+		{molt.LaneAsk, g.o.AsksAtOnce, leaseForAsk, g.beginAsk},
+		{molt.LaneTimer, quickWorkers, leaseQuick, g.beginTimer},
+		{molt.LaneAction, quickWorkers / 2, leaseQuick, g.beginAct},
 	} {
 		ln, err := lane.New(lane.Options{
-			Store: g.o.Store, Classes: l.classes, Workers: l.workers, LeaseFor: l.lease, Now: g.o.Now,
-			Do: l.do, OnError: g.laneError,
+			Store: g.o.Store, Classes: []molt.Lane{l.class}, Workers: l.workers, LeaseFor: l.lease, Now: g.o.Now,
+			Do: through(l.begin), OnError: g.laneError,
 		})
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}
-		g.all = append(g.all, ln)
-		for _, c := range l.classes {
-			g.lanes[c] = append(g.lanes[c], ln)
-		}
+		g.workers = append(g.workers, worker{Lane: ln, class: l.class, begin: l.begin})
 	}
 	return nil
 }
 
 // kick wakes the workers of a class; "" wakes all.
 func (g *Gateway) kick(class molt.Lane) {
-	lanes := g.lanes[class]
-	if class == "" {
-		lanes = g.all
-	}
-	for _, l := range lanes {
-		l.Kick()
+	for _, w := range g.workers {
+		if class == "" || class == w.class {
+			w.Kick()
+		}
 	}
 }
 
@@ -203,8 +198,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if g.o.Admin != nil {
 		run("admin socket", g.serveAdmin)
 	}
-	for _, l := range g.all {
-		run("lane", l.Run)
+	for _, w := range g.workers {
+		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
 	g.ready.Store(true)

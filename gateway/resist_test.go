@@ -87,7 +87,7 @@ func TestAnUnreadableTimerCountsAsFired(t *testing.T) {
 		t.Fatalf("claim: %v, %v", c.Items, err)
 	}
 	c.Items[0].Body = []byte("torn")
-	r.gateway.doTimer(t.Context(), c.Items[0])
+	through(r.gateway.beginTimer)(t.Context(), c.Items[0])
 	if after := timers(); len(after) != 1 || after[0].ID == it.ID {
 		t.Errorf("timers of the open S1: %v; want a new one", after)
 	}

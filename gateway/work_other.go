@@ -16,44 +16,59 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// doAsk asks the agent, with no transaction open, and brings its answer as a
+// beginAsk asks the agent, with no transaction open, and brings its answer as a
 // fact.
-func (g *Gateway) doAsk(ctx context.Context, it molt.Leased) {
-	now := molt.TimeOf(g.o.Now())
-	if due := g.asks.take(now); due > now {
-		g.putBack(ctx, it, due)
-		return
-	}
-	var req model.Request
-	r := turn.Replied{Item: it.ID}
-	current, channel, f := false, "", g.force.Load()
-	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
-		req = s.Request(f.rules, f.Persona, f.Clinic, recall, now)
-		r.Epoch, r.Saw = s.Epoch, s.Seq
-		current, channel = s.Ask.Item == it.ID, s.Began.Channel
-		return intake.Plan{}
-	})
-	if err != nil || !current {
-		if err == nil || unusable(err) {
-			err = g.cancelItem(ctx, it)
+func (g *Gateway) beginAsk(it molt.Leased) step {
+	return func(ctx context.Context) step {
+		now := molt.TimeOf(g.o.Now())
+		if due := g.asks.take(now); due > now {
+			g.putBack(ctx, it, due)
+			return nil
 		}
-		if err != nil {
-			g.stepError(it, "ask", err)
+		var req model.Request
+		r := turn.Replied{Item: it.ID}
+		current, channel, f := false, "", g.force.Load()
+		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
+			req = s.Request(f.rules, f.Persona, f.Clinic, recall, now)
+			r.Epoch, r.Saw = s.Epoch, s.Seq
+			current, channel = s.Ask.Item == it.ID, s.Began.Channel
+			return intake.Plan{}
+		})
+		if err != nil || !current {
+			if err == nil || unusable(err) {
+				err = g.cancelItem(ctx, it)
+			}
+			if err != nil {
+				g.stepError(it, "ask", err)
+			}
+			return nil
 		}
-		return
+		return func(ctx context.Context) step { return g.ask(ctx, it, f.Session, channel, req, r) }
 	}
-	began := time.Now()
+}
+
+// ask makes the call. A paused agent is not called: what waits is decided
+// without it.
+func (g *Gateway) ask(ctx context.Context, it molt.Leased, session *agent.Session, channel string, req model.Request, r turn.Replied) step {
+	began := g.o.Now()
 	var res agent.Result
-	if g.rules().MayAgent(channel) { // paused: what waits is decided without the model
-		res = f.Session.Run(ctx, req)
+	if g.rules().MayAgent(channel) {
+		res = session.Run(ctx, req)
 	}
 	if ctx.Err() != nil {
-		return // stopping: it is asked again after the start
+		return nil // stopping: it is asked again after the start
 	}
-	r.Answer, r.Failed, r.Why, r.TookMS = res.Answer, res.Failed, res.Why, time.Since(began).Milliseconds()
+	r.Answer, r.Failed, r.Why, r.TookMS = res.Answer, res.Failed, res.Why, g.o.Now().Sub(began).Milliseconds()
 	r.Request = digestOf(req)
 	g.countAsk(it, res)
-	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+	return func(ctx context.Context) step {
+		g.answer(ctx, it, r)
+		return nil
+	}
+}
+
+func (g *Gateway) answer(ctx context.Context, it molt.Leased, r turn.Replied) {
+	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
 		p := intake.Plan{Facts: []intake.Fact{{Kind: turn.KindReplied, Body: &r}}}
 		if s.Ask.Item == it.ID {
 			p.Leases = []molt.Lease{it.Lease}
@@ -97,9 +112,16 @@ func (g *Gateway) putBack(ctx context.Context, it molt.Leased, due molt.Time) {
 	}
 }
 
-// doTimer brings a moment that has come as a fact. Where the journal is frozen
+// beginTimer brings a moment that has come as a fact. Where the journal is frozen
 // its case would be forgotten; a successor takes it over.
-func (g *Gateway) doTimer(ctx context.Context, it molt.Leased) {
+func (g *Gateway) beginTimer(it molt.Leased) step {
+	return func(ctx context.Context) step {
+		g.timer(ctx, it)
+		return nil
+	}
+}
+
+func (g *Gateway) timer(ctx context.Context, it molt.Leased) {
 	w, err := g.desk.OpenWork(ctx, it.Item)
 	if err != nil {
 		g.unreadable(ctx, it, err)
@@ -121,9 +143,16 @@ func (g *Gateway) doTimer(ctx context.Context, it molt.Leased) {
 	}
 }
 
-// doAct carries a staff act, or a case for a digest, to another journal by the
+// beginAct carries a staff act, or a case for a digest, to another journal by the
 // same door. A mark makes a second delivery nothing.
-func (g *Gateway) doAct(ctx context.Context, it molt.Leased) {
+func (g *Gateway) beginAct(it molt.Leased) step {
+	return func(ctx context.Context) step {
+		g.act(ctx, it)
+		return nil
+	}
+}
+
+func (g *Gateway) act(ctx context.Context, it molt.Leased) {
 	w, err := g.desk.OpenWork(ctx, it.Item)
 	if err != nil || w.Act == nil {
 		g.unreadable(ctx, it, err)

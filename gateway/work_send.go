@@ -16,34 +16,41 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// doSend takes one outbound text through its three steps: the last look, which
-// commits the attempt; the call; the outcome.
-func (g *Gateway) doSend(ctx context.Context, it molt.Leased) {
-	w, err := g.desk.OpenWork(ctx, it.Item)
-	if err != nil || w.Out == nil {
-		g.unreadable(ctx, it, err)
-		return
+// beginSend takes one outbound text through its steps: the wait for the sender's
+// budget; the last look, which commits the attempt; the call; the outcome.
+func (g *Gateway) beginSend(it molt.Leased) step {
+	return func(ctx context.Context) step {
+		w, err := g.desk.OpenWork(ctx, it.Item)
+		if err != nil || w.Out == nil {
+			g.unreadable(ctx, it, err)
+			return nil
+		}
+		if err := g.waitForBudget(ctx, it, outboundOf(it, *w.Out)); err != nil {
+			return nil
+		}
+		return func(ctx context.Context) step { return g.attempt(ctx, it, *w.Out) }
 	}
-	o := outboundOf(it, *w.Out)
-	if err := g.waitForBudget(ctx, it, o); err != nil {
-		return
-	}
-	look, frozen, err := g.lookAndAttempt(ctx, it, *w.Out)
+}
+
+// attempt takes the last look and commits what it says. The call comes next.
+func (g *Gateway) attempt(ctx context.Context, it molt.Leased, w turn.Out) step {
+	o := outboundOf(it, w)
+	look, frozen, err := g.lookAndAttempt(ctx, it, w)
 	if err != nil {
 		g.stepError(it, "attempt", err)
-		return
+		return nil
 	}
 	o.Attempt = look.Attempt
 	switch look.Do {
 	case turn.LookCheck:
-		g.check(ctx, it, w.Out.Channel, o, look)
+		return func(ctx context.Context) step { return g.check(ctx, it, w.Channel, o, look) }
 	case turn.LookSend:
 		if frozen {
-			g.sendFrozen(ctx, it, *w.Out, o)
-			return
+			return func(ctx context.Context) step { return g.sendFrozen(ctx, it, w, o) }
 		}
-		g.send(ctx, it, w.Out.Channel, o)
+		return func(ctx context.Context) step { return g.send(ctx, it, w.Channel, o) }
 	}
+	return nil
 }
 
 // outboundOf is the text as the carrier gets it: folded, so that a typographic
@@ -111,9 +118,9 @@ func unusable(err error) bool {
 	return errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide)
 }
 
-func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o channels.Outbound) {
+func (g *Gateway) send(ctx context.Context, it molt.Leased, channel string, o channels.Outbound) step {
 	r, fault := g.call(ctx, it, channel, o)
-	g.outcome(ctx, it, factOf(o, r, fault))
+	return g.outcome(it, factOf(o, r, fault))
 }
 
 // call makes the attempt.
@@ -147,9 +154,15 @@ const frozenAgain = 10 * time.Second
 // sendFrozen sends a text whose journal can count no attempts. It is tried
 // again by the schedule of a first attempt, for as long as that allows from
 // when the text was put.
-func (g *Gateway) sendFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound) {
+func (g *Gateway) sendFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound) step {
 	r, fault := g.call(ctx, it, w.Channel, o)
-	ctx = context.WithoutCancel(ctx)
+	return func(ctx context.Context) step {
+		g.outcomeFrozen(context.WithoutCancel(ctx), it, w, o, r, fault)
+		return nil
+	}
+}
+
+func (g *Gateway) outcomeFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound, r channels.Receipt, fault *channels.SendError) {
 	again := molt.Time(0)
 	if fault != nil {
 		now := molt.TimeOf(g.o.Now())
@@ -183,27 +196,30 @@ func (g *Gateway) logFault(it molt.Leased, o channels.Outbound, fault *channels.
 }
 
 // check asks the carrier whether it has a text whose send had no answer.
-func (g *Gateway) check(ctx context.Context, it molt.Leased, channel string, o channels.Outbound, look turn.Look) {
+func (g *Gateway) check(ctx context.Context, it molt.Leased, channel string, o channels.Outbound, look turn.Look) step {
 	find, cancel := context.WithTimeout(ctx, channels.SendTimeout)
 	defer cancel()
 	r, found, err := g.outbox.Find(find, channel, o, look.Since)
 	if err != nil {
 		g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Err(err).Msg("check")
 	}
-	g.outcome(ctx, it, intake.Fact{Kind: turn.KindChecked, Body: &turn.Checked{
+	return g.outcome(it, intake.Fact{Kind: turn.KindChecked, Body: &turn.Checked{
 		Item: it.ID, Attempt: look.Attempt, Found: found, Failed: err != nil, Receipt: r,
 	}})
 }
 
 // outcome commits what became of an attempt. Its lease may be gone: a later
 // report may have finished the item, and then there is nothing more to do.
-func (g *Gateway) outcome(ctx context.Context, it molt.Leased, fact intake.Fact) {
-	ctx = context.WithoutCancel(ctx) // the call is made: its outcome is worth a commit though we stop
-	_, err := g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-		return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
-	})
-	if err != nil {
-		g.stepError(it, "outcome", err)
+func (g *Gateway) outcome(it molt.Leased, fact intake.Fact) step {
+	return func(ctx context.Context) step {
+		ctx = context.WithoutCancel(ctx) // the call is made: its outcome is worth a commit though we stop
+		_, err := g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
+		})
+		if err != nil {
+			g.stepError(it, "outcome", err)
+		}
+		return nil
 	}
 }
 

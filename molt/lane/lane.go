@@ -89,6 +89,17 @@ func (l *Lane) Kick() {
 	}
 }
 
+// Kicked takes the kick that is kept, and reports whether there was one. What
+// drives a Lane without Run asks it.
+func (l *Lane) Kicked() bool {
+	select {
+	case <-l.kick:
+		return true
+	default:
+		return false
+	}
+}
+
 // Step claims at most as many items as there are free workers and returns them
 // with the moment at which to step again; 0 means on a kick only. It starts
 // nothing: Run hands the items to workers, and what drives a Lane without Run
