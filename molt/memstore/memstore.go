@@ -65,6 +65,18 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Reopen ends the store and returns another one over what was committed, with
+// all leases dropped: what a process finds when the one before it died.
+func (s *Store) Reopen() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, it := range s.items {
+		it.lease = molt.Lease{}
+	}
+	return &Store{journals: s.journals, items: s.items, marks: s.marks, order: s.order, token: s.token}
+}
+
 // Commit implements molt.Store.
 func (s *Store) Commit(ctx context.Context, b molt.Batch) (molt.Committed, error) {
 	if ctx.Err() != nil {
