@@ -33,7 +33,8 @@ type caseRow struct {
 	Since  molt.Time // since when the patient waits
 	Holder string
 	Mine   bool
-	Unread bool // the journal cannot be read
+	Unread bool      // the journal cannot be read
+	Others []caseRow // chats from the same source, which stand on this card
 }
 
 // Ref is how links name the case.
@@ -78,7 +79,24 @@ func (c *Console) cases(w http.ResponseWriter, r *http.Request, s access.Session
 			}
 		}
 	}
+	page.Open = oneCard(page.Open)
 	return c.show(w, r, "cases", page)
+}
+
+// oneCard puts cases of one source of chats on the card of the first of them. A
+// graver one keeps a card of its own.
+func oneCard(rows []caseRow) []caseRow {
+	at := map[string]int{}
+	var out []caseRow
+	for _, r := range rows {
+		if i, ok := at[r.Beside]; ok && r.Beside != "" && out[i].Severity.Rank() <= r.Severity.Rank() {
+			out[i].Others = append(out[i].Others, r)
+			continue
+		}
+		at[r.Code] = len(out)
+		out = append(out, r)
+	}
+	return out
 }
 
 // row reads what the list shows of a case. The look is recorded when there are

@@ -36,6 +36,7 @@ type house struct {
 	t       *testing.T
 	desk    *intake.Desk
 	audit   *audit.Auditor
+	rules   *turn.Rules // of the test alone; to be changed before anything happens
 	access  *access.Access
 	console *console.Console
 	gateway *standIn
@@ -77,7 +78,7 @@ func open(t *testing.T) *house {
 	must(t, err)
 	rules := rulesOf(t)
 	now := func() *turn.Rules { return rules }
-	h := &house{t: t}
+	h := &house{t: t, rules: rules}
 	store := memstore.New()
 	h.desk, err = intake.New(intake.Options{Store: store, Ring: ring, Screen: scr, Rules: now, Log: zerolog.Nop(), Watch: func(id molt.ConversationID, _ turn.State, d turn.Decided) {
 		h.console.Changed(id, d)
@@ -123,6 +124,19 @@ func (h *house) from(peer molt.Address, words string) molt.ConversationID {
 	a, err := ticket.Wait(h.t.Context())
 	must(h.t, err)
 	return a.Conversation
+}
+
+// chat is a visitor's text on the web chat, all of them from one network.
+func (h *house) chat(visitor, words string) {
+	h.t.Helper()
+	h.texts++
+	ticket, err := h.desk.Accept(h.t.Context(), channels.Inbound{
+		Channel: "web", Account: "web", Peer: molt.Address(visitor), ProviderID: fmt.Sprintf("W%d", h.texts), Words: molt.Words(words),
+		Via: channels.ViaLive, Source: "somewhere",
+	})
+	must(h.t, err)
+	_, err = ticket.Wait(h.t.Context())
+	must(h.t, err)
 }
 
 // browser is somebody at a browser of her own.
