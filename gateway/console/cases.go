@@ -84,19 +84,25 @@ func (c *Console) cases(w http.ResponseWriter, r *http.Request, s access.Session
 }
 
 // oneCard puts cases of one source of chats on the card of the first of them. A
-// graver one keeps a card of its own.
+// graver one keeps a card of its own, and so does one whose first is not listed.
 func oneCard(rows []caseRow) []caseRow {
-	at := map[string]int{}
-	var out []caseRow
-	for _, r := range rows {
-		if i, ok := at[r.Beside]; ok && r.Beside != "" && out[i].Severity.Rank() <= r.Severity.Rank() {
-			out[i].Others = append(out[i].Others, r)
-			continue
-		}
-		at[r.Code] = len(out)
-		out = append(out, r)
+	first := map[string]*caseRow{}
+	for i := range rows {
+		first[rows[i].Code] = &rows[i]
 	}
-	return out
+	onIts := func(r caseRow) *caseRow {
+		f := first[r.Beside]
+		if r.Beside == "" || f == nil || f.Beside != "" || f.Severity.Rank() > r.Severity.Rank() {
+			return nil
+		}
+		return f
+	}
+	for _, r := range rows {
+		if f := onIts(r); f != nil {
+			f.Others = append(f.Others, r)
+		}
+	}
+	return slices.DeleteFunc(rows, func(r caseRow) bool { return onIts(r) != nil })
 }
 
 // row reads what the list shows of a case. The look is recorded when there are
