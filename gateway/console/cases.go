@@ -102,7 +102,13 @@ func oneCard(rows []caseRow) []caseRow {
 			f.Others = append(f.Others, r)
 		}
 	}
-	return slices.DeleteFunc(rows, func(r caseRow) bool { return onIts(r) != nil })
+	var cards []caseRow
+	for _, r := range rows {
+		if onIts(r) == nil {
+			cards = append(cards, r)
+		}
+	}
+	return cards
 }
 
 // row reads what the list shows of a case. The look is recorded when there are
