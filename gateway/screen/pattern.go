@@ -121,17 +121,19 @@ func (d *data) elemClass(w string) (int32, error) {
 	}
 	c := d.class("=" + w)
 	union := concept{class: c}
-	for _, alt := range strings.Split(strings.Trim(w, "()"), "|") {
+	for _, alt := range choices(w) {
 		switch alt = strings.TrimSpace(alt); {
 		case alt == "":
 			return 0, fmt.Errorf("empty choice in %s", w)
-		case (alt[0] == '<' || alt[0] == '#') && !strings.Contains(alt, " "):
-			member, err := d.elemClass(alt)
+		case strings.ContainsAny(alt, "#<("):
+			seqs, err := d.readSequence(alt)
 			if err != nil {
 				return 0, err
 			}
-			union.patterns = append(union.patterns, pattern{[]sequence{{elems: []elem{{class: member}}}}})
-		case strings.ContainsAny(alt, "#<>_~^$&"):
+			for _, s := range seqs {
+				union.patterns = append(union.patterns, pattern{[]sequence{s}})
+			}
+		case strings.ContainsAny(alt, ">_~^$&"):
 			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)
 		default:
 			d.addPhrase(c, alt)
@@ -141,6 +143,27 @@ func (d *data) elemClass(w string) (int32, error) {
 		d.concepts = append(d.concepts, union)
 	}
 	return c, nil
+}
+
+// choices parts (a|b (c|d)) into a and b (c|d). Without brackets it is one word.
+func choices(w string) []string {
+	if w[0] != '(' {
+		return []string{w}
+	}
+	var out []string
+	depth, from := 0, 1
+	for i := 1; i < len(w); i++ {
+		switch {
+		case w[i] == '(':
+			depth++
+		case depth == 0 && (w[i] == '|' || w[i] == ')'):
+			out = append(out, w[from:i])
+			from = i + 1
+		case w[i] == ')':
+			depth--
+		}
+	}
+	return out
 }
 
 func (d *data) numberClass(w string) (int32, error) {

@@ -45,7 +45,7 @@ type rule struct {
 	keep     bool // the danger outlasts the event: being over does not lower it
 	plainly  bool // also fires in a question or a hypothetical
 	child    bool // always a child's, whoever is named
-	short    bool // only in a text of a few words
+	most     int  // only in a text of at most so many words; 0 is any
 	always   bool // negation does not apply: the words deny something already
 	patterns []pattern
 	unless   []guard
@@ -412,7 +412,9 @@ func (r *rule) option(opt string) error {
 	case "plainly":
 		r.plainly = true
 	case "short":
-		r.short = true
+		r.most = shortText
+	case "brief":
+		r.most = briefText
 	case "who=child":
 		r.child = true
 	case "always":

@@ -29,8 +29,12 @@ type judgment struct {
 	aside  []finding
 }
 
-// shortText is the most tokens in which a bare cry for help counts.
-const shortText = 24
+// Named limits, in tokens, of a text in which a bare cry for help counts: with
+// words that say it is one, and without.
+const (
+	shortText = 24
+	briefText = 8
+)
 
 // read runs the rules over a text. All matches are found before any is judged,
 // because a denial that is part of one finding denies no other.
@@ -43,7 +47,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 	used := make([]bool, len(t.toks))
 	for i := range rules {
 		r := &rules[i]
-		if r.kind != want || r.short && len(t.toks) > shortText {
+		if r.kind != want || r.most > 0 && len(t.toks) > r.most {
 			continue
 		}
 		for k := range r.patterns {
