@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -13,21 +15,88 @@ func (c *checker) agent() {
 	for i, m := range a.Models {
 		c.model(index("agent.models", i), m)
 	}
-	if least := a.DebounceMax + a.AskTimeout; a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout") {
-		c.report("agent.watchdog", "must not be shorter than debounce_max and ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
+	if least := a.DebounceMax + a.AskTimeout*Duration(max(1, a.remote())); a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout", "agent.models") {
+		c.report("agent.watchdog", "must not be shorter than debounce_max and, for each model on a server, ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
 	}
+	c.providers()
 	if a.DebounceMax < a.Debounce && c.sound("agent.debounce") {
 		c.report("agent.debounce_max", "must not be shorter than agent.debounce", a.DebounceMax.String(), "write at least "+a.Debounce.String())
 	}
 	c.persona(a.Persona)
 }
 
-// model checks that the provider of a model exists.
+// model checks that the provider of a model exists: built in, or under
+// agent.providers.
 func (c *checker) model(path string, m Model) {
 	provider, _ := m.Split()
-	if known := c.opts.Providers; known != nil && !slices.Contains(known, provider) {
-		c.report(path, "must begin with a provider there is", shown(string(m)), suggest(provider, known))
+	if c.opts.Providers == nil {
+		return
 	}
+	known := slices.Clone(c.opts.Providers)
+	for id := range c.cfg.Agent.Providers {
+		known = append(known, string(id))
+	}
+	slices.Sort(known)
+	if slices.Contains(known, provider) {
+		return
+	}
+	hint := suggest(provider, known)
+	if slices.Contains(ProviderType("").Words(), provider) {
+		hint = "say where it is: providers: {" + provider + ": {base_url: …}}"
+	}
+	c.report(path, "must begin with a provider there is", shown(string(m)), hint)
+}
+
+// remote counts the models of the chain that run on a server.
+func (a Agent) remote() int {
+	n := 0
+	for _, m := range a.Models {
+		if p, _ := m.Split(); p != builtInProvider {
+			n++
+		}
+	}
+	return n
+}
+
+// builtInProvider needs no server.
+const builtInProvider = "scripted"
+
+func (c *checker) providers() {
+	for _, id := range slices.Sorted(maps.Keys(c.cfg.Agent.Providers)) {
+		p, at := c.cfg.Agent.Providers[id], "agent.providers."+string(id)
+		if id == builtInProvider {
+			c.report(at, "must not be named as what is built in", string(id), "take it out, or give it another name")
+			continue
+		}
+		kind := p.Kind(id)
+		if !slices.Contains(ProviderType("").Words(), string(kind)) {
+			c.report(join(at, "type"), "must be there, since the name says nothing", "", "write type: ollama or type: openai")
+		}
+		c.baseURL(join(at, "base_url"), p, kind)
+		if p.AnswerTokens > p.Context/2 && c.sound(join(at, "context"), join(at, "answer_tokens")) {
+			c.report(join(at, "answer_tokens"), "must not be more than half of context", fmt.Sprint(p.AnswerTokens), "leave room for what the model is told")
+		}
+	}
+}
+
+// baseURL wants an address to which patients' words may go: on this machine, or
+// over TLS.
+func (c *checker) baseURL(path string, p Provider, kind ProviderType) {
+	if p.BaseURL == "" {
+		if kind == ProviderOpenAI && c.sound(path) {
+			c.report(path, "must be there", "", "write the address of the server, as in https://api.openai.com/v1")
+		}
+		return
+	}
+	c.url(path, p.BaseURL, func(host string) bool { return p.Plain || isLoopback(host) }, "except on this machine, or with plain: true on a network of your own")
+}
+
+// Kind is what a provider of that name speaks.
+func (p Provider) Kind(id ProviderID) ProviderType {
+	if p.Type != "" {
+		return p.Type
+	}
+	return ProviderType(id)
 }
 
 func (c *checker) persona(p string) {

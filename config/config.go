@@ -127,8 +127,25 @@ type Agent struct {
 	Models      []Model  `json:"models" range:"0..8" jsonschema:"The models to ask, in order; the next is tried when one fails."`
 	Debounce    Duration `json:"debounce" range:"0s..30s" jsonschema:"How long to wait after a text for the next one before the model is asked."`
 	DebounceMax Duration `json:"debounce_max" range:"1s..2m" jsonschema:"How long to wait at most while texts keep coming."`
-	Watchdog    Duration `json:"watchdog" range:"30s..15m" jsonschema:"How long a patient may be left without an answer before a person is told."`
-	AskTimeout  Duration `json:"ask_timeout" range:"5s..5m" jsonschema:"How long a model has for one answer."`
+	Watchdog    Duration `json:"watchdog" range:"5s..15m" jsonschema:"How long a patient may be left without an answer before a person is told."`
+	AskTimeout  Duration `json:"ask_timeout" range:"1s..5m" jsonschema:"How long a model has for one answer, waiting for its turn included."`
+	Links       []Host   `json:"links" range:"0..50" jsonschema:"The hosts that the agent may link to. A text of its with any other link never leaves."`
+	// Providers are the servers that models run on. The name before a model's
+	// slash is one of them, or scripted, which is built in.
+	Providers map[ProviderID]Provider `json:"providers" range:"0..16" jsonschema:"The servers that models run on. The word before the slash of a model names one of them."`
+}
+
+// Provider is a server that language models run on.
+type Provider struct {
+	Type         ProviderType `json:"type" jsonschema:"What the server speaks. Left out, what the provider is named after."`
+	BaseURL      string       `json:"base_url" range:"1..1024" jsonschema:"The server's address, as in http://127.0.0.1:11434 or https://api.openai.com/v1. Patients' words go there."`
+	Plain        bool         `json:"plain" jsonschema:"Say true when the way to the server is a network of your own, such as between two containers, and http will do."`
+	Key          Secret       `json:"key" jsonschema:"Where the server's key is: env:NAME or file:/path. Left out, none is sent."`
+	Context      int          `json:"context" range:"2048..1000000" jsonschema:"How many tokens a model is told at most, its answer included."`
+	AnswerTokens int          `json:"answer_tokens" range:"64..16384" jsonschema:"How many tokens one answer may have."`
+	KeepAlive    Duration     `json:"keep_alive" range:"1m..7d" jsonschema:"How long an Ollama server keeps a model loaded after an answer."`
+	Threads      int          `json:"threads" range:"0..512" jsonschema:"How many threads an Ollama server uses. 0 leaves it to the server."`
+	AtOnce       int          `json:"at_once" range:"1..64" jsonschema:"How many questions the server is asked side by side. Others wait their turn."`
 }
 
 // Screen has one switch, and it cannot be turned: it stands here so that a

@@ -53,6 +53,11 @@ func span(d time.Duration) Duration { return Duration(d) }
 // too much.
 func (o *OnCall) setDefaults() { o.Hours = Hours{Always: true} }
 
+// setDefaults gives a provider what a small server takes.
+func (p *Provider) setDefaults() {
+	p.Context, p.AnswerTokens, p.KeepAlive, p.AtOnce = 8192, 512, span(30*time.Minute), 1
+}
+
 // complete fills in what follows from other fields, and takes the slash off the
 // addresses, since paths are put behind it.
 func (c *Config) complete() {

@@ -12,6 +12,21 @@ type ChannelID string
 // PersonID is the short name of a member of staff.
 type PersonID string
 
+// ProviderID is the name a clinic gives to a server that models run on.
+type ProviderID string
+
+// ProviderType says what such a server speaks. "" is what it is named after.
+type ProviderType string
+
+// The types of providers.
+const (
+	ProviderOllama ProviderType = "ollama"
+	ProviderOpenAI ProviderType = "openai"
+)
+
+// Host is the name of a web host, such as harbor.example.org.
+type Host string
+
 // Language is an ISO 639-1 code such as en.
 type Language string
 
@@ -61,6 +76,8 @@ var (
 	idPattern       = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	languagePattern = regexp.MustCompile(`^[a-z]{2}$`)
 	countryPattern  = regexp.MustCompile(`^[A-Z]{2}$`)
+	hostPattern     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
+	providerPattern = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 	modelPattern    = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}/[^\s/][^\s]{0,127}$`)
 )
 
@@ -69,6 +86,11 @@ func (Role) Words() []string { return []string{"nurse", "lead", "admin", "audito
 
 // Words lists the severities there are.
 func (Severity) Words() []string { return []string{"S1", "S2", "S3", "S4"} }
+
+// Words lists the types there are.
+func (ProviderType) Words() []string {
+	return []string{string(ProviderOllama), string(ProviderOpenAI)}
+}
 
 // Words lists the levels there are.
 func (Level) Words() []string { return []string{"debug", "info", "warn", "error"} }
@@ -83,6 +105,24 @@ func (c *ChannelID) UnmarshalText(b []byte) error {
 func (p *PersonID) UnmarshalText(b []byte) error {
 	*p = PersonID(b)
 	return matchID(string(b))
+}
+
+// UnmarshalText takes a word as it may stand before a model's slash.
+func (p *ProviderID) UnmarshalText(b []byte) error {
+	*p = ProviderID(b)
+	if providerPattern.MatchString(string(b)) {
+		return nil
+	}
+	return &ruleError{rule: "must be 1 to 32 lower-case letters and digits, starting with a letter", hint: "write it as in ollama"}
+}
+
+// UnmarshalText takes a host's name in lower case.
+func (h *Host) UnmarshalText(b []byte) error {
+	*h = Host(b)
+	if hostPattern.MatchString(string(b)) {
+		return nil
+	}
+	return &ruleError{rule: "must be the name of a host", hint: "write it as in harbor.example.org, without http:// and path"}
 }
 
 func matchID(s string) error {

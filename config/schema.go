@@ -117,6 +117,10 @@ func formSchema(t reflect.Type) *jsonschema.Schema {
 		return text(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T`, "2026-05-01T00:00:00Z")
 	case reflect.TypeFor[ChannelID](), reflect.TypeFor[PersonID]():
 		return text(idPattern.String())
+	case reflect.TypeFor[Host]():
+		return text(hostPattern.String(), "harbor.example.org")
+	case reflect.TypeFor[ProviderID]():
+		return text(providerPattern.String())
 	case reflect.TypeFor[Language]():
 		return text(languagePattern.String(), "en", "es")
 	case reflect.TypeFor[Country]():
