@@ -1,6 +1,9 @@
 package model
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrDeadline says the provider did not answer in the time it was given.
@@ -12,3 +15,7 @@ var (
 	// unreadable, or against the contract.
 	ErrBadAnswer = errors.New("model gave no usable answer")
 )
+
+// ErrSetup says that asking again cannot help: there is no such model, or the
+// key is wrong. It is an ErrUnavailable.
+var ErrSetup = fmt.Errorf("%w for want of setting up", ErrUnavailable)

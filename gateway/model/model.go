@@ -13,7 +13,8 @@ type Provider interface {
 	// "scripted/intake" or "ollama/llama3.1:8b".
 	Name() string
 	// Ask returns one answer, or an error that wraps one of this package's.
-	// It returns soon after ctx ends, and it acts on nothing.
+	// It returns soon after ctx ends, and it acts on nothing. With an error the
+	// tokens of the answer still say what was spent.
 	Ask(ctx context.Context, r Request) (Answer, error)
 }
 
@@ -39,6 +40,9 @@ type Request struct {
 	// whether the agent has spoken since. "" when there is none.
 	HandBack string `json:"hand_back"`
 	First    bool   `json:"first"` // no text of the agent was ever sent
+	// Disclose says that this reply has to say that a machine answers: it is the
+	// first, the last one is days old, or the patient asks.
+	Disclose bool `json:"disclose"`
 	// Reask says why the last answer to the same messages was not accepted, in
 	// words for a model. "" on a first attempt.
 	Reask string `json:"reask"`
