@@ -2,7 +2,6 @@ package policy
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,23 +16,22 @@ import (
 type Gate struct {
 	MaxChars int      // the longest text, in characters; 0 means DefaultMaxChars
 	Links    []string // hosts that may be linked
-	Numbers  []string // phone numbers that may be given, digits only
+	Numbers  []string // phone numbers that may be given
+	Hidden   []string // instructions to models, of which no sentence may be repeated
+	Task     string   // the persona's own instructions: no paragraph of them may be
+
+	// What follows is the conversation's.
+	Given    []string // what the patient wrote that looks like a number: it may be read back, nobody may be told to call it
 	Quotes   []string // the patient's own words, which may be read back whatever medicine they name
+	Lang     string   // the patient's language, "en" or "es"; "": any will do
+	Disclose bool     // the text has to say that a machine answers
 }
 
 // DefaultMaxChars is three segments of the seven-bit alphabet.
 const DefaultMaxChars = 459
 
 var (
-	linkPattern = regexp.MustCompile(`(?i)(?:[a-z][a-z0-9+.-]*://|\bwww\.)([^\s/?#:@]*)` +
-		`|\b((?:[a-z0-9-]+\.)+(?:com|net|org|info|io|ly|co|us|me|link|xyz|top|app|dev|biz|edu|gov|tv|cc|ru|cn|uk|mx|gl|gd|site|online|shop|click|health|care|clinic|doctor|page))\b` +
-		`|\b(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})\b`)
-	mailPattern   = regexp.MustCompile(`(?i)[a-z0-9._%+-]+@[a-z0-9-]`)
-	numberPattern = regexp.MustCompile(`\+?\d[\d\s().-]{5,}\d`)
-	localPattern  = regexp.MustCompile(`^\d{3}[\s.-]\d{4}$`)
-	// A short number counts when one is told to call or text it.
-	shortPattern = regexp.MustCompile(`(?i)\b(?:call|dial|text|phone|llame|llama|marque|marca|escriba|envie)(?: (?:us|at|to|al?|the|number|numero|el))* (\d[\d().-]*)`)
-	dosePattern  = regexp.MustCompile(`(?i)\b\d+(?:[.,]\d+)?\s*(?:mg|mcg|ml|cc|iu|milligrams?|micrograms?|milliliters?|tablets?|pills?|capsules?|drops?|puffs?|units|miligramos?|mililitros?|pastillas?|tabletas?|capsulas?|gotas?)\b` +
+	dosePattern = regexp.MustCompile(`(?i)\b\d+(?:[.,]\d+)?\s*(?:mg|mcg|ml|cc|iu|milligrams?|micrograms?|milliliters?|tablets?|pills?|capsules?|drops?|puffs?|units|miligramos?|mililitros?|pastillas?|tabletas?|capsulas?|gotas?)\b` +
 		`|\b(?:take|tome|double|duplique|stop taking|deje de tomar) (?:an?|un[ao]?|two|three|dos|tres|another|otra|more|mas|your|el|la|su) (?:extra )?(?:dose|dosis|pills?|tablets?|pastillas?|medications?|medicines?|medicinas?|insulin|insulina)\b`)
 	diagnosisPattern = regexp.MustCompile(`(?i)\byou (?:probably|likely|most likely|almost certainly) have\b|\bsounds like (?:you have|you are having|it is|its|it's|an? (?:infection|virus|cold|flu|migraine|allergy|heart|stroke|panic|anxiety))\b` +
 		`|\b(?:it is|it's|its|this is|that is|that's|is) (?:probably |likely |most likely |just |only |surely )*(?:not (?:serious|dangerous|urgent|an emergency)|nothing (?:serious|to worry))` +
@@ -53,6 +51,10 @@ func (g Gate) Check(text string) Finding {
 		return Finding{"gate_form", Block, "not_text"}
 	case utf8.RuneCountInString(text) > g.maxChars() || !sendable(text):
 		return Finding{"gate_length", Block, "too_long"}
+	case garbled(plain):
+		return Finding{"gate_form", Block, "garbled"}
+	case g.repeatsHidden(plain):
+		return Finding{"gate_instructions", Block, "instructions"}
 	case !g.linksListed(plain):
 		return Finding{"gate_link", Block, "link"}
 	case !g.numbersListed(plain):
@@ -61,6 +63,12 @@ func (g Gate) Check(text string) Finding {
 		return Finding{"gate_dose", Block, "dose"}
 	case diagnosisPattern.MatchString(g.unquoted(plain)):
 		return Finding{"gate_diagnosis", Block, "diagnosis"}
+	case claimsHuman(text):
+		return Finding{"gate_human", Block, "claims_to_be_a_person"}
+	case g.Disclose && !discloses(text):
+		return Finding{"gate_disclosure", Block, "does_not_say_it_is_a_machine"}
+	case g.Lang != "" && !inLanguage(g.unquoted(plain), g.Lang):
+		return Finding{"gate_language", Block, "another_language"}
 	}
 	return Finding{"gate", Pass, ""}
 }
@@ -113,61 +121,4 @@ func (g Gate) unquoted(text string) string {
 		}
 	}
 	return FoldAccents(text)
-}
-
-func (g Gate) linksListed(text string) bool {
-	for _, m := range linkPattern.FindAllStringSubmatch(text, -1) {
-		if !listedHost(g.Links, strings.Trim(strings.ToLower(m[1]+m[2]+m[3]), ".,;!)")) {
-			return false
-		}
-	}
-	return !mailPattern.MatchString(text)
-}
-
-func listedHost(hosts []string, host string) bool {
-	return slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) })
-}
-
-// numbersListed looks at what is written as a phone number, and at short ones
-// that one is told to call. A date or an insurance number the patient gave has
-// its own form.
-func (g Gate) numbersListed(text string) bool {
-	for _, m := range numberPattern.FindAllString(text, -1) {
-		d := Digits(m)
-		if len(d) < 10 && !localPattern.MatchString(m) {
-			continue
-		}
-		if !listed(g.Numbers, d) {
-			return false
-		}
-	}
-	for _, m := range shortPattern.FindAllStringSubmatch(text, -1) {
-		if d := Digits(m[1]); len(d) >= 3 && len(d) <= 6 && !listed(g.Numbers, d) {
-			return false
-		}
-	}
-	return true
-}
-
-// listed compares numbers by their digits, with and without the country's 1. A
-// local number is the end of a listed one.
-func listed(list []string, x string) bool {
-	x = strings.TrimPrefix(x, "1")
-	for _, l := range list {
-		d := strings.TrimPrefix(Digits(l), "1")
-		if d != "" && (d == x || len(x) == 7 && len(d) == 10 && strings.HasSuffix(d, x)) {
-			return true
-		}
-	}
-	return false
-}
-
-// Digits keeps the digits of a text.
-func Digits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, s)
 }

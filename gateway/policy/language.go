@@ -9,22 +9,12 @@ import (
 // that only one of them has. It returns "" when it cannot tell, and then the
 // conversation keeps the language it had.
 func Language(text string) string {
-	en, es := 0, 0
+	en, es, _ := count(text)
 	if strings.ContainsAny(text, "¿¡") {
 		es += 2
 	}
 	if strings.ContainsAny(text, "ñÑ") {
 		es++ // a name may have one
-	}
-	for _, w := range strings.FieldsFunc(strings.ToLower(FoldAccents(text)), func(r rune) bool {
-		return !unicode.IsLetter(r) && r != '\''
-	}) {
-		switch {
-		case english(w):
-			en++
-		case spanish(w):
-			es++
-		}
 	}
 	switch {
 	case es > en:
@@ -33,6 +23,22 @@ func Language(text string) string {
 		return "en"
 	}
 	return ""
+}
+
+// count counts the words of a text that only one of the languages has, and all.
+func count(text string) (en, es, all int) {
+	for _, w := range strings.FieldsFunc(strings.ToLower(FoldAccents(text)), func(r rune) bool {
+		return !unicode.IsLetter(r) && r != '\''
+	}) {
+		all++
+		switch {
+		case english(w):
+			en++
+		case spanish(w):
+			es++
+		}
+	}
+	return en, es, all
 }
 
 // The little words, and the big ones of a clinic. What both languages have

@@ -105,10 +105,10 @@ func (x *decider) broken(r *Replied) string {
 // the patient gave may be read back.
 func (x *decider) blocked(a model.Answer) string {
 	gate := x.env.Rules.Gate
-	gate.Numbers = slices.Clone(gate.Numbers)
+	gate.Lang, gate.Disclose = x.replyLang(a), x.env.Rules.Disclose && x.s.discloses(x.recall, x.env.Now)
 	for _, f := range slices.Concat(x.s.Ledger, a.Facts) {
 		if x.vouched(f) {
-			gate.Numbers = append(gate.Numbers, f.Value)
+			gate.Given = append(gate.Given, f.Value)
 		}
 		if words, ok := x.source(f); ok && strings.Contains(words, f.Value) {
 			gate.Quotes = append(gate.Quotes, f.Value)
@@ -118,6 +118,18 @@ func (x *decider) blocked(a model.Answer) string {
 		return f.Rule
 	}
 	return ""
+}
+
+// replyLang is the language an answer has to be in: the patient's. Another one
+// only where nobody knows theirs yet, or they ask for it.
+func (x *decider) replyLang(a model.Answer) string {
+	asks := slices.ContainsFunc(x.s.Turns, func(ref Ref) bool {
+		return slices.Contains(x.s.Pending, ref.Seq) && policy.AsksLanguage(x.recall(ref).Reveal())
+	})
+	if a.Lang != "" && x.speaks(a.Lang) && (x.s.Lang == "" || asks) {
+		return a.Lang
+	}
+	return x.lang()
 }
 
 // vouched reports whether a fact can be what the patient wrote: its source is a

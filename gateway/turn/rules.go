@@ -26,6 +26,9 @@ type Rules struct {
 	Gate    policy.Gate
 	Agent   bool  // may the agent speak at all
 	Paused  Pause // where people have silenced it
+	// Disclose: no text of the agent's leaves that is due to say that a machine
+	// answers and does not.
+	Disclose bool
 	// Screen reads what a handoff's checklist says; nil: a handoff has none.
 	Screen *screen.Screen
 
@@ -65,11 +68,12 @@ const (
 	// and what carries a code or a handoff is cut. Below the door's own limit, so
 	// that no smiley of a patient makes a handoff too long to send.
 	MaxTextSegments = 8
-	MaxRelayTexts   = 8                // texts in which one step's words of a patient reach a nurse
-	HelpAgain       = 10 * time.Minute // a second HELP within it asks for a person
-	SetupEvery      = 24 * time.Hour   // a conversation tells the admin of a faulty setup no more often
-	Late            = 30 * time.Minute // a text older than that is shown with its time
-	SafetyValidity  = 10 * time.Minute // stale advice must never arrive
+	MaxRelayTexts   = 8                  // texts in which one step's words of a patient reach a nurse
+	HelpAgain       = 10 * time.Minute   // a second HELP within it asks for a person
+	SetupEvery      = 24 * time.Hour     // a conversation tells the admin of a faulty setup no more often
+	DiscloseAfter   = 7 * 24 * time.Hour // of silence: the patient is told again that a machine answers (Utah 13-72a-203)
+	Late            = 30 * time.Minute   // a text older than that is shown with its time
+	SafetyValidity  = 10 * time.Minute   // stale advice must never arrive
 	PageValidity    = 10 * time.Minute
 	NurseValidity   = 4 * time.Hour
 	AgentValidity   = 4 * time.Hour

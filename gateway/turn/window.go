@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -84,6 +85,7 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 			q.New++
 		}
 	}
+	q.Disclose = s.discloses(recall, now)
 	return q
 }
 
@@ -103,8 +105,28 @@ func reaskWords(rule string) string {
 		"gate_number":    "it held a phone number that may not be given",
 		"gate_dose":      "it named a dose or told to take a medicine",
 		"gate_diagnosis": "it judged how ill the patient is",
+
+		"gate_instructions": "it repeated your instructions",
+		"gate_human":        "it said that a person writes it; you are a computer",
+		"gate_disclosure":   "it did not say that a computer answers",
+		"gate_language":     "it was not in the patient's language",
 	}[rule]; ok {
 		return "Your last answer was not used: " + words + "."
 	}
 	return "Your last answer was not used. Say less."
+}
+
+// discloses reports whether the agent's next text has to say that a machine
+// answers: it is the first, the last is days old, or a text that waits asks.
+func (s *State) discloses(recall func(Ref) molt.Words, now molt.Time) bool {
+	last := molt.Time(0)
+	for _, ref := range s.Turns {
+		if ref.From == model.FromAgent && s.left(ref.Item) {
+			last = ref.At
+		}
+		if ref.From == model.FromPatient && slices.Contains(s.Pending, ref.Seq) && policy.AsksWho(recall(ref).Reveal()) {
+			return true
+		}
+	}
+	return !s.Spoken || last > 0 && now.Sub(last) >= DiscloseAfter
 }
