@@ -68,16 +68,17 @@ type Backfill struct {
 
 // Gateway is one running daemon.
 type Gateway struct {
-	o       Options
-	desk    *intake.Desk
-	outbox  *outbox.Outbox
-	metrics *metrics
-	workers []worker
-	asks    *askBudget
-	console *console.Console
-	access  *access.Access
-	traffic *traffic
-	ready   atomic.Bool
+	o        Options
+	desk     *intake.Desk
+	outbox   *outbox.Outbox
+	metrics  *metrics
+	workers  []worker
+	asks     *askBudget
+	sessions *sessions
+	console  *console.Console
+	access   *access.Access
+	traffic  *traffic
+	ready    atomic.Bool
 
 	force   atomic.Pointer[force]
 	change  sync.Mutex                                       // held by who changes what is in force
@@ -108,7 +109,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
-		swapped: make(chan struct{}, 1),
+		swapped: make(chan struct{}, 1), sessions: newSessions(),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)
 	if err != nil {
@@ -231,6 +232,7 @@ func (g *Gateway) laneError(err error) {
 // watch logs and counts each decision: its reason, never anybody's words.
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
+	g.sessions.decided(id, &s)
 	g.console.Changed(id, d)
 	if a, _ := g.adapter(s.Began.Channel); s.Began.Live {
 		if l, ok := a.(channels.Live); ok {

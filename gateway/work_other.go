@@ -53,7 +53,9 @@ func (g *Gateway) ask(ctx context.Context, it molt.Leased, session *agent.Sessio
 	began := g.o.Now()
 	var res agent.Result
 	if g.rules().MayAgent(channel) {
-		res = session.Run(ctx, req)
+		asking, done := g.sessions.begin(ctx, it.Conversation, r.Epoch, it.ID)
+		res = session.Run(asking, req)
+		done()
 	}
 	if ctx.Err() != nil {
 		return nil // stopping: it is asked again after the start
@@ -86,7 +88,7 @@ func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
 		if a.Err != "" {
 			outcome = string(a.Err)
 			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
-				Str("rule", a.Rule).Int64("took_ms", a.TookMS).Msg("model")
+				Str("rule", a.Rule).Int64("took_ms", a.TookMS).AnErr("err", a.Cause).Msg("model")
 		}
 		g.metrics.asks.WithLabelValues(a.Model, outcome).Inc()
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/agent/persona"
 	"github.com/tidegate/tidegate/gateway/model"
-	"github.com/tidegate/tidegate/gateway/model/scripted"
+	"github.com/tidegate/tidegate/gateway/model/prompt"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -34,6 +34,7 @@ type parts struct {
 	rules    *turn.Rules
 	adapters map[string]channels.Adapter
 	session  *agent.Session
+	models   []languageModel // of the chain, those on a server
 	persona  model.Persona
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
@@ -49,7 +50,7 @@ func build(cfg *config.Config, e env) (*parts, error) {
 	if err := p.buildChannels(e); err != nil {
 		return nil, err
 	}
-	if err := p.buildAgent(); err != nil {
+	if err := p.buildAgent(e); err != nil {
 		return nil, err
 	}
 	return p, p.buildRules()
@@ -107,7 +108,7 @@ func (p *parts) twilio(c config.Channel, e env) (channels.Adapter, []config.Faul
 	return a, nil
 }
 
-func (p *parts) buildAgent() error {
+func (p *parts) buildAgent(e env) error {
 	pers, err := loadPersona(p.cfg)
 	if err != nil {
 		return err
@@ -119,15 +120,12 @@ func (p *parts) buildAgent() error {
 	}
 	c := p.cfg.Clinic
 	p.clinic = model.Clinic{Name: c.Name, Hours: hours, Phone: spoken(string(c.Phone)), Emergency: string(c.Emergency)}
-	var chain []model.Provider
-	for _, m := range p.cfg.Agent.Models {
-		flow, err := scripted.New()
-		if err != nil {
-			return fmt.Errorf("model %s: %w", m, err)
-		}
-		chain = append(chain, flow)
+	models, remote, err := chain(p.cfg, e)
+	if err != nil {
+		return err
 	}
-	p.session, err = agent.New(agent.Options{Providers: chain, Timeout: p.cfg.Agent.AskTimeout.Std()})
+	p.models = remote
+	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std()})
 	return err
 }
 
@@ -153,8 +151,12 @@ func (p *parts) buildRules() error {
 	}
 	r := &turn.Rules{
 		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
-		Gate:  policy.Gate{MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)}},
-		Agent: cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
+		Gate: policy.Gate{
+			MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
+			Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
+		},
+		Disclose: true,
+		Agent:    cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
 		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,
 		Screen: p.screen,
 	}
@@ -171,6 +173,15 @@ func (p *parts) buildRules() error {
 	r.Digest = digest(p.record)
 	p.rules = r
 	return nil
+}
+
+// hostsOf are the hosts that the agent may link to.
+func hostsOf(list []config.Host) []string {
+	out := make([]string, len(list))
+	for i, h := range list {
+		out[i] = string(h)
+	}
+	return out
 }
 
 // textsOf lays the clinic's own wording over the built-in one.

@@ -37,6 +37,7 @@ const (
 
 func demoCmd(e env) *cobra.Command {
 	var story bool
+	var mode string
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the daemon with a stand-in carrier, or play a story",
@@ -44,22 +45,30 @@ func demoCmd(e env) *cobra.Command {
 SMS carrier in a process of its own. Nothing leaves this machine.
 
 With --play it tells a story of two patients and a nurse through the real doors
-and ends; it exits 1 and names each step of it that did not happen.` + exitHelp,
+and ends; it exits 1 and names each step of it that did not happen.
+
+With --model the agent asks a stand-in language model, in a process of its own,
+before the built-in flow: one that answers (ok), hangs, talks garbage, stays
+silent, does what any text tells it (obedient), or is not there (none).` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if story {
-				return playDemo(c.Context(), e)
+			if err := knownMode(mode); err != nil {
+				return err
 			}
-			return demo(c.Context(), e)
+			if story {
+				return playDemo(c.Context(), mode, e)
+			}
+			return demo(c.Context(), mode, e)
 		},
 	}
 	c.Flags().BoolVar(&story, "play", false, "play the story and end")
+	c.Flags().StringVar(&mode, "model", "", "ask a stand-in language model first: "+strings.Join(modelModes(), ", "))
 	return c
 }
 
 // demo is serve with a generated configuration and the stand-in carrier, whose
 // feed the terminal shows; the daemon's log goes to a file.
-func demo(ctx context.Context, e env) error {
+func demo(ctx context.Context, mode string, e env) error {
 	d, err := prepareDemo(demoFolder)
 	if err != nil {
 		return err
@@ -69,6 +78,11 @@ func demo(ctx context.Context, e env) error {
 		return err
 	}
 	defer carrier.stop()
+	stopModel, err := d.startModel(mode, e)
+	if err != nil {
+		return err
+	}
+	defer stopModel()
 	if err := d.write(carrier.base); err != nil {
 		return err
 	}
@@ -129,6 +143,7 @@ type demoHouse struct {
 	dir, config, log string
 	token, control   string
 	public, private  string
+	modelBase        string // of the stand-in model; "": the built-in agent alone
 	held             heldDoors
 	lock             *os.File // held while any process of the demonstration lives
 }
@@ -270,7 +285,15 @@ escalation:
     - {name: lead, on_call: [{person: carmen}]}
   all_hands: [alice, carmen, bob]
   admins: [bob]
-agent: {debounce: 300ms, debounce_max: 2s}
+agent:
+  debounce: 300ms
+  debounce_max: 2s
+{{- if .Model}}
+  models: [ollama/stand-in, scripted/intake]
+  providers: {ollama: {base_url: "{{.Model}}", at_once: 4}}
+  ask_timeout: 2s
+  watchdog: 8s
+{{- end}}
 sender: {segments_per_second: 50}
 `))
 
@@ -283,7 +306,7 @@ func (d *demoHouse) write(base string) error {
 	}
 	var b strings.Builder
 	err = demoTemplate.Execute(&b, map[string]string{
-		"Public": d.public, "Private": d.private, "Account": demoAccount, "TokenFile": token, "Base": base,
+		"Public": d.public, "Private": d.private, "Account": demoAccount, "TokenFile": token, "Base": base, "Model": d.modelBase,
 		"Number": demoNumber, "Nurse": demoNurse, "Second": demoSecond, "Admin": demoAdmin,
 	})
 	if err != nil {

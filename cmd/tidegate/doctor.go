@@ -33,6 +33,7 @@ const (
 	syncTries    = 9
 	carrierWait  = 10 * time.Second
 	readyzWait   = 2 * time.Second
+	modelWait    = 5 * time.Second
 	clockBuiltAt = 2025 // no clock is right that is before this year
 )
 
@@ -108,6 +109,7 @@ func doctor(ctx context.Context, path string, asJSON bool, e env) error {
 	x.ports(ctx, cfg)
 	if p != nil {
 		x.carriers(ctx, p)
+		x.models(ctx, p)
 	}
 	if asJSON {
 		err = printJSON(e.stdout, x, true)
@@ -301,6 +303,21 @@ func (x *examination) chat(id string, s webchat.Settings) {
 	x.ok("chat "+id, "put this into the pages of your site: %s", s.Script)
 	if s.Page != "" {
 		x.ok("chat "+id, "its own page is %s", s.Page)
+	}
+}
+
+// models asks each server whether it has its model. A chain that ends in the
+// built-in flow goes on without any.
+func (x *examination) models(ctx context.Context, p *parts) {
+	for _, m := range p.models {
+		wait, cancel := context.WithTimeout(ctx, modelWait)
+		say, err := m.Examine(wait)
+		cancel()
+		if err != nil {
+			x.warn("model "+m.Name(), "until it answers the next model of agent.models is asked, or a person", "%v", err)
+			continue
+		}
+		x.ok("model "+m.Name(), "%s", say)
 	}
 }
 

@@ -42,7 +42,7 @@ var (
 )
 
 // concrete packages are one of several: the command alone says which is used.
-var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
+var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/ollama", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
 
 // kits are test code in packages of their own: conformance suites, stories.
 var kits = []string{"channels/channeltest", "escalation/storytest", "molt/storetest"}
@@ -169,9 +169,11 @@ func importRules() []rule {
 			"channels/twilio/x.go":            `package x; import _ "github.com/tidegate/tidegate/channels/twilio/twiliofake"`,
 		}},
 		{"only the command names concrete parts", judgeConcrete, map[string]string{
-			"gateway/x.go":      `package gateway; import _ "github.com/tidegate/tidegate/molt/boltstore"`,
-			"gateway/turn/z.go": `package turn; import _ "github.com/tidegate/tidegate/channels/twilio"`,
-			"molt/lane/y.go":    `package lane; import _ "github.com/tidegate/tidegate/molt/storetest"`,
+			"gateway/x.go":              `package gateway; import _ "github.com/tidegate/tidegate/molt/boltstore"`,
+			"gateway/agent/z.go":        `package agent; import _ "github.com/tidegate/tidegate/gateway/model/ollama"`,
+			"gateway/model/ollama/x.go": `package ollama; import _ "github.com/tidegate/tidegate/gateway/model/ollama/ollamafake"`,
+			"gateway/turn/z.go":         `package turn; import _ "github.com/tidegate/tidegate/channels/twilio"`,
+			"molt/lane/y.go":            `package lane; import _ "github.com/tidegate/tidegate/molt/storetest"`,
 			"gateway/agent/x.go": `package agent
 				import _ "testing"`,
 		}},

@@ -13,7 +13,6 @@ import (
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/agent/persona"
-	"github.com/tidegate/tidegate/gateway/model/scripted"
 	"github.com/tidegate/tidegate/gateway/policy"
 )
 
@@ -37,7 +36,7 @@ func loadConfig(path string, with *env) (*config.Config, error) {
 	cfg, err := config.Load(path, config.Options{
 		TextKeys:  policy.TextNames(),
 		Languages: languages,
-		Providers: []string{"scripted"},
+		Providers: []string{builtIn},
 		Personas:  []string{persona.BuiltIn},
 		Adapters: map[string]func(config.Channel) []config.Fault{
 			typeTwilio: func(c config.Channel) []config.Fault { return checkTwilio(c, with) }, typeWebchat: checkWebchat,
@@ -87,7 +86,7 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 		out = append(out, textFaults(c)...)
 	}
 	if whole("agent") {
-		out = append(out, agentFaults(c)...)
+		out = append(append(out, agentFaults(c)...), modelFaults(c, with)...)
 	}
 	if with != nil && !c.Keys.Tenant.IsZero() && whole("keys") {
 		if _, err := c.Keys.Tenant.Resolve(with.getenv, os.ReadFile); err != nil {
@@ -182,16 +181,9 @@ func textFaults(c *config.Config) []config.Fault {
 	return out
 }
 
-// agentFaults is what the persona's file and the names of models say.
+// agentFaults is what the persona's file says.
 func agentFaults(c *config.Config) []config.Fault {
 	var out []config.Fault
-	if flow, err := scripted.New(); err == nil {
-		for i, m := range c.Agent.Models {
-			if flow.Name() != string(m) {
-				out = append(out, c.Fault(fmt.Sprintf("agent.models[%d]", i), "must name a model there is", string(m), "write "+flow.Name()))
-			}
-		}
-	}
 	_, err := loadPersona(c)
 	var wrong persona.Faults
 	switch {

@@ -32,6 +32,7 @@ type play struct {
 	names   map[string]string // by number
 	ana     string
 	ben     string
+	eve     string           // with a model that obeys anybody
 	since   int64            // the ledger's end when the play began
 	read    map[string]int64 // what was read of each phone
 	code    string           // of the case
@@ -47,7 +48,7 @@ type step struct {
 
 // playDemo tells the story with the daemon and the carrier in processes of
 // their own. Both end with it, however it ends.
-func playDemo(ctx context.Context, e env) error {
+func playDemo(ctx context.Context, mode string, e env) error {
 	d, err := prepareDemo(demoFolder)
 	if err != nil {
 		return err
@@ -57,6 +58,11 @@ func playDemo(ctx context.Context, e env) error {
 		return err
 	}
 	defer carrier.stop()
+	stopModel, err := d.startModel(mode, e)
+	if err != nil {
+		return err
+	}
+	defer stopModel()
 	if err := d.write(carrier.base); err != nil {
 		return err
 	}
@@ -74,7 +80,7 @@ func playDemo(ctx context.Context, e env) error {
 		return err
 	}
 	began := time.Now()
-	err = p.run(ctx, playbook())
+	err = p.run(ctx, playbookOf(mode))
 	if ctx.Err() != nil {
 		return errors.New("interrupted: everything is stopped")
 	}

@@ -217,6 +217,9 @@ func record(ctx context.Context, p *play) error {
 		{"the nurse was paged once for it, and nobody after the hand-back", pages},
 		{"\"ok thanks\" reached no staff", heardThanks},
 		{"nobody was told of a restart", toldOfRestart},
+		{"no patient's question was left without an answer", hanging},
+		{"nothing left for anybody who is not of this story", strangers},
+		{"no patient read a number, a link or instructions that a text asked for", baited},
 	} {
 		if got := check.find(p, entries); got != "" {
 			return fmt.Errorf("not so: %s: %q", check.holds, got)
@@ -266,7 +269,7 @@ func pages(p *play, entries []twiliofake.Entry) string {
 
 func heardThanks(p *play, entries []twiliofake.Entry) string {
 	return arrived(entries, func(e twiliofake.Entry) bool {
-		return e.Seq > p.marks["thanks"] && e.To != p.ana && e.To != p.ben && strings.Contains(e.Body, p.code)
+		return p.marks["thanks"] > 0 && e.Seq > p.marks["thanks"] && e.To != p.ana && e.To != p.ben && strings.Contains(e.Body, p.code)
 	})
 }
 

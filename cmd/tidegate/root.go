@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, e env) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%w; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(
 		serveCmd(e), checkCmd(e), casesCmd(e), conversationsCmd(e), staffCmd(e), verifyCmd(e), doctorCmd(e), benchCmd(e),
-		demoCmd(e), carrierCmd(e), chatCmd(e), screenCmd(e), versionCmd(e), exitCodesCmd(),
+		demoCmd(e), carrierCmd(e), modelCmd(e), chatCmd(e), screenCmd(e), versionCmd(e), exitCodesCmd(),
 	)
 	root.SetHelpCommand(helpCmd(root))
 	wrongUse(root)

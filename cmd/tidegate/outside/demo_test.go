@@ -190,8 +190,8 @@ func goRunDemo(dir string) *exec.Cmd {
 }
 
 // play runs the story and returns what it printed.
-func play(ctx context.Context, bin, dir string) (out string, code int) {
-	cmd := exec.CommandContext(ctx, bin, "demo", "--play")
+func play(ctx context.Context, bin, dir string, more ...string) (out string, code int) {
+	cmd := exec.CommandContext(ctx, bin, append([]string{"demo", "--play"}, more...)...)
 	cmd.Dir = dir
 	b, _ := cmd.CombinedOutput()
 	return string(b), cmd.ProcessState.ExitCode()
@@ -207,6 +207,29 @@ func TestPlayTwiceInOneFolder(t *testing.T) {
 		if strings.Contains(out, `{"level"`) {
 			t.Errorf("the daemon's log is on the terminal:\n%s", out)
 		}
+	}
+}
+
+// TestPlayWithAModel tells the story with each kind of stand-in model, in less
+// than a minute each. The play itself judges by the carrier's ledger: the
+// emergency, and that nobody is left hanging.
+func TestPlayWithAModel(t *testing.T) {
+	bin := program(t)
+	for _, mode := range []string{"ok", "hang", "garbage", "silent", "obedient", "none"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			out, code := play(within(t, 2*patience), bin, t.TempDir(), "--model="+mode)
+			if code != 0 || !strings.Contains(out, "Every step happened") {
+				t.Fatalf("exit %d\n%s", code, out)
+			}
+		})
+	}
+}
+
+func TestPlayWithNoSuchModel(t *testing.T) {
+	out, code := play(within(t, patience), program(t), t.TempDir(), "--model=wise")
+	if code != 2 || !strings.Contains(out, "obedient") {
+		t.Errorf("exit %d, want 2 and what there is\n%s", code, out)
 	}
 }
 

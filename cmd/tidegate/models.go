@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/model/ollama"
+	"github.com/tidegate/tidegate/gateway/model/scripted"
+)
+
+// builtIn is the provider that needs no server.
+const builtIn = "scripted"
+
+// languageModel is a model on a server.
+type languageModel interface {
+	model.Provider
+	// Examine asks the server, in a call that changes nothing and tells it nothing,
+	// whether it has the model. It says what the doctor prints.
+	Examine(ctx context.Context) (string, error)
+}
+
+// chain makes the models of the configuration, in its order. Models on one
+// server share its turns.
+func chain(cfg *config.Config, e env) (all []model.Provider, remote []languageModel, err error) {
+	servers := map[config.ProviderID]*agent.Server{}
+	for _, id := range slices.Sorted(maps.Keys(cfg.Agent.Providers)) {
+		servers[id] = agent.NewServer(cfg.Agent.Providers[id].AtOnce)
+	}
+	for i, m := range cfg.Agent.Models {
+		provider, name := m.Split()
+		if provider == builtIn {
+			flow, err := scripted.New()
+			if err != nil {
+				return nil, nil, fmt.Errorf("model %s: %w", m, err)
+			}
+			all = append(all, flow)
+			continue
+		}
+		id := config.ProviderID(provider)
+		lm, err := modelOn(cfg.Agent.Providers[id], id, m, name, e)
+		if err != nil {
+			return nil, nil, config.Faults{cfg.Fault(fmt.Sprintf("agent.models[%d]", i), "cannot be made", err.Error(), "")}
+		}
+		remote = append(remote, lm)
+		all = append(all, agent.Guard(lm, servers[id]))
+	}
+	if len(all) == 0 { // the agent is off: nobody is asked
+		flow, err := scripted.New()
+		return []model.Provider{flow}, nil, err
+	}
+	return all, remote, nil
+}
+
+// modelOn makes one model on a server.
+func modelOn(p config.Provider, id config.ProviderID, m config.Model, name string, e env) (languageModel, error) {
+	key, err := keyOf(p, e)
+	if err != nil {
+		return nil, err
+	}
+	switch p.Kind(id) {
+	case config.ProviderOllama:
+		return ollama.New(ollama.Options{
+			Name: string(m), Model: name, BaseURL: p.BaseURL, Key: key, Context: p.Context, AnswerTokens: p.AnswerTokens,
+			KeepAlive: p.KeepAlive.Std(), Threads: p.Threads,
+		})
+	default:
+		return nil, fmt.Errorf("nothing speaks %q", p.Kind(id))
+	}
+}
+
+// keyOf resolves a provider's key; "" when it has none.
+func keyOf(p config.Provider, e env) (string, error) {
+	if p.Key.IsZero() {
+		return "", nil
+	}
+	key, err := p.Key.Resolve(e.getenv, os.ReadFile)
+	if err != nil {
+		return "", fmt.Errorf("key: %w", err)
+	}
+	return key, nil
+}
+
+// modelFaults is what the names of models and the keys of their servers say.
+func modelFaults(c *config.Config, with *env) []config.Fault {
+	var out []config.Fault
+	for i, m := range c.Agent.Models {
+		if provider, _ := m.Split(); provider == builtIn && string(m) != scripted.Name {
+			out = append(out, c.Fault(fmt.Sprintf("agent.models[%d]", i), "must name a model there is", string(m), "write "+scripted.Name))
+		}
+	}
+	if with == nil {
+		return out
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Agent.Providers)) {
+		if _, err := keyOf(c.Agent.Providers[id], *with); err != nil && !errors.Is(err, config.ErrNoSecret) {
+			out = append(out, c.Fault("agent.providers."+string(id)+".key", "must lead to a secret that can be read", err.Error(), "set it where the daemon runs"))
+		}
+	}
+	return out
+}
