@@ -155,18 +155,22 @@ func TestSilentConnectionIsDropped(t *testing.T) {
 	})
 }
 
-// TestPingsKeepAQuietChatOpen has nobody say anything for an hour.
+// TestPingsKeepAQuietChatOpen has nobody say anything for an hour. The page
+// takes a minute without a frame for the end of the connection, and sees none.
 func TestPingsKeepAQuietChatOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, conn := inBubble(t)
 		peer := visitorOf(t, h, conn)
 		got := make(chan string, 1)
 		go func() {
-			for {
+			for heard := time.Now(); ; heard = time.Now() {
 				var f frame
 				if conn.ReadJSON(&f) != nil {
 					close(got)
 					return
+				}
+				if quiet := time.Since(heard); quiet >= time.Minute {
+					t.Errorf("nothing came for %s", quiet)
 				}
 				if f.Type == "message" && f.Kind != "own" {
 					got <- f.Text

@@ -300,6 +300,7 @@ func (c *Client) listen(conn *websocket.Conn, seen chan channels.Position) error
 		_ = conn.SetReadDeadline(time.Now().Add(pongWait))
 		return conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeWait))
 	})
+	var stood *channels.Talk // as told on this connection
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(pongWait))
 		var f told
@@ -322,8 +323,11 @@ func (c *Client) listen(conn *websocket.Conn, seen chan channels.Position) error
 				return &RefusedError{Status: http.StatusBadRequest, Why: "this does not look like a phone number to call back"}
 			}
 		case typeState:
-			c.o.Trouble(nil)
-			c.o.Stand(channels.Talk{Who: f.Who, Typing: f.Typing, CallBack: f.CallBack})
+			if now := (channels.Talk{Who: f.Who, Typing: f.Typing, CallBack: f.CallBack}); stood == nil || *stood != now {
+				stood = &now
+				c.o.Trouble(nil)
+				c.o.Stand(now)
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@
 //	{"type":"committed","client_id":"…","position":n}      it is on the disk; position 0: it was before
 //	{"type":"refused","client_id":"…","why":"…"}           never to be repeated as it is
 //	{"type":"call_back","ok":true,"number":"+1…"}          the number as it will be shown to staff
-//	{"type":"state","who":"agent","typing":true,"call_back":true}
+//	{"type":"state","who":"agent","typing":true,"call_back":true}       at a change, and now and then as a sign of life
 //
 // Positions rise. Messages come in their order, each connection from the hello's
 // cursor on, so that a client which repeats its last position misses none.

@@ -28,6 +28,7 @@ type settings struct {
 	Languages []string `json:"languages"`
 	Length    int      `json:"length"`
 	Protocol  string   `json:"protocol"`
+	Silence   int64    `json:"silence"` // milliseconds without a frame after which a connection is dead
 }
 
 // script is the widget with the clinic's settings before it. JSON escapes what
@@ -39,7 +40,7 @@ func (a *Adapter) script() []byte {
 	}
 	b, err := json.Marshal(settings{
 		Title: title, Clinic: a.o.Clinic, Phone: a.o.Phone, Emergency: a.o.Emergency,
-		Languages: a.o.Languages, Length: a.o.MessageLength, Protocol: Protocol,
+		Languages: a.o.Languages, Length: a.o.MessageLength, Protocol: Protocol, Silence: pongWait.Milliseconds(),
 	})
 	if err != nil {
 		return script // plain values always marshal

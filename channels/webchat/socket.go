@@ -259,7 +259,7 @@ func (s *socket) write(ctx context.Context) {
 		case f := <-s.tells:
 			err = s.send(f)
 		case <-ping.C:
-			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait))
+			err = s.alive()
 		case <-s.ended:
 			return
 		case <-s.a.hub.stop:
@@ -270,6 +270,20 @@ func (s *socket) write(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// alive asks for a sign of life and gives one that a page's script can see:
+// browsers answer pings without telling it.
+func (s *socket) alive() error {
+	if err := s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)); err != nil || !s.said {
+		return err
+	}
+	return s.stand()
+}
+
+// stand says how the talk stands.
+func (s *socket) stand() error {
+	return s.send(told{Type: typeState, Who: s.talk.Who, Typing: s.talk.Typing, CallBack: s.talk.CallBack})
 }
 
 // publish reads the record from where this socket is, a bounded part at a time,
@@ -293,7 +307,7 @@ func (s *socket) publish(ctx context.Context) error {
 			return nil
 		}
 		s.talk, s.said = v.Talk, true
-		return s.send(told{Type: typeState, Who: v.Talk.Who, Typing: v.Talk.Typing, CallBack: v.Talk.CallBack})
+		return s.stand()
 	}
 }
 

@@ -36,9 +36,10 @@
 
   // What is known. Nothing of it outlives the page.
   let lang = [tag.dataset.lang, document.documentElement.lang.slice(0, 2), languages[0]].find((l) => languages.includes(l));
-  let token = "", cursor = 0, seen = 0, tries = 0, socket = null, timer = 0, watch = 0, state = null;
+  let token = "", cursor = 0, seen = 0, tries = 0, socket = null, timer = 0, watch = 0, quiet = 0, state = null;
   let number = "", callBackSent = false, talked = false, wanted = false, statusKey = "connecting";
   const pending = new Map(); // client_id → {text, item, note}
+  const shown = new Map(); // client_id → item: what stands here already, until it comes back as a message
 
   const say = (key, more) => (words[lang][key] || "").replace(/\{(\w+)\}/g, (_, k) => ({ ...settings, ...more })[k] || "");
   const make = (name, cls, attrs) => {
@@ -127,17 +128,23 @@
   };
   const settle = (id) => {
     const p = pending.get(id);
-    if (!p) return false;
+    if (!p) return;
     p.note.remove();
     pending.delete(id);
-    return true;
   };
   const kinds = ["own", "agent", "nurse", "fixed", "safety"];
   const message = (f) => {
     if (f.position <= cursor) return;
     cursor = f.position;
     talked = true;
-    if (f.kind !== "own" || !settle(f.client_id)) bubble(kinds.includes(f.kind) ? f.kind : "fixed", f.text || "", f.at);
+    settle(f.client_id);
+    const item = f.kind === "own" && shown.get(f.client_id);
+    if (!item) bubble(kinds.includes(f.kind) ? f.kind : "fixed", f.text || "", f.at);
+    else if (item.nextSibling) { // what came meanwhile is before it on record
+      log.append(item);
+      log.scrollTop = log.scrollHeight;
+    }
+    shown.delete(f.client_id);
     glance();
   };
   const glance = () => { // tell what somebody could have read
@@ -150,6 +157,7 @@
     mark.textContent = say("pending");
     item.append(mark);
     pending.set(id, { text: t, item, note: mark });
+    shown.set(id, item);
     talked = true;
     send({ type: "text", client_id: id, text: t });
     guard();
@@ -157,7 +165,7 @@
   // guard gives up a connection that looks open and takes nothing.
   const guard = () => {
     clearTimeout(watch);
-    if (pending.size > 0) watch = setTimeout(() => { if (socket) socket.close(); }, 15000);
+    if (pending.size > 0) watch = setTimeout(drop, 15000);
   };
 
   // The connection.
@@ -165,6 +173,20 @@
     if (!socket || socket.readyState !== WebSocket.OPEN) return false;
     socket.send(JSON.stringify(f));
     return true;
+  };
+  // drop gives up a connection that brings nothing: the browser may not see for
+  // minutes that it is dead, and would let a patient wait in front of it.
+  const drop = () => {
+    const dead = socket;
+    if (!dead || !dead.close) return; // a ticket is on its way, with a limit of its own
+    socket = null;
+    dead.close();
+    show("off");
+    later();
+  };
+  const alive = () => {
+    clearTimeout(quiet);
+    quiet = setTimeout(drop, settings.silence);
   };
   const later = (atLeast) => {
     clearTimeout(timer);
@@ -180,7 +202,7 @@
     if (token) headers.Authorization = "Bearer " + token;
     let answer, body;
     try {
-      answer = await fetch(new URL("session", base), { method: "POST", credentials: "include", headers, body: JSON.stringify({ memory: !navigator.cookieEnabled }), cache: "no-store" });
+      answer = await fetch(new URL("session", base), { method: "POST", credentials: "include", headers, body: JSON.stringify({ memory: !navigator.cookieEnabled }), cache: "no-store", signal: AbortSignal.timeout(15000) });
       body = await answer.json();
     } catch {
       answer = null;
@@ -198,6 +220,7 @@
     const url = new URL("ws", base);
     url.protocol = url.protocol.replace("http", "ws");
     const ws = socket = new WebSocket(url, [settings.protocol, "ticket." + body.ticket]);
+    alive();
     ws.onopen = () => {
       send({ type: "hello", cursor, token, lang });
       if (number) send({ type: "call_back", number });
@@ -206,6 +229,7 @@
     };
     ws.onmessage = (e) => {
       if (socket !== ws) return;
+      alive();
       let f;
       try { f = JSON.parse(e.data); } catch { return; }
       heard(f);
@@ -234,7 +258,8 @@
   const fresh = () => {
     cursor = seen = 0;
     log.textContent = "";
-    for (const p of pending.values()) log.append(p.item);
+    shown.clear();
+    for (const [id, p] of pending) { shown.set(id, p.item); log.append(p.item); }
   };
   const called = (f) => {
     if (!f.ok) {
@@ -310,6 +335,7 @@
     if (!mount) toggle(false);
   });
   document.addEventListener("visibilitychange", glance);
+  window.addEventListener("offline", drop);
   window.addEventListener("online", () => { tries = 0; later(); });
 
   const style = make("link", "", { rel: "stylesheet", href: new URL("widget.css", base) });
