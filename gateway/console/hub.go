@@ -83,7 +83,8 @@ func (h *hub) close() {
 }
 
 // liveSays is what a live page is told: that something changed, and how many
-// cases nobody has, so that it can call for attention.
+// cases nobody has, so that it can call for attention. It is told so now and
+// then when nothing changed, as a sign of life.
 type liveSays struct {
 	Changed bool `json:"changed"`
 	S1      int  `json:"s1"` // open and nobody's
@@ -153,11 +154,11 @@ func (c *Console) feed(ws *websocket.Conn, r *http.Request, p *livePage, gone <-
 				_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.ClosePolicyViolation, "signed out"), time.Now().Add(liveWrite))
 				return
 			}
-			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(liveWrite)) != nil {
+			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(liveWrite)) != nil || c.say(ws, r, false) != nil {
 				return
 			}
 		case <-p.wake:
-			if c.say(ws, r) != nil {
+			if c.say(ws, r, true) != nil {
 				return
 			}
 			select { // what comes meanwhile is one change
@@ -169,8 +170,8 @@ func (c *Console) feed(ws *websocket.Conn, r *http.Request, p *livePage, gone <-
 	}
 }
 
-func (c *Console) say(ws *websocket.Conn, r *http.Request) error {
-	says := liveSays{Changed: true}
+func (c *Console) say(ws *websocket.Conn, r *http.Request, changed bool) error {
+	says := liveSays{Changed: changed}
 	rows, err := c.o.Casework.List(r.Context())
 	if err != nil {
 		return err

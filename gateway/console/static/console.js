@@ -15,6 +15,12 @@
       if (el.textContent !== text) el.textContent = text;
     }
   }
+  // What a part says, without what differs each time it is made. What says the
+  // same is left alone: a button that is replaced under the mouse takes no click.
+  const says = (html) => html.replace(/(name="nonce" value=")[^"]*/g, "$1").replace(/(<time [^>]*data-since[^>]*>)[^<]*/g, "$1");
+  const said = new Map();
+  for (const part of document.querySelectorAll("[data-fresh]")) said.set(part.id, says(part.innerHTML));
+
   setInterval(tick, 1000);
   tick();
 
@@ -78,22 +84,27 @@
     again.focus({ preventScroll: true });
     if (k.from !== undefined && k.from !== null && again.setSelectionRange && again.tagName === "TEXTAREA") again.setSelectionRange(k.from, k.to);
   }
-  let fetching = false, again = false;
+  let fetching = false, again = false, pressed = false;
+  addEventListener("pointerdown", (e) => { pressed = e.button === 0; }, true);
+  for (const end of ["pointerup", "pointercancel", "blur"]) {
+    addEventListener(end, () => { pressed = false; setTimeout(() => { if (again && !fetching) { again = false; refresh(); } }); }, true);
+  }
   async function refresh() {
-    if (fetching) { again = true; return; }
+    if (fetching || pressed) { again = true; return; }
     fetching = true;
     try {
       const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
       if (answer.status === 401) { location.assign("/sign-in"); return; }
       if (!answer.ok) return;
+      if (pressed) { again = true; return; }
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-fresh]")) {
         const now = next.getElementById(part.id);
-        if (!now || now.innerHTML === part.dataset.was) continue;
-        const kept = keep(part), was = now.innerHTML;
+        if (!now || says(now.innerHTML) === said.get(part.id)) continue;
+        said.set(part.id, says(now.innerHTML));
+        const kept = keep(part);
         part.className = now.className;
         part.replaceChildren(...[...now.childNodes].map((n) => document.importNode(n, true)));
-        part.dataset.was = was;
         restore(part, kept);
       }
       ahead = Date.now() - Number(next.body.dataset.now);
@@ -136,17 +147,40 @@
 
   // The connection, which comes back by itself, a little later each time.
   const state = document.getElementById("live-state");
-  let wait = 500;
-  function connect() {
-    const ws = new WebSocket(`${location.origin.replace(/^http/, "ws")}/live?at=${encodeURIComponent(body.dataset.live)}`);
-    ws.onopen = () => { wait = 500; state.hidden = true; };
-    ws.onmessage = (m) => { const says = JSON.parse(m.data); count(says.s1); if (says.changed) refresh(); };
-    ws.onclose = (e) => {
-      if (e.code === 1008) { location.assign("/sign-in"); return; }
-      state.hidden = false;
-      setTimeout(connect, wait * (0.5 + Math.random()));
-      wait = Math.min(wait * 2, 10000);
-    };
+  const silence = 60000; // the gateway says something every 20 s
+  let wait = 500, live = null, timer = 0, quiet = 0;
+  function alive() {
+    clearTimeout(quiet);
+    quiet = setTimeout(drop, silence);
   }
+  // A connection that brings nothing is dead, though a browser may take many
+  // minutes to see it; an old list of cases must not look like a new one.
+  function drop() {
+    if (!live) return;
+    live.onclose = null;
+    live.close();
+    lost();
+  }
+  function lost() {
+    live = null;
+    state.hidden = false;
+    clearTimeout(timer);
+    timer = setTimeout(connect, wait * (0.5 + Math.random()));
+    wait = Math.min(wait * 2, 10000);
+  }
+  function connect() {
+    const ws = live = new WebSocket(`${location.origin.replace(/^http/, "ws")}/live?at=${encodeURIComponent(body.dataset.live)}`);
+    alive();
+    ws.onopen = () => { wait = 500; state.hidden = true; };
+    ws.onmessage = (m) => {
+      alive();
+      const says = JSON.parse(m.data);
+      count(says.s1);
+      if (says.changed) refresh();
+    };
+    ws.onclose = (e) => { if (e.code === 1008) location.assign("/sign-in"); else lost(); };
+  }
+  addEventListener("offline", drop);
+  addEventListener("online", () => { if (!live) { clearTimeout(timer); wait = 500; connect(); } });
   connect();
 })();
