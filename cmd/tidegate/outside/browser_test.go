@@ -1,81 +1,20 @@
 package outside
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
-
-// tab is a page in a real browser.
-type tab struct {
-	t   *testing.T
-	ctx context.Context // the tab itself, as chromedp keeps it
-}
-
-// browse starts a browser that a phone of 320 pixels could be.
-func browse(t *testing.T) *tab {
-	t.Helper()
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		needs(t, "chromium", "the browser; install chromium")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
-	t.Cleanup(cancel)
-	ctx, end := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(chromedp.ExecPath(bin), chromedp.NoSandbox, chromedp.DisableGPU))
-	t.Cleanup(end)
-	b := &tab{t, ctx}
-	b.do(chromedp.EmulateViewport(320, 640))
-	return b
-}
-
-func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.t.Fatalf("browser: %v\n%s", err, b.log())
-	}
-}
-
-// log is what the chat shows, for a test that failed.
-func (b *tab) log() string {
-	s, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
-	return s
-}
-
-// is waits until an expression is true.
-func (b *tab) is(format string, args ...any) {
-	b.t.Helper()
-	expression := fmt.Sprintf(format, args...)
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience))); err != nil {
-		b.t.Fatalf("never true: %s: %v\n%s", expression, err, b.log())
-	}
-}
-
-func (b *tab) value(expression string) string {
-	b.t.Helper()
-	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return s
-}
 
 // shows waits for a message of a kind with these words.
 func (b *tab) shows(kind, words string) {
 	b.t.Helper()
 	b.is(`[...document.querySelectorAll(".tidegate-%s .tidegate-text")].some((e) => e.textContent.includes(%s))`, kind, quoted(words))
-}
-
-func quoted(s string) string {
-	b, _ := json.Marshal(s)
-	return string(b)
 }
 
 // says types a message and sends it as people do.
@@ -84,36 +23,10 @@ func (b *tab) says(words string) {
 	b.do(chromedp.SendKeys("#tidegate-text", words+"\r"))
 }
 
-// accessible holds the page against axe-core's rules.
-func (b *tab) accessible(what string) {
+// stands waits until the chat says of itself that it is connected, or not.
+func (b *tab) stands(words string) {
 	b.t.Helper()
-	axe := os.Getenv("TIDEGATE_AXE")
-	if axe == "" {
-		if required("axe") {
-			b.t.Fatal("TIDEGATE_TEST_REQUIRE names axe: TIDEGATE_AXE names no axe.min.js")
-		}
-		b.t.Log("accessibility is not judged: TIDEGATE_AXE names no axe.min.js")
-		return
-	}
-	source, err := os.ReadFile(axe)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](string(source)+"\n;true")); err != nil {
-		b.t.Fatalf("axe: %v", err)
-	}
-	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then((r) =>
-		r.violations.map((v) => v.impact + " " + v.id + ": " + v.help + " " + v.nodes.map((n) => n.html + n.failureSummary).join(" ")).join("\n"))`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("axe: %v", err)
-	}
-	for line := range strings.Lines(found) {
-		if strings.HasPrefix(line, "serious") || strings.HasPrefix(line, "critical") {
-			b.t.Errorf("%s: %s", what, line)
-		} else if line != "" {
-			b.t.Logf("%s: %s", what, line)
-		}
-	}
+	b.is(`document.querySelector(".tidegate-status").textContent.startsWith(%s)`, quoted(words))
 }
 
 // inert wants nothing of what people wrote to have become part of the page.
@@ -124,14 +37,6 @@ func (b *tab) inert() {
 	}
 }
 
-// fits wants no sideways scrolling.
-func (b *tab) fits() {
-	b.t.Helper()
-	if w := b.value(`String(document.documentElement.scrollWidth)`); w != "320" {
-		b.t.Errorf("the page is %s pixels wide on a phone of 320", w)
-	}
-}
-
 const evil = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>`
 
 // TestChatInABrowser is a patient's whole chat in a real browser: the page of
@@ -139,11 +44,11 @@ const evil = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script
 func TestChatInABrowser(t *testing.T) {
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.start()
-	b := browse(t)
+	b := browse(t).window(320, 640)
 	b.do(chromedp.Navigate("http://" + w.public + "/chat/web/"))
-	b.is(`document.querySelector(".tidegate-status").textContent.startsWith("Connected")`)
+	b.stands("Connected")
 	b.accessible("before a word")
-	b.fits()
+	b.fits("the chat")
 	b.do(chromedp.SendKeys("#tidegate-number", "212 555\r"))
 	b.is(`document.querySelector("#tidegate-number").getAttribute("aria-invalid") === "true"`)
 	b.value(`document.querySelector("#tidegate-number").value = ""`)
@@ -166,7 +71,7 @@ func TestChatInABrowser(t *testing.T) {
 	b.is(`document.querySelector(".tidegate-status").textContent.includes("person")`)
 	b.inert()
 	b.accessible("after a red flag and a nurse's words")
-	b.fits()
+	b.fits("the chat")
 	b.throughARestart(w, code)
 }
 
@@ -175,12 +80,12 @@ func TestChatInABrowser(t *testing.T) {
 func (b *tab) throughARestart(w *world, code string) {
 	b.t.Helper()
 	w.kill()
-	b.is(`document.querySelector(".tidegate-status").textContent.startsWith("Not connected")`)
+	b.stands("Not connected")
 	b.says("are you there?")
 	b.accessible("without a connection")
 	since := w.end()
 	w.start()
-	b.is(`document.querySelector(".tidegate-status").textContent.startsWith("Connected")`)
+	b.stands("Connected")
 	w.gets(since, alice, "are you there?")
 	w.text(alice, code+" R Yes. Sit down.")
 	b.shows("nurse", "Yes. Sit down.")
@@ -194,6 +99,40 @@ func (b *tab) throughARestart(w *world, code string) {
 		b.t.Errorf("what was written without a connection stands there %d times", n)
 	}
 }
+
+// TestChatOwnTextStandsOnce has the gateway's word that a text is committed come
+// before the text itself, as it may: the text stands in the chat once.
+func TestChatOwnTextStandsOnce(t *testing.T) {
+	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
+	w.start()
+	b := browse(t).window(320, 640)
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: committedFirst})
+	b.visit("http://" + w.public + "/chat/web/")
+	b.stands("Connected")
+	b.says("hi, I need an appointment")
+	b.shows("agent", "automated assistant")
+	b.is(`window.swapped === 1`)
+	if n := strings.Count(b.value(texts), "hi, I need an appointment"); n != 1 {
+		t.Errorf("it stands there %d times", n)
+	}
+}
+
+// committedFirst holds what the chat's socket brings until it has brought the
+// first "committed", which it hands on before all else.
+const committedFirst = `(() => {
+	const real = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+	Object.defineProperty(WebSocket.prototype, "onmessage", {set(f) {
+		let held = [];
+		real.set.call(this, (e) => {
+			const frame = JSON.parse(e.data);
+			if (window.swapped || frame.type === "state" && held.length === 0) return f(e);
+			held.push(e);
+			if (frame.type !== "committed") return;
+			window.swapped = 1;
+			for (const h of [e, ...held.slice(0, -1)]) f(h);
+		});
+	}});
+})()`
 
 // texts are the words of all messages, in order.
 const texts = `[...document.querySelectorAll(".tidegate-message .tidegate-text")].map((e) => e.textContent).join("\n")`
@@ -211,20 +150,20 @@ func TestChatOnAnotherSite(t *testing.T) {
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: quoted(origin)})
 	gate = w.public
 	w.start()
-	b := browse(t)
+	b := browse(t).window(320, 640)
 	b.do(chromedp.Navigate(origin))
 	b.is(`document.querySelector(".tidegate-open") !== null`)
 	b.accessible("closed")
-	b.fits()
+	b.fits("the chat")
 	b.is(`document.querySelector(".tidegate-open").textContent === "Escríbanos"`)
 	b.value(`document.querySelector(".tidegate-open").focus(), ""`)
 	b.do(chromedp.KeyEvent("\r"))
 	b.is(`document.activeElement.id === "tidegate-number"`)
-	b.is(`document.querySelector(".tidegate-status").textContent.startsWith("Conectado")`)
+	b.stands("Conectado")
 	b.says("hola, necesito una cita")
 	b.shows("agent", "asistente")
 	b.accessible("open")
-	b.fits()
+	b.fits("the chat")
 	if c := b.value(`document.cookie`); c != "" {
 		t.Errorf("the site has cookies of ours: %q", c)
 	}
