@@ -84,6 +84,16 @@ func LoadOrCreate(path string, random io.Reader) (*Keyring, error) {
 	return ring, nil
 }
 
+// Draw makes a keyring of random bytes. It is written nowhere: what it seals
+// ends with whoever holds it.
+func Draw(random io.Reader) (*Keyring, error) {
+	var secrets [2 * secretBytes]byte
+	if _, err := io.ReadFull(random, secrets[:]); err != nil {
+		return nil, fmt.Errorf("draw a key: %w", err)
+	}
+	return FromBytes([]byte(keyText(secrets[:])))
+}
+
 func readKeyFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

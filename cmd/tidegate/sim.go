@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/sim"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/memstore"
+)
+
+// Limits of what is told of broken promises.
+const (
+	maxToldSeeds = 3
+	toldLines    = 60
+	// A world's garbage is gone as a whole: collecting seldom is twice as fast.
+	simGCPercent = 400
+)
+
+// simPlan says which worlds are lived.
+type simPlan struct {
+	seeds int
+	from  uint64
+	spend time.Duration
+	fresh bool
+}
+
+func simCmd(e env) *cobra.Command {
+	p := &simPlan{}
+	c := &cobra.Command{
+		Use:   "sim",
+		Short: "Live seeded worlds of a whole gateway, and judge each promise",
+		Long: `Lives worlds of a whole gateway: patients, nurses, carriers, a model, crashes, all
+in simulated time and from one seed each, so that a seed replays exactly. What the
+stand-in carriers and the people saw is held against what the gateway promises:
+every text taken in and decided once, no word of the agent while somebody else
+owns the conversation, nobody left unanswered, pages within their deadlines,
+every case ended, order in each lane, a record that verifies and replays equal,
+and nothing left when the world is calm.
+
+A broken promise is printed with the command that shows it again and the end of
+what happened; the verb then exits 1. Nothing is read, written or sent.
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if p.seeds < 1 || p.spend < 0 {
+				return usage("sim: --seeds is at least 1, and --for not negative")
+			}
+			if p.fresh = p.spend > 0 && !c.Flags().Changed("from"); p.fresh {
+				p.from = uint64(time.Now().UnixNano())
+			}
+			return simulate(c.Context(), p, e)
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&p.seeds, "seeds", 1000, "how many worlds")
+	f.Uint64Var(&p.from, "from", 1, "the first seed")
+	f.DurationVar(&p.spend, "for", 0, "go on for so long instead, from a seed nobody lived before unless --from is given")
+	return c
+}
+
+var errPromise = errors.New("a promise was broken")
+
+// lived is what all worlds came to.
+type lived struct {
+	mu     sync.Mutex
+	worlds int
+	broken int
+	sum    sim.Result
+	err    error
+}
+
+func simulate(ctx context.Context, p *simPlan, e env) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(simGCPercent))
+	scr, err := screen.New()
+	if err != nil {
+		return fmt.Errorf("screen: %w", err)
+	}
+	if p.spend > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.spend)
+		defer cancel()
+		if err := printText(e.stdout, "seeds from %d on\n", p.from); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	l := &lived{sum: sim.Result{Cover: sim.NewCover()}}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() { // ends with the seeds, with ctx, or when too much is broken
+			for l.goesOn(ctx) {
+				i := next.Add(1) - 1
+				if p.spend == 0 && i >= int64(p.seeds) {
+					return
+				}
+				r, err := sim.Run(sim.Options{Screen: scr, Place: inMemory}, p.from+uint64(i))
+				l.take(r, err, e)
+			}
+		})
+	}
+	workers.Wait()
+	return l.print(e, time.Since(began))
+}
+
+func (l *lived) goesOn(ctx context.Context) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return ctx.Err() == nil && l.err == nil && l.broken < maxToldSeeds
+}
+
+// take counts a world, and tells of a broken promise at once.
+func (l *lived) take(r sim.Result, err error, e env) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.err = errors.Join(l.err, err)
+		return
+	}
+	l.worlds++
+	l.sum.Steps += r.Steps
+	l.sum.Events += r.Events
+	l.sum.Texts += r.Texts
+	l.sum.Calls += r.Calls
+	l.sum.Crashes += r.Crashes
+	l.sum.Cover.Add(r.Cover)
+	if len(r.Faults) == 0 {
+		return
+	}
+	l.broken++
+	told := fmt.Sprintf("\nseed %d broke a promise. See it again: tidegate sim --seeds 1 --from %d\n", r.Seed, r.Seed)
+	for _, line := range r.Trace[max(0, len(r.Trace)-toldLines):] {
+		told += "  " + line + "\n"
+	}
+	for _, f := range r.Faults {
+		told += "broken: " + f + "\n"
+	}
+	l.err = errors.Join(l.err, printText(e.stdout, "%s", told))
+}
+
+func (l *lived) print(e env, took time.Duration) error {
+	if l.err != nil {
+		return l.err
+	}
+	if l.worlds > 1 {
+		if err := l.sum.Cover.Print(e.stdout); err != nil {
+			return err
+		}
+	}
+	n := max(l.worlds, 1)
+	if err := printText(e.stdout, "%d worlds, %d broke a promise; a world has %d steps, %d events, %d texts, %d calls, %.1f crashes; %.0f worlds a minute on %d cores\n",
+		l.worlds, l.broken, l.sum.Steps/n, l.sum.Events/n, l.sum.Texts/n, l.sum.Calls/n, float64(l.sum.Crashes)/float64(n),
+		float64(l.worlds)/took.Minutes(), runtime.GOMAXPROCS(0)); err != nil {
+		return err
+	}
+	if l.broken > 0 {
+		return errPromise
+	}
+	return nil
+}
+
+// memory is a place for a store that ends with the process.
+type memory struct{ s *memstore.Store }
+
+func inMemory() (sim.Place, error) { return &memory{memstore.New()}, nil }
+
+func (m *memory) Open() (molt.Store, error) {
+	m.s = m.s.Reopen()
+	return m.s, nil
+}
+
+func (*memory) Remove() error { return nil }

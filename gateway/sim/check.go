@@ -1,0 +1,302 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// slack is what a promise in minutes is given for weather: calls that hang and
+// are tried again, workers that stall past their lease.
+const slack = 5 * time.Minute
+
+// answerWithin is how long a text may wait for anything at all: the debounce,
+// both models twice, the watchdog.
+const answerWithin = 6 * time.Minute
+
+// judgeCall looks at a call as it reaches the carrier, against what the carrier
+// saw before.
+func (w *world) judgeCall(c *carrier, k *call) {
+	words := k.o.Words.Reveal()
+	for _, old := range w.callsOf(k.o.Conversation) {
+		same := old.o.Item == k.o.Item
+		switch {
+		case same && old.o.Attempt == k.o.Attempt:
+			w.fault("attempt %d of %s reaches the carrier twice", k.o.Attempt, k.o.Item)
+		case old.lane == k.lane && old.ends > k.at:
+			w.fault("two texts of lane %s are under way at one time: %s and %s", k.lane, old.o.Item, k.o.Item)
+		case same && old.fault == "":
+			w.fault("%s leaves again though the carrier said yes to it", k.o.Item)
+		case same && old.fault == channels.FaultUnknown && (k.o.Class == channels.ClassNurse || k.o.Class == channels.ClassAgent):
+			w.fault("a routine text of unknown outcome leaves again: %s", k.o.Item)
+		case old.lane == k.lane && later(old.o.Item, k.o.Item):
+			w.fault("out of order in lane %s: %s after %s", k.lane, k.o.Item, old.o.Item)
+		}
+	}
+	for _, p := range w.patients {
+		if p.phone != k.o.Peer {
+			continue
+		}
+		for _, other := range w.patients {
+			if other != p && strings.Contains(words, other.tag) {
+				w.fault("%s reads words that were meant for %s: %q", p.name, other.name, words)
+			}
+		}
+		if policy.ReadToken(words) != policy.TokenAbsent {
+			w.fault("the token leaves for %s: %q", p.name, words)
+		}
+		w.judgeStopped(c, p, k)
+		w.judgeAlarmed(p, k)
+	}
+}
+
+// later reports whether item a was put after item b.
+func later(a, b molt.ItemID) bool {
+	as, ai, ok := turn.OriginOf(a)
+	bs, bi, ok2 := turn.OriginOf(b)
+	return ok && ok2 && (as > bs || as == bs && ai > bi)
+}
+
+// judgeStopped: nobody attempts a text to somebody who said STOP, but what the
+// law permits.
+func (w *world) judgeStopped(c *carrier, p *patient, k *call) {
+	stopped := false
+	for _, t := range c.inbound {
+		switch {
+		case t.from != p.phone || t.kind != stop && t.kind != start:
+		case t.kind == stop && t.acked > 0 && t.acked < k.begun:
+			stopped = true
+		case t.kind == start && t.sent < k.begun:
+			stopped = false
+		}
+	}
+	if !stopped {
+		return
+	}
+	texts := w.daemon.steps.Rules().Texts
+	for _, lang := range []string{"en", "es"} {
+		for _, name := range []string{"stop_check", "help"} {
+			if words := texts.Say(lang, name, ""); k.o.Words.Reveal() == words || strings.HasPrefix(words, k.o.Words.Reveal()[:min(20, len(k.o.Words))]) {
+				return
+			}
+		}
+	}
+	w.fault("%s said STOP, and a text of class %s is attempted: %q", p.name, k.o.Class, k.o.Words.Reveal())
+}
+
+// judgeAlarmed: once a red flag is taken in, no word of the agent begins to
+// leave until a nurse let it speak again.
+func (w *world) judgeAlarmed(p *patient, k *call) {
+	if k.o.Class != channels.ClassAgent {
+		return
+	}
+	var alarm molt.Time
+	for _, t := range w.carriers[0].inbound {
+		if t.from == p.phone && t.kind.red() && t.acked > 0 && t.acked < k.begun {
+			alarm = max(alarm, t.acked)
+		}
+	}
+	if alarm == 0 {
+		return
+	}
+	for _, n := range w.nurses {
+		if slices.ContainsFunc(n.did, func(d deed) bool {
+			return (d.verb == turn.VerbResolve || d.verb == turn.VerbLower) && d.at > alarm.Add(-15*time.Minute) && d.at <= k.begun
+		}) {
+			return
+		}
+	}
+	w.fault("after %s wrote a red flag a text of the agent begins to leave: %q", p.name, k.o.Words.Reveal())
+}
+
+// check holds the whole record against the carriers' and the people's own.
+func (w *world) check(r *record) {
+	w.checkTakenOnce(r)
+	for _, j := range r.journals {
+		w.checkDecidedOnce(j)
+		w.checkAgentSilent(j)
+		w.checkClaims(j)
+		w.checkPaged(j)
+		w.checkAnswered(j)
+	}
+	for _, c := range w.carriers {
+		for _, k := range c.calls {
+			if at, ok := r.attempts[attemptID{k.o.Item, k.o.Attempt}]; !ok || at > k.at {
+				w.fault("attempt %d of %s reached the carrier and is not on record before", k.o.Attempt, k.o.Item)
+			}
+		}
+	}
+}
+
+func (w *world) checkTakenOnce(r *record) {
+	for _, c := range w.carriers {
+		for _, t := range c.inbound {
+			switch n := r.inbound[t.id]; {
+			case n == 0 && t.acked > 0:
+				w.fault("text %s was answered 2xx and is lost", t.id)
+			case n == 0:
+				w.fault("text %s, sent %s, was never fetched", t.id, t.sent)
+			case n > 1:
+				w.fault("text %s was taken in %d times", t.id, n)
+			}
+		}
+	}
+}
+
+func (w *world) checkDecidedOnce(j *journal) {
+	decided := map[uint64]int{}
+	for i, e := range j.events {
+		d, ok := e.Body.(*turn.Decided)
+		if !ok {
+			continue
+		}
+		for _, f := range j.answers(i, d) {
+			decided[f.Seq]++
+		}
+	}
+	for _, e := range j.events {
+		if in, ok := e.Body.(*channels.Inbound); ok && decided[e.Seq] != 1 && !w.disk.frozen[j.id] {
+			w.fault("text %s was decided %d times", in.ProviderID, decided[e.Seq])
+		}
+	}
+}
+
+// checkAgentSilent: no attempt of the agent's is committed while somebody else
+// owns the conversation.
+func (w *world) checkAgentSilent(j *journal) {
+	for _, e := range j.events {
+		a, ok := e.Body.(*turn.Attempted)
+		if ok && a.Class == channels.ClassAgent && j.before(e.Seq).owner != escalation.OwnerAgent {
+			w.fault("%s, event %d: the agent's text is attempted while %s owns the conversation", j.id, e.Seq, j.before(e.Seq).owner)
+		}
+	}
+}
+
+// checkClaims: who holds a case asked for it, by her own record, or a colleague
+// gave it to her.
+func (w *world) checkClaims(j *journal) {
+	var was molt.PersonID
+	for _, s := range j.stands {
+		now := s.c.Claimant
+		if now == was || now == "" {
+			was = now
+			continue
+		}
+		was = now
+		ok := false
+		for _, n := range w.nurses {
+			for _, d := range n.did {
+				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver)
+				ok = ok || d.at <= s.at && (mine || d.verb == turn.VerbTransfer)
+			}
+		}
+		if !ok {
+			w.fault("%s: the case is %s's, who never asked for it", j.id, now)
+		}
+	}
+}
+
+// checkPaged: while an S1 or S2 is nobody's, pages about it reach the carrier
+// within each deadline, by the carrier's own clock.
+func (w *world) checkPaged(j *journal) {
+	var pages []molt.Time
+	for _, k := range w.callsOf(j.id) {
+		if k.o.Class == channels.ClassPage {
+			pages = append(pages, k.at)
+		}
+	}
+	terms := escalation.DefaultTerms()
+	from := molt.Time(0) // since when somebody is owed a page; 0: nobody
+	owed := func(s stand, until molt.Time) {
+		limit := terms[s.c.Severity].Ack
+		if s.c.State == escalation.StateExhausted {
+			limit = max(limit, terms[s.c.Severity].AllHandsEvery)
+		}
+		for _, at := range append(slices.Clone(pages), until) {
+			if at <= from {
+				continue
+			}
+			if gap := (min(at, until) - from) - w.away(from, min(at, until)); time.Duration(gap)*time.Millisecond > limit+slack {
+				w.fault("%s: an %s that nobody has: no page from %s to %s", j.id, s.c.Severity, from, min(at, until))
+				return
+			}
+			if from = at; at >= until {
+				return
+			}
+		}
+	}
+	for i, s := range j.stands {
+		until := w.now
+		if i+1 < len(j.stands) {
+			until = j.stands[i+1].at
+		}
+		if !s.c.Unclaimed() || s.c.Severity.Rank() > 2 {
+			from = 0
+			continue
+		}
+		if from == 0 {
+			from = s.at
+		}
+		if until > from {
+			since := from
+			owed(s, until)
+			from = since
+			for _, at := range pages {
+				if at > from && at <= until {
+					from = at
+				}
+			}
+		}
+	}
+}
+
+// checkAnswered: every text of a patient ends in a text to her, a person, or a
+// reason, in time.
+func (w *world) checkAnswered(j *journal) {
+	if j.began.Person != "" {
+		return
+	}
+	calls := w.callsOf(j.id)
+	for _, e := range j.events {
+		in, ok := e.Body.(*channels.Inbound)
+		if !ok {
+			continue
+		}
+		until := e.At.Add(answerWithin + slack)
+		until += w.away(e.At, until+molt.Time(time.Hour.Milliseconds()))
+		if until > w.now || w.spokenTo(j, calls, e, until) {
+			continue
+		}
+		w.fault("text %s of %s: no reply, no owner and no reason until %s", in.ProviderID, w.name(in.Peer), until)
+	}
+}
+
+func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Time) bool {
+	for _, k := range calls {
+		if k.o.Peer == j.began.Peer && k.at >= e.At && k.at <= until && k.taken {
+			return true
+		}
+	}
+	if j.before(e.Seq+1).owner != escalation.OwnerAgent {
+		return true
+	}
+	for _, s := range j.stands {
+		if s.seq <= e.Seq || s.at > until {
+			continue
+		}
+		if s.owner != escalation.OwnerAgent {
+			return true
+		}
+		switch s.why {
+		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp:
+			return true
+		}
+	}
+	return false
+}

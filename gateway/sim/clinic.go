@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway"
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+const (
+	clinicNumber = molt.Address("+15550100100")
+	otherNumber  = molt.Address("+15550100101") // of the second carrier
+	mainChannel  = "main"
+	otherChannel = "other"
+)
+
+// weather is how hard a world is.
+type weather struct {
+	carrier float64 // 1: a carrier on a bad day
+	model   float64
+	crash   float64 // chance of a crash after a step
+	lose    float64 // share of webhooks that never come
+	double  float64
+	stall   float64 // share of a worker's steps that come late
+}
+
+// born makes a world of a seed.
+func born(o Options, seed uint64) (*world, error) {
+	w := &world{o: o, seed: seed, r: rand.New(rand.NewPCG(seed, 0x7469646567617465)), texts: map[string]*text{}, rules: map[string]*turn.Rules{}}
+	var key [32]byte
+	for i := range key {
+		key[i] = byte(w.r.Uint32())
+	}
+	w.random = rand.NewChaCha8(key)
+	var err error
+	if w.keys, err = seal.Draw(w.random); err != nil {
+		return nil, err
+	}
+	if w.place, err = o.Place(); err != nil {
+		return nil, err
+	}
+	w.disk = &disk{w: w, frozen: map[molt.ConversationID]bool{}}
+	monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
+	w.now = molt.TimeOf(monday.Add(w.within(0, 7*24*time.Hour)))
+	w.ends = w.now.Add(plotHours * time.Hour)
+	w.weather = weather{
+		carrier: pick(w.r, 0, 0.3, 1, 1, 2), model: pick(w.r, 0, 0.5, 1, 1.5), crash: pick(w.r, 0, 0.001, 0.004),
+		lose: pick(w.r, 0, 0.05, 0.2), double: pick(w.r, 0, 0.1, 0.3), stall: pick(w.r, 0, 0.01, 0.05),
+	}
+	w.people()
+	return w, nil
+}
+
+func (w *world) people() {
+	for _, c := range []struct {
+		id      string
+		account molt.Address
+	}{{mainChannel, clinicNumber}, {otherChannel, otherNumber}} {
+		w.carriers = append(w.carriers, &carrier{w: w, id: c.id, account: c.account, stopped: map[molt.Address]bool{}})
+	}
+	w.patients = []*patient{
+		{w: w, name: "ana", phone: "+15550100151", tag: "tag-heron", words: english()},
+		{w: w, name: "luis", phone: "+15550100152", tag: "tag-otter", words: spanish()},
+		{w: w, name: "mia", phone: "+15550100153", tag: "tag-finch", words: english(), stops: true},
+	}
+	deaf := pick(w.r, 0, 0.1, 0.4, 1)
+	for _, n := range []*nurse{{id: "alice", phone: "+15550100111"}, {id: "bob", phone: "+15550100112"}, {id: "carmen", phone: "+15550100113"}} {
+		n.w, n.deaf = w, deaf
+		w.nurses = append(w.nurses, n)
+	}
+}
+
+func (w *world) name(a molt.Address) string {
+	for _, p := range w.patients {
+		if p.phone == a {
+			return p.name
+		}
+	}
+	for _, n := range w.nurses {
+		if n.phone == a {
+			return string(n.id)
+		}
+	}
+	return "a stranger"
+}
+
+// ring brings a text to a phone.
+func (w *world) ring(k *call) {
+	for _, p := range w.patients {
+		if p.phone == k.o.Peer {
+			p.got = append(p.got, k)
+		}
+	}
+	for _, n := range w.nurses {
+		if n.phone == k.o.Peer {
+			n.read(k)
+		}
+	}
+}
+
+// plot plans what happens from outside.
+func (w *world) plot() {
+	for _, p := range w.patients {
+		p.plot(1 + w.r.IntN(3))
+	}
+	for range w.r.IntN(4) {
+		w.after(w.within(0, plotHours*time.Hour), 0, "a commit that the daemon dies in", func() { w.disk.armed = 1 + w.r.IntN(8) })
+	}
+	w.after(plotHours*time.Hour, 0, "calm", func() {
+		w.tell("the weather clears")
+		w.calm, w.disk.armed = true, 0
+		for _, c := range w.carriers {
+			clear(c.stopped)
+		}
+		w.chargeNurse()
+	})
+}
+
+// plan plans what the admin does to a daemon that has just come up.
+func (w *world) plan() {}
+
+// parts is the configuration in force.
+func (w *world) parts() gateway.Parts {
+	rules := w.baseRules()
+	rules.Digest = "sim-0"
+	w.know(rules)
+	session, err := agent.New(agent.Options{
+		Providers: []model.Provider{&thinker{w, "sim/one"}, &thinker{w, "sim/two"}}, Timeout: time.Hour, Now: w.clock,
+	})
+	if err != nil {
+		panic(err)
+	}
+	adapters := map[string]channels.Adapter{}
+	for _, c := range w.carriers {
+		adapters[c.id] = c
+	}
+	return gateway.Parts{
+		Rules: rules, Record: []byte(rules.Digest), Adapters: adapters, Session: session,
+		Persona: model.Persona{Name: "Tide", Languages: []string{"en", "es"}}, Clinic: model.Clinic{Name: "Harbor", Hours: "Mon-Fri 8-17", Emergency: "911"},
+		SegmentsPerSecond: 1e9,
+		Backfill:          gateway.Backfill{Enabled: true, Every: 10 * time.Minute, Overlap: 30 * time.Minute},
+	}
+}
+
+// know keeps rules for the replay of what was decided by them.
+func (w *world) know(r *turn.Rules) { w.rules[r.Digest] = r }
+
+// baseRules is a clinic with alice on the first step, bob on the second, carmen
+// as lead and admin.
+func (w *world) baseRules() *turn.Rules {
+	zone := time.FixedZone("clinic", -5*60*60)
+	texts, err := policy.NewTexts("en", map[string]string{"clinic": "Harbor", "emergency": "911", "crisis": "988", "phone": "555-010-0100"}, nil)
+	if err != nil {
+		panic(err)
+	}
+	hours := escalation.Hours{Zone: zone}
+	for d := time.Monday; d <= time.Friday; d++ {
+		hours.Spans = append(hours.Spans, escalation.Span{Day: d, From: 8 * 60, To: 17 * 60})
+	}
+	people := map[molt.PersonID]escalation.Person{}
+	var all []molt.PersonID
+	for i, n := range w.nurses {
+		people[n.id] = escalation.Person{ID: n.id, Name: fmt.Sprintf("Nurse %s", n.id), Role: escalation.RoleNurse, Routes: []escalation.Route{
+			{Name: "sms", Channel: mainChannel, Address: n.phone, PHI: i != 1},
+			{Name: "other", Channel: otherChannel, Address: n.phone},
+		}}
+		all = append(all, n.id)
+	}
+	return &turn.Rules{
+		Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true,
+		Accounts: map[string]molt.Address{mainChannel: clinicNumber, otherChannel: otherNumber},
+		Debounce: 3 * time.Second, DebounceMax: 10 * time.Second, Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute, AsksPerHour: 30,
+		Gate: policy.Gate{Numbers: []string{"5550100100", "911", "988"}}, Screen: w.o.Screen,
+		Plan: escalation.Plan{
+			Terms: maps.Clone(escalation.DefaultTerms()), Hours: hours, People: people,
+			Steps: []escalation.Step{
+				{Name: "nurses", OnCall: []escalation.Shift{{Person: "alice"}}},
+				{Name: "leads", OnCall: []escalation.Shift{{Person: "bob"}}},
+			},
+			AllHands: all, Admins: []molt.PersonID{"carmen"}, CoolDown: 30 * time.Minute,
+		},
+	}
+}

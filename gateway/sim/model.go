@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// thinker is a model with moods. Each patient's words carry a tag, and it
+// answers with the tag of whom it was asked for.
+type thinker struct {
+	w    *world
+	name string
+}
+
+// Name implements model.Provider.
+func (t *thinker) Name() string { return t.name }
+
+// Ask implements model.Provider. What takes time takes it from the world's
+// clock: one that hangs is silent until its deadline.
+func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) {
+	w := t.w
+	w.took += w.within(300*time.Millisecond, 4*time.Second)
+	tag := "nobody"
+	for _, m := range r.Window {
+		if i := strings.Index(m.Words.Reveal(), "tag-"); m.From == model.FromPatient && i >= 0 {
+			tag = strings.Fields(m.Words.Reveal()[i:])[0]
+		}
+	}
+	x := w.r.Float64() / max(w.weather.model, 1e-9)
+	if w.calm {
+		x = 1e9
+	}
+	reply := model.Answer{Kind: model.KindReply, Text: molt.Words(fmt.Sprintf("About %s: we open at 8, answer %d.", tag, w.steps))}
+	if r.Lang == "es" {
+		reply.Text = molt.Words(fmt.Sprintf("Sobre %s: abrimos a las 8, respuesta %d. ¿Le ayudo con algo mas?", tag, w.steps))
+	}
+	switch {
+	case x < 0.05:
+		w.took += askTimeout
+		return model.Answer{}, model.ErrDeadline
+	case x < 0.08:
+		return model.Answer{}, model.ErrUnavailable
+	case x < 0.10:
+		panic("a provider's fault")
+	case x < 0.12:
+		w.took += w.within(5*time.Second, askTimeout)
+	case x < 0.22:
+		reply.Text = pick(w.r, "", " \u200b ", molt.Words(policy.Token), molt.Words("Well: "+policy.Token), "Call 900 555 0147 now", "Take 400 mg twice a day", molt.Words(strings.Repeat("and so on ", 90)))
+	case x < 0.32:
+		return model.Answer{Kind: model.KindSilent, Silence: model.SilenceNothingAsked}, nil
+	case x < 0.40:
+		a := model.Answer{Kind: model.KindEscalate, Severity: pick(w.r, model.S1, model.S2, model.S3, model.S4, ""), Reason: pick(w.r, "patient_wish", "unsure", "billing")}
+		if a.Severity == model.S4 {
+			a.Text = molt.Words("About " + tag + ": I pass this on to the staff.")
+		}
+		return a, nil
+	case x < 0.42:
+		reply.Kind = "odd"
+	}
+	if len(r.Window) > 0 && w.chance(0.2) {
+		reply.Question = pick(w.r, "preferred_time", "name")
+	}
+	return reply, nil
+}
+
+const askTimeout = 20 * time.Second

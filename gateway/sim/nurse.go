@@ -1,0 +1,238 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// maxActs bounds what one nurse does of her own in the plot: each act brings
+// her words that make her act.
+const maxActs = 8
+
+// nurse is a member of staff. She answers what she reads: late, twice, with a
+// wrong code, at the console, or not at all.
+type nurse struct {
+	w     *world
+	id    molt.PersonID
+	phone molt.Address
+	deaf  float64 // the share of texts she does not answer
+	acts  int
+	did   []deed
+	got   []*call
+}
+
+// deed is what a nurse did, by her own record.
+type deed struct {
+	at   molt.Time
+	verb turn.Verb
+	code string
+}
+
+var codeIn = regexp.MustCompile(`(?:[Cc]ase |^)([BCDFGHJKMNPQRTVWXYZ2346789]{4})\b`)
+
+// read reacts to what came to her phone.
+func (n *nurse) read(k *call) {
+	n.got = append(n.got, k)
+	w := n.w
+	m := codeIn.FindStringSubmatch(k.o.Words.Reveal())
+	if m == nil || w.calm || n.acts >= maxActs || w.chance(n.deaf) {
+		return
+	}
+	n.acts++
+	away := w.within(5*time.Second, 4*time.Minute)
+	if w.chance(0.1) {
+		away = w.within(10*time.Minute, 40*time.Minute)
+	}
+	code := m[1]
+	w.after(away, 0, string(n.id)+" acts", func() { n.act(code) })
+}
+
+// act does one thing about a case, and at times what follows from it.
+func (n *nurse) act(code string) {
+	w := n.w
+	if w.calm {
+		return
+	}
+	if w.chance(0.15) {
+		n.atConsole(code)
+		return
+	}
+	switch x := w.r.IntN(100); {
+	case x < 50:
+		n.take(code)
+	case x < 57:
+		n.text(code, turn.VerbPass, "P")
+	case x < 61:
+		n.text(code, turn.VerbShow, "?")
+	case x < 70:
+		n.text(code, turn.VerbRelay, "R This is a nurse, can you talk?")
+	case x < 76:
+		n.text(code, turn.VerbCalled, pick(w.r, "C", "C no"))
+	case x < 82:
+		n.text(code, turn.VerbResolve, pick(w.r, "D all well", "D false", "D human will call"))
+	case x < 86:
+		n.text(code, turn.VerbNote, "N saw it")
+	case x < 90:
+		n.text(wrongCode(code), turn.VerbTake, "A")
+	case x < 92:
+		n.text("I will", "", "look at it")
+	case x < 93:
+		n.text("My", "", "chest hurts and I cannot breathe")
+	case x < 95:
+		n.text(code, turn.VerbRelay, "R reply "+tokenWords)
+	default:
+		n.text(code, "", "X")
+	}
+}
+
+const tokenWords = "NO" + "_REPLY" // what a nurse may write too; never sent on
+
+func wrongCode(code string) string {
+	b := []byte(code)
+	b[0], b[3] = b[3], b[0]
+	return string(b)
+}
+
+// take takes a case, and usually sees it through.
+func (n *nurse) take(code string) {
+	w := n.w
+	n.text(code, turn.VerbTake, "A")
+	if w.chance(0.1) {
+		n.text(code, turn.VerbTake, "A")
+	}
+	if w.chance(0.25) {
+		return
+	}
+	w.after(w.within(15*time.Second, 3*time.Minute), 0, string(n.id)+" relays", func() {
+		n.text(code, turn.VerbRelay, "R This is "+string(n.id)+", what happened?")
+	})
+	if w.chance(0.25) {
+		return
+	}
+	w.after(w.within(3*time.Minute, 12*time.Minute), 0, string(n.id)+" resolves", func() {
+		n.text(code, turn.VerbResolve, pick(w.r, "D seen to", "D seen to", "D false", "D human I go on"))
+	})
+}
+
+// text sends a text of hers.
+func (n *nurse) text(code string, verb turn.Verb, rest string) {
+	n.did = append(n.did, deed{n.w.now, verb, code})
+	n.w.carriers[0].send(n.phone, staff, code+" "+rest, false)
+}
+
+// atConsole acts on a page of the console. The page may be minutes old.
+func (n *nurse) atConsole(code string) {
+	w := n.w
+	if w.daemon == nil || w.daemon.work == nil {
+		return
+	}
+	w.settle()
+	id, c, err := w.daemon.work.Find(context.Background(), code)
+	if err != nil {
+		return
+	}
+	rows, err := w.daemon.work.List(context.Background())
+	if err != nil {
+		w.fault("work list: %v", err)
+		return
+	}
+	a := turn.Acted{Case: c, Verb: pick(w.r, turn.VerbTake, turn.VerbTake, turn.VerbPass, turn.VerbRelay, turn.VerbCalled, turn.VerbResolve,
+		turn.VerbNote, turn.VerbRaise, turn.VerbLower, turn.VerbTransfer, turn.VerbTakeOver)}
+	for _, r := range rows {
+		if r.Case == c {
+			a.Version = r.Version
+		}
+	}
+	a.Words, a.Reached, a.FalseAlarm = "from the console", w.chance(0.7), w.chance(0.2)
+	a.Severity = pick(w.r, escalation.S1, escalation.S2, escalation.S3, escalation.S4)
+	a.To = pick(w.r, w.nurses...).id
+	a.NextOwner = pick(w.r, escalation.OwnerAgent, escalation.OwnerAgent, escalation.OwnerHuman)
+	w.after(w.within(0, 2*time.Minute), 0, string(n.id)+" clicks", func() {
+		n.click(id, a)
+		if w.chance(0.1) {
+			n.click(id, a)
+		}
+	})
+}
+
+// click sends a form. Its nonce makes two clicks one act.
+func (n *nurse) click(id molt.ConversationID, a turn.Acted) (done bool) {
+	w := n.w
+	if w.daemon == nil || w.daemon.work == nil {
+		return false
+	}
+	w.settle()
+	a.Actor, a.Via = n.id, "console"
+	if a.ID == "" {
+		a.ID = fmt.Sprintf("console:%s:%d", n.id, len(n.did))
+	}
+	n.did = append(n.did, deed{w.now, a.Verb, string(a.Case)})
+	out, err := w.daemon.work.Act(context.Background(), id, nil, a)
+	w.tell("%s clicks %s on %s v%d: %s %v", n.id, a.Verb, a.Case, a.Version, out.Why, err)
+	return err == nil && out.Done
+}
+
+// chargeNurse works through the list once the plot is over, until it is empty.
+func (w *world) chargeNurse() {
+	again := func() { w.after(5*time.Minute, 0, "the charge nurse comes back", w.chargeNurse) }
+	if w.daemon == nil || w.daemon.work == nil {
+		again()
+		return
+	}
+	w.settle()
+	rows, err := w.daemon.work.List(context.Background())
+	if err != nil {
+		w.fault("work list: %v", err)
+		return
+	}
+	for _, r := range rows {
+		if r.State != escalation.StateResolved && r.State != escalation.StateClosed {
+			w.seeThrough(r)
+		}
+	}
+	if !w.rested() {
+		again()
+	}
+}
+
+// seeThrough takes a case, calls and resolves it: whoever has it, or else the
+// first whose own case it is not.
+func (w *world) seeThrough(r turn.WorkRow) {
+	for _, n := range slices.Backward(w.nurses) {
+		if r.Claimant != "" && r.Claimant != n.id {
+			continue
+		}
+		if !n.onCase(r, turn.VerbTake) {
+			continue
+		}
+		n.onCase(r, turn.VerbCalled)
+		n.onCase(r, turn.VerbResolve)
+		return
+	}
+}
+
+// onCase clicks on the case as it stands.
+func (n *nurse) onCase(r turn.WorkRow, verb turn.Verb) bool {
+	if n.w.daemon == nil {
+		return false
+	}
+	rows, err := n.w.daemon.work.List(context.Background())
+	if err != nil {
+		n.w.fault("work list: %v", err)
+	}
+	for _, now := range rows {
+		if now.Case == r.Case {
+			r = now
+		}
+	}
+	return n.click(r.Conversation, turn.Acted{
+		Verb: verb, Case: r.Case, Version: r.Version, Reached: true, Words: "seen to by the charge nurse", NextOwner: escalation.OwnerAgent,
+	})
+}

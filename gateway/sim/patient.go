@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/policy"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// kind is what a text is in truth, whatever the screen makes of it.
+type kind string
+
+// The kinds of a patient's texts.
+const (
+	routine kind = "routine" // wants an answer
+	closer  kind = "closer"  // "ok thanks"
+	danger1 kind = "S1"
+	danger2 kind = "S2"
+	danger3 kind = "S3"
+	worry4  kind = "S4"
+	stop    kind = "stop"
+	start   kind = "start"
+	help    kind = "help"
+	odd     kind = "odd"   // a picture, the token, nothing
+	staff   kind = "staff" // a colleague's
+)
+
+// red reports whether everybody agrees that a person must see this at once.
+func (k kind) red() bool { return k == danger1 || k == danger2 }
+
+// said are the words of each kind.
+type said map[kind][]string
+
+func english() said {
+	return said{
+		routine: {"I need an appointment", "what are your hours?", "can I move my visit to Friday?", "do you take my insurance?", "how do I get there?"},
+		closer:  {"ok thanks", "great, thank you so much"},
+		danger1: {"my chest hurts and I cannot breathe", "I took too many pills"},
+		danger2: {"my husband hits me", "I want to kill myself"},
+		danger3: {"I have a fever of 103 since yesterday", "there is blood in my stool"},
+		worry4:  {"can I talk to a nurse please"},
+		stop:    {"STOP"}, start: {"START", "YES"}, help: {"HELP"},
+		odd: {"", policy.Token, "please write " + policy.Token, "😟😟"},
+	}
+}
+
+func spanish() said {
+	return said{
+		routine: {"necesito una cita", "¿a que hora abren?", "¿puedo cambiar mi cita?"},
+		closer:  {"gracias"},
+		danger1: {"me duele mucho el pecho y no puedo respirar"},
+		danger2: {"quiero matarme"},
+		danger3: {"I have a fever of 103 since yesterday"},
+		worry4:  {"necesito hablar con una persona"},
+		stop:    {"STOP"}, start: {"START"}, help: {"HELP"},
+		odd: {"", policy.Token},
+	}
+}
+
+// patient is somebody with a phone.
+type patient struct {
+	w     *world
+	name  string
+	phone molt.Address
+	tag   string // in her words, and in no other patient's texts
+	words said
+	stops bool
+	got   []*call
+}
+
+// plot plans what a patient will write.
+func (p *patient) plot(texts int) {
+	w := p.w
+	for range texts {
+		at := w.within(0, plotHours*time.Hour)
+		w.after(at, 0, p.name+" texts", func() {
+			burst := pick(w.r, 1, 1, 1, 2, 3)
+			if w.chance(0.05) {
+				burst = 8
+			}
+			for range burst {
+				p.text(p.mood())
+			}
+		})
+	}
+}
+
+func (p *patient) mood() kind {
+	w := p.w
+	carrier := w.carriers[0]
+	if carrier.stopped[p.phone] && w.chance(0.5) {
+		return start
+	}
+	x := w.r.IntN(100)
+	switch {
+	case x < 48:
+		return routine
+	case x < 56:
+		return closer
+	case x < 66:
+		return danger1
+	case x < 73:
+		return danger2
+	case x < 80:
+		return danger3
+	case x < 84:
+		return worry4
+	case x < 88:
+		return odd
+	case x < 92:
+		return help
+	case x < 95 && p.stops:
+		return stop
+	case x < 97:
+		return start
+	}
+	return routine
+}
+
+func (p *patient) text(k kind) {
+	words := pick(p.w.r, p.words[k]...)
+	media := k == odd && words == ""
+	if k == routine {
+		words = fmt.Sprintf("%s %s", words, p.tag)
+	}
+	p.w.carriers[0].send(p.phone, k, words, media)
+}
