@@ -26,6 +26,7 @@ type Config struct {
 	Sender     Sender                       `json:"sender" jsonschema:"How fast a number of yours may send."`
 	Log        Log                          `json:"log" jsonschema:"What the gateway writes about itself. Patient words are never in it."`
 
+	text  []byte
 	file  string
 	dir   string
 	lines positions

@@ -60,7 +60,7 @@ func Parse(name string, data []byte, opts Options) (*Config, Faults) {
 		return nil, faults
 	}
 	cfg := Default()
-	cfg.file, cfg.dir = name, filepath.Dir(name)
+	cfg.text, cfg.file, cfg.dir = data, name, filepath.Dir(name)
 	d := newDecoder(name)
 	d.faults = faults
 	for _, f := range faults {
@@ -78,6 +78,9 @@ func Parse(name string, data []byte, opts Options) (*Config, Faults) {
 	}
 	return cfg, nil
 }
+
+// Text is what it was read from.
+func (c *Config) Text() []byte { return c.text }
 
 // Path turns a path of the file into one the process can open: relative ones
 // begin at the folder of the file.

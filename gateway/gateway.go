@@ -17,6 +17,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/console"
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -47,6 +48,7 @@ type Options struct {
 	Private net.Listener // health, metrics, the console
 	Admin   net.Listener // the operator's socket; nil: none
 
+	File       *File  // what Parts were made from; nil: they stay in force
 	ConsoleURL string // where staff open the console; default the private listener's own address
 	AsksAtOnce int    // default 4
 	Tenant     string
@@ -77,6 +79,7 @@ type Gateway struct {
 	sessions *sessions
 	console  *console.Console
 	access   *access.Access
+	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	ready    atomic.Bool
 
@@ -127,7 +130,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.makeConsole(); err != nil {
+	if err := errors.Join(g.makeKeeper(), g.makeConsole()); err != nil {
 		return nil, err
 	}
 	return g, g.makeLanes()
@@ -203,6 +206,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
+	if g.keeper != nil {
+		run("configuration file", g.keeper.Run)
+	}
 	g.ready.Store(true)
 	if g.o.Ready != nil {
 		g.o.Ready()

@@ -76,6 +76,8 @@ func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) countCases(ctx context.Context) {
 	g.metrics.holes.Set(float64(len(g.rules().Plan.Holes(molt.TimeOf(g.o.Now())))))
+	silent, _ := g.rules().Silent()
+	g.metrics.silent.Set(float64(len(silent)))
 	rows, err := g.desk.WorkList(ctx)
 	if err != nil {
 		g.metrics.faults.WithLabelValues("work_list").Inc()

@@ -20,6 +20,9 @@ type metrics struct {
 	backfill  *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
 	holes     prometheus.Gauge
+	silent    prometheus.Gauge
+	stale     prometheus.Gauge
+	reloads   *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -57,7 +60,16 @@ func newMetrics() *metrics {
 			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
 		}),
 	}
-	m.registry.MustRegister(m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
+	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
+	})
+	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
+	})
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
+	}, []string{"result"})
+	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,4 +79,15 @@ func (m *metrics) decision(d turn.Decided) {
 	if d.Case != nil {
 		m.cases.WithLabelValues(string(d.Case.Severity), string(d.Case.State)).Inc()
 	}
+}
+
+// reloaded counts a content of the configuration file that was tried.
+func (m *metrics) reloaded(failed bool) {
+	if failed {
+		m.stale.Set(1)
+		m.reloads.WithLabelValues("refused").Inc()
+		return
+	}
+	m.stale.Set(0)
+	m.reloads.WithLabelValues("applied").Inc()
 }

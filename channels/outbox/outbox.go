@@ -39,14 +39,6 @@ func New(o Options) (*Outbox, error) {
 	return &Outbox{adapter: o.Adapter, budget: NewBudget(o.Rate, o.Now)}, nil
 }
 
-// Adapters is an Options.Adapter over a fixed set.
-func Adapters(set map[string]channels.Adapter) func(string) (channels.Adapter, bool) {
-	return func(channel string) (channels.Adapter, bool) {
-		a, ok := set[channel]
-		return a, ok
-	}
-}
-
 // Wait returns when the sender's budget has room for the text. It comes before
 // the attempt is recorded: whatever changes while a text waits can still stop it.
 func (b *Outbox) Wait(ctx context.Context, o channels.Outbound) error {

@@ -30,7 +30,9 @@ func (s stub) FindOutbound(ctx context.Context, o channels.Outbound, _ molt.Time
 
 func newOutbox(t *testing.T, send func(context.Context, channels.Outbound) (channels.Receipt, error)) *outbox.Outbox {
 	t.Helper()
-	b, err := outbox.New(outbox.Options{Adapter: outbox.Adapters(map[string]channels.Adapter{"sms": stub{send: send}})})
+	b, err := outbox.New(outbox.Options{Adapter: func(channel string) (channels.Adapter, bool) {
+		return stub{send: send}, channel == "sms"
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -38,13 +39,24 @@ type parts struct {
 	persona  model.Persona
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
+	// options are what each adapter was made from, and before the parts that were
+	// in force when these were built: what would be made alike is taken over, and
+	// with it the connections that it holds.
+	options map[string]any
+	before  *parts
 }
 
 // build makes all parts, or says what is wrong with the first that cannot be made.
-func build(cfg *config.Config, e env) (*parts, error) {
-	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}}
+func build(cfg *config.Config, e env) (*parts, error) { return rebuild(cfg, e, nil) }
+
+// rebuild makes all parts beside those in force.
+func rebuild(cfg *config.Config, e env, before *parts) (*parts, error) {
+	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}, options: map[string]any{}, before: before}
+	defer func() { p.before = nil }()
 	var err error
-	if p.screen, err = screen.New(); err != nil {
+	if before != nil {
+		p.screen = before.screen // its rules are in the binary
+	} else if p.screen, err = screen.New(); err != nil {
 		return nil, fmt.Errorf("screen: %w", err)
 	}
 	if err := p.buildChannels(e); err != nil {
@@ -92,6 +104,15 @@ func (p *parts) buildChannels(e env) error {
 	return nil
 }
 
+// made is the adapter in force that was made from the same options, or a new one.
+func (p *parts) made(id config.ChannelID, options any, create func() (channels.Adapter, error)) (channels.Adapter, error) {
+	p.options[string(id)] = options
+	if b := p.before; b != nil && reflect.DeepEqual(b.options[string(id)], options) {
+		return b.adapters[string(id)], nil
+	}
+	return create()
+}
+
 func (p *parts) twilio(c config.Channel, e env) (channels.Adapter, []config.Fault) {
 	var s twilio.Section
 	if faults := c.Decode(&s); len(faults) > 0 {
@@ -101,7 +122,7 @@ func (p *parts) twilio(c config.Channel, e env) (channels.Adapter, []config.Faul
 	if len(wrong) > 0 {
 		return nil, placed(c, wrong)
 	}
-	a, err := twilio.New(o)
+	a, err := p.made(c.ID, o, func() (channels.Adapter, error) { return twilio.New(o) })
 	if errors.As(err, &wrong) {
 		return nil, placed(c, wrong)
 	}

@@ -140,6 +140,12 @@ func checkFile(path string, e env) (*checked, error) {
 		c.faults(err)
 		return c, err
 	}
+	c.judge(cfg, p)
+	return c, nil
+}
+
+// judge takes in what there is to say of a configuration without faults.
+func (c *checked) judge(cfg *config.Config, p *parts) {
 	c.OK, c.Clinic, c.Zone, c.Digest, c.Staff = true, cfg.Clinic.Name, p.rules.Zone.String(), p.rules.Digest, len(cfg.Staff)
 	c.zone = p.rules.Zone
 	for _, id := range slices.Sorted(maps.Keys(p.adapters)) {
@@ -155,7 +161,6 @@ func checkFile(path string, e env) (*checked, error) {
 	if !p.rules.Agent {
 		c.warn(cfg.Fault("agent.enabled", "the agent is paused", "false", "people answer every text"))
 	}
-	return c, nil
 }
 
 func (c *checked) warn(faults ...config.Fault) {

@@ -29,11 +29,23 @@ func (e env) secrets(reference string) (string, error) {
 // that all faults come out in one run. The secrets it refers to are looked at
 // too where an environment is given: who only reads the record may lack them.
 func loadConfig(path string, with *env) (*config.Config, error) {
+	cfg, err := config.Load(path, configOptions(with))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &exitError{exitConfig, fmt.Errorf("there is no %s; begin one with: tidegate check --example > tidegate.yaml (or name yours with -c FILE)", path)}
+	case err != nil:
+		return nil, &exitError{exitConfig, err}
+	}
+	return cfg, nil
+}
+
+// configOptions are what the parts know and the file must follow.
+func configOptions(with *env) config.Options {
 	var languages []config.Language
 	for _, l := range policy.TextLanguages() {
 		languages = append(languages, config.Language(l))
 	}
-	cfg, err := config.Load(path, config.Options{
+	return config.Options{
 		TextKeys:  policy.TextNames(),
 		Languages: languages,
 		Providers: []string{builtIn},
@@ -42,14 +54,7 @@ func loadConfig(path string, with *env) (*config.Config, error) {
 			typeTwilio: func(c config.Channel) []config.Fault { return checkTwilio(c, with) }, typeWebchat: checkWebchat,
 		},
 		Parts: func(c *config.Config, whole func(...string) bool) []config.Fault { return partFaults(c, whole, with) },
-	})
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &exitError{exitConfig, fmt.Errorf("there is no %s; begin one with: tidegate check --example > tidegate.yaml (or name yours with -c FILE)", path)}
-	case err != nil:
-		return nil, &exitError{exitConfig, err}
 	}
-	return cfg, nil
 }
 
 // checkTwilio is all that can be told of a section, and of its secrets where

@@ -82,7 +82,8 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(),
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
-		Log: logger(cfg, e.stderr), Broken: h.store.Broken(),
+		File: newLoader(path, cfg, p, e).file(ctx),
+		Log:  logger(cfg, e.stderr), Broken: h.store.Broken(),
 		Ready: func() {
 			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
 			if ready != nil {

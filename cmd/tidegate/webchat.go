@@ -34,7 +34,7 @@ func (p *parts) webchat(c config.Channel) (channels.Adapter, []config.Fault) {
 	for _, l := range clinic.Languages {
 		o.Languages = append(o.Languages, string(l))
 	}
-	a, err := webchat.New(o)
+	a, err := p.made(c.ID, o, func() (channels.Adapter, error) { return webchat.New(o) })
 	var wrong channels.Faults
 	if errors.As(err, &wrong) {
 		return nil, placed(c, wrong)

@@ -61,7 +61,8 @@ func (c *Console) adminRoutes() map[string]route {
 	if c.o.Gateway == nil {
 		return nil
 	}
-	return map[string]route{
+	routes := c.configRoutes()
+	maps.Copy(routes, map[string]route{
 		"GET /admin":            {access.Configure, c.overview},
 		"GET /admin/oncall":     {access.Configure, c.onCall},
 		"GET /admin/texts":      {access.Configure, c.texts},
@@ -69,7 +70,8 @@ func (c *Console) adminRoutes() map[string]route {
 		"POST /admin/test/text": {access.Configure, c.testText},
 		"GET /admin/pause":      {access.Pause, c.pausePage},
 		"POST /admin/pause":     {access.Pause, c.pause},
-	}
+	})
+	return routes
 }
 
 type overviewPage struct {

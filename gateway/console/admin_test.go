@@ -4,12 +4,18 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
+	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/console"
+	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -38,11 +44,53 @@ func (g *standIn) Pause(_ context.Context, by molt.PersonID, channel string, sil
 	return nil
 }
 
+// fileOf is a configuration file in which nothing is wrong but the word "wrong".
+func fileOf(t *testing.T, store molt.Store) *reload.Keeper {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tidegate.yaml")
+	must(t, os.WriteFile(path, []byte("clinic: <Harbor>\n"), 0o600))
+	k, err := reload.New(reload.Options{Path: path, Start: []byte("clinic: <Harbor>\n"), Store: store, Log: zerolog.Nop(), Load: func(text []byte) (reload.Built, []string, error) {
+		if strings.Contains(string(text), "wrong") {
+			return reload.Built{}, nil, config.Faults{{Line: 2, Field: "clinic", Rule: "must not be wrong"}}
+		}
+		return reload.Built{Says: "all is well", Swap: func(context.Context) error { return nil }}, nil, nil
+	}})
+	must(t, err)
+	return k
+}
+
+func TestTheEditorKeepsWhatWasWritten(t *testing.T) {
+	h := open(t)
+	bob := h.as("bob")
+	_, page, _ := bob.get("/admin/config")
+	_, rest, _ := strings.Cut(page, `name="was" value="`)
+	was, _, _ := strings.Cut(rest, `"`)
+	if !strings.Contains(page, "clinic: &lt;Harbor&gt;") {
+		t.Errorf("the editor lacks the file:\n%s", page)
+	}
+	status, page, _ := bob.post("/admin/config", url.Values{"text": {"x\nwrong </textarea>"}, "was": {was}, "do": {"apply"}})
+	for _, want := range []string{"wrong &lt;/textarea&gt;", `data-line="2"`, "must not be wrong", "What changes"} {
+		if status != http.StatusUnprocessableEntity || !strings.Contains(page, want) {
+			t.Errorf("%d, the page lacks %q:\n%s", status, want, page)
+		}
+	}
+	status, page, _ = bob.post("/admin/config", url.Values{"text": {"fine"}, "was": {"other"}, "do": {"apply"}})
+	if status != http.StatusConflict || !strings.Contains(page, "fine</textarea>") {
+		t.Errorf("an old page: %d\n%s", status, page)
+	}
+	if status, _, _ := bob.post("/admin/config/check", url.Values{"text": {strings.Repeat("x", 4<<20)}}); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("four megabytes: %d", status)
+	}
+	if status, page, _ := bob.get("/admin/config/history/7"); status != http.StatusNotFound || !strings.Contains(page, "not kept") {
+		t.Errorf("what is not kept: %d\n%s", status, page)
+	}
+}
+
 // TestAdminPagesAreForThoseWhoMay tries every admin address as every role.
 func TestAdminPagesAreForThoseWhoMay(t *testing.T) {
 	h := open(t)
 	routes := h.console.AdminRoutes()
-	if len(routes[access.Configure]) < 5 || len(routes[access.Pause]) < 2 || len(routes) != 2 {
+	if len(routes[access.Configure]) < 11 || len(routes[access.Pause]) < 2 || len(routes) != 2 {
 		t.Fatalf("the admin's addresses: %v", routes)
 	}
 	for _, id := range []molt.PersonID{"alice", "lee", "ada", ""} {
@@ -57,7 +105,7 @@ func TestAdminPagesAreForThoseWhoMay(t *testing.T) {
 			for _, pattern := range patterns {
 				method, path, _ := strings.Cut(pattern, " ")
 				path = strings.ReplaceAll(path, "{id}", "1")
-				form := url.Values{"agent": {"silent"}, "route": {"0"}, "lang": {"en"}, "name": {"emergency"}}
+				form := url.Values{"agent": {"silent"}, "route": {"0"}, "lang": {"en"}, "name": {"emergency"}, "text": {"fine"}, "do": {"apply"}, "n": {"1"}}
 				if method == http.MethodGet {
 					form = nil
 				}

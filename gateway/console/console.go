@@ -12,10 +12,12 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -46,6 +48,8 @@ type Options struct {
 	URL string
 	// Gateway is what the admin's pages show and change; nil: there are none.
 	Gateway Gateway
+	// Config keeps the configuration file; nil: there is none to edit.
+	Config *reload.Keeper
 	// Kick wakes the workers after something was put for them.
 	Kick func(class molt.Lane)
 	Now  func() time.Time // default time.Now
@@ -212,8 +216,9 @@ type sessionKey struct{}
 type frame struct {
 	Me     access.Session
 	Clinic string
-	Paused bool     // on all channels
-	Silent []string // the channels on which the agent may not speak
+	Paused bool           // on all channels
+	Silent []string       // the channels on which the agent may not speak
+	Faults []config.Fault // of the configuration file, for who may mend it
 	Said   string
 	Page   any
 }
@@ -231,6 +236,9 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, name string, pag
 	f := frame{Clinic: rules.Clinic, Page: page}
 	f.Silent, f.Paused = rules.Silent()
 	f.Me, _ = r.Context().Value(sessionKey{}).(access.Session)
+	if c.o.Config != nil && f.Me.Role.May(access.Configure) {
+		f.Faults = c.o.Config.State().Faults
+	}
 	if !isLive(r) {
 		f.Said = c.said.take(f.Me)
 	}

@@ -28,7 +28,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 			http.Error(w, "this console answers at "+c.home.String()+" only", http.StatusMisdirectedRequest)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody(r))
 		next.ServeHTTP(w, r)
 	})
 }

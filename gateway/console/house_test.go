@@ -91,7 +91,7 @@ func open(t *testing.T) *house {
 	must(t, err)
 	h.gateway = &standIn{}
 	h.console, err = console.New(console.Options{
-		Gateway:  h.gateway,
+		Gateway: h.gateway, Config: fileOf(t, store),
 		Casework: work, Intake: h.desk, Audit: h.audit, Access: h.access, Rules: now,
 		URL: "https://console.example", Log: zerolog.New(&h.log),
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -14,19 +15,21 @@ import (
 // funcs are what the pages say things with.
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
-		"clock":     c.clock,
-		"now":       func() string { return strconv.FormatInt(int64(molt.TimeOf(c.o.Now())), 10) },
-		"iso":       func(t molt.Time) string { return t.Std().Format(time.RFC3339) },
-		"ago":       func(t molt.Time) string { return wait(molt.TimeOf(c.o.Now()).Sub(t)) },
-		"inWords":   inWords,
-		"severity":  severityWords,
-		"state":     stateWords,
-		"name":      c.o.Casework.Name,
-		"may":       func(s access.Session, right string) bool { return s.Role.May(access.Right(right)) },
-		"plain":     oneLine,
-		"signedIn":  func(s access.Session) bool { return s.ID != "" },
-		"raises":    raises,
-		"ownerText": ownerText,
+		"clock":      c.clock,
+		"now":        func() string { return strconv.FormatInt(int64(molt.TimeOf(c.o.Now())), 10) },
+		"iso":        func(t molt.Time) string { return t.Std().Format(time.RFC3339) },
+		"ago":        func(t molt.Time) string { return wait(molt.TimeOf(c.o.Now()).Sub(t)) },
+		"inWords":    inWords,
+		"severity":   severityWords,
+		"state":      stateWords,
+		"name":       c.o.Casework.Name,
+		"may":        func(s access.Session, right string) bool { return s.Role.May(access.Right(right)) },
+		"plain":      oneLine,
+		"signedIn":   func(s access.Session) bool { return s.ID != "" },
+		"raises":     raises,
+		"faultWords": faultWords,
+		"via":        viaWords,
+		"ownerText":  ownerText,
 	}
 }
 
@@ -104,4 +107,15 @@ func ownerText(o escalation.Owner) string {
 		return "nobody answers yet; the agent is silent"
 	}
 	return "the agent answers"
+}
+
+// viaWords says how a configuration came in force.
+func viaWords(via string) string {
+	switch via {
+	case reload.ViaConsole:
+		return "in the console"
+	case reload.ViaFile:
+		return "in the file"
+	}
+	return "at the daemon's start"
 }
