@@ -87,7 +87,7 @@ func TestChecklistsChangeNoVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	without := &Screen{d: d}
+	without := &Screen{d: d, c: s.c, version: s.version}
 	recent := []Message{{"nurse", "Any chest pain or trouble breathing?", 60_000}, {"patient", "my arm", 100_000}}
 	for _, e := range golden(t) {
 		for _, before := range [][]Message{nil, recent} {

@@ -80,10 +80,10 @@ func (s classSet) has(c int32) bool { return slices.Contains(s, c) }
 
 // wellKnown are the classes the scope layer asks for by name.
 type wellKnown struct {
-	contrast, pseudo, cueNo, cueNot, able, bearing, listOr, subject    int32
-	history, ago, resolved, past, present, info, firsthand, nonhuman   int32
-	minimiser, yes, no, child, other, self, filler, actually, question int32
-	deniedAfter                                                        int32
+	contrast, pseudo, cueNo, cueNot, cueFar, able, bearing, listOr, subject int32
+	history, ago, resolved, past, present, info, firsthand, nonhuman        int32
+	minimiser, yes, no, child, other, self, filler, actually, question      int32
+	deniedAfter                                                             int32
 }
 
 // data is the compiled rules data.
@@ -462,7 +462,7 @@ func (d *data) readGuard(r *rule, line string) error {
 func (d *data) resolveSets() error {
 	w := &d.sets
 	for name, to := range map[string]*int32{
-		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "able": &w.able,
+		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "able": &w.able,
 		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
 		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "yes": &w.yes, "no": &w.no, "child": &w.child,

@@ -53,29 +53,29 @@ func (t *text) deniedInside(s span) bool {
 // deniedBefore walks back from the match. Only words that carry a denial to its
 // object may stand between; in a list, so may the other items.
 func (t *text) deniedBefore(s span, used []bool) bool {
-	list := t.listGoesOn(s.hi)
+	list, far := t.listGoesOn(s.hi), false
 	item := 0
 	for i, n := s.lo-1, 0; i >= 0 && n < maxNegationWalk; i, n = i-1, n+1 {
 		// The break stands between i and i+1.
 		switch brk := t.toks[i+1].brk; {
 		case brk >= brkLine:
 			return false
-		case brk == brkComma && !list:
-			return false
 		case brk == brkComma:
-			item = 0
+			// Without an "or" only a word made for lists denies beyond a comma:
+			// "denies fever, cough", but not "no fever, cough".
+			item, far = 0, far || !list
 		}
 		if t.contrast(i) {
 			return false
 		}
 		if t.cue(i, used) {
-			return true
+			return !far || t.isA(i, t.d.sets.cueFar)
 		}
 		switch {
 		case t.isA(i, t.d.sets.listOr):
 			list, item = true, 0
 		case t.isA(i, t.d.sets.bearing) || t.skipped[i]:
-		case list && item < maxListItem:
+		case (list || far) && item < maxListItem:
 			item++
 		default:
 			return false
@@ -142,7 +142,7 @@ func (t *text) deniedAfter(s span) bool {
 // purpose: what is written beside an emergency must not silence it.
 const (
 	reachInfo     = 8 // "what are the signs of …" before a match
-	reachInfoTail = 2 // "… class", "… poster" after it
+	reachInfoTail = 3 // "… class", "… poster" after it
 	reachAnimal   = 5
 	reachHistory  = 6
 	reachPast     = 4

@@ -1,5 +1,10 @@
 package screen
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // Severity is how soon a person must act: S1 call 911 now, S2 within the hour,
 // S3 the same day, S4 routine, none nothing found.
 type Severity string
@@ -68,14 +73,16 @@ type Verdict struct {
 	Quotes      []Quote  `json:"quotes"`
 	Minimised   bool     `json:"minimised"` // the writer played it down; never lowers
 	Notes       []string `json:"notes"`     // what was found and set aside, and why
-	Version     string   `json:"version"`   // digest of the rules data
+	Version     string   `json:"version"`   // digest of rules and weights
 	Unreadable  bool     `json:"unreadable"`
 }
 
 // Screen holds the compiled rules. It is immutable and safe for concurrent use.
 type Screen struct {
-	d    *data // the rules that judge
-	list *data // the same and the checklists; see loadChecklists
+	d       *data // the rules that judge
+	c       *classifier
+	list    *data // the same and the checklists; see loadChecklists
+	version string
 }
 
 // New compiles the embedded rules. It fails only when the data is malformed.
@@ -88,13 +95,18 @@ func New() (*Screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Screen{d: d, list: list}, nil
+	c, err := newClassifier(weightsFile, d.ranks)
+	if err != nil {
+		return nil, err
+	}
+	version := sha256.Sum256(append([]byte(d.digest), weightsFile...))
+	return &Screen{d: d, c: c, list: list, version: hex.EncodeToString(version[:])}, nil
 }
 
-// Version returns the content digest of the rules that judge: two screens of
+// Version returns the content digest of the rules and weights that judge: two screens of
 // one version give the same verdict for the same arguments. The checklists are
 // no part of it, since no verdict rests on them.
-func (s *Screen) Version() string { return s.d.digest }
+func (s *Screen) Version() string { return s.version }
 
 // ChecklistVersion returns the content digest of the checklists and the rules
 // they read with: what a handoff says depends on it.
@@ -117,9 +129,10 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 		j.read(s.d.parse(joined), s.d.rules, kindPatient)
 	}
 	j.answers(t, recent, now, sp)
+	j.classify(s.c, t, text)
 	v := j.verdict(text, recent)
 	v.Minimised = len(t.spans[s.d.sets.minimiser]) > 0
 	v.Unreadable = !readable(text)
-	v.Version = s.d.digest
+	v.Version = s.version
 	return v
 }

@@ -1,0 +1,224 @@
+package screen
+
+import (
+	_ "embed" // for the weights
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+)
+
+// The weights of the classifier. They are made by
+//
+//	go test ./gateway/screen -run TestWeights -update
+//
+// from the texts in testdata/corpus and golden, bit for bit the same on every
+// machine; the same test without -update fails when they are not.
+//
+//go:embed weights.bin
+var weightsFile []byte
+
+// Named limits of the classifier.
+const (
+	minPiece   = 4  // tokens; fewer say too little without the rules
+	maxPiece   = 24 // tokens judged at once; a longer sentence is read in windows that overlap by half
+	shortGram  = 3  // characters of a word, its ends marked
+	longGram   = 5
+	weightBits = 16 // of a hashed feature
+	maxKinds   = 8
+)
+
+// weightsMagic begins the file of weights; its last digit is the form.
+const weightsMagic = "TGW1"
+
+// classifier is a logistic regression over hashed characters and words, one for
+// each kind of emergency. It reads a sentence as it was written and knows no
+// scope; so it may add what no rule found, and nothing else.
+type classifier struct {
+	kinds []kindWeights
+}
+
+// kindWeights is the regression for one kind of emergency.
+type kindWeights struct {
+	rule      rule
+	bias      float64
+	scale     float64 // of one step of a weight
+	threshold float64 // chosen on texts kept aside; see train_test.go
+	w         []int8  // by hashed feature
+}
+
+// newClassifier reads the file of weights.
+func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
+	rest, ok := slices.Clone(file), len(file) > len(weightsMagic) && string(file[:len(weightsMagic)]) == weightsMagic
+	if !ok || rest[len(weightsMagic)] > maxKinds {
+		return nil, fmt.Errorf("weights: not a file of weights")
+	}
+	n := int(rest[len(weightsMagic)])
+	rest = rest[len(weightsMagic)+1:]
+	c := &classifier{}
+	for range n {
+		const numbers = 3 * 8
+		if len(rest) == 0 || len(rest) < 1+int(rest[0])+numbers+1<<weightBits {
+			return nil, fmt.Errorf("weights: the file ends early")
+		}
+		name := string(rest[1 : 1+int(rest[0])])
+		rest = rest[1+int(rest[0]):]
+		rank, ok := ranks[name]
+		if !ok {
+			return nil, fmt.Errorf("weights: unknown category %q", name)
+		}
+		k := kindWeights{rule: rule{id: "classifier." + name, severity: S2, category: name, rank: rank}}
+		for i, to := range []*float64{&k.bias, &k.scale, &k.threshold} {
+			*to = math.Float64frombits(binary.LittleEndian.Uint64(rest[8*i:]))
+		}
+		k.w = make([]int8, 1<<weightBits)
+		for i, b := range rest[numbers : numbers+1<<weightBits] {
+			k.w[i] = int8(b)
+		}
+		rest = rest[numbers+1<<weightBits:]
+		c.kinds = append(c.kinds, k)
+	}
+	if len(rest) > 0 {
+		return nil, fmt.Errorf("weights: %d bytes too many", len(rest))
+	}
+	return c, nil
+}
+
+// piece is a run of words the classifier judges at once.
+type piece struct {
+	words      []string
+	start, end int // raw bytes
+}
+
+// pieces parts a text into its sentences and lines, and long ones into windows.
+func (d *data) pieces(raw string) []piece {
+	toks := d.cut(d.fold(raw), 0)
+	var out []piece
+	for lo := 0; lo < len(toks); {
+		hi := lo + 1
+		for hi < len(toks) && toks[hi].brk < brkLine {
+			hi++
+		}
+		for at := lo; ; at += maxPiece / 2 {
+			end := min(hi, at+maxPiece)
+			p := piece{start: toks[at].start, end: toks[end-1].end}
+			for _, t := range toks[at:end] {
+				p.words = append(p.words, t.word)
+			}
+			out = append(out, p)
+			if end == hi {
+				break
+			}
+		}
+		lo = hi
+	}
+	return out
+}
+
+// features hashes the words of a piece, their pairs, and the runs of three to
+// five characters in them. A digit is any digit. Each feature counts once.
+func features(words []string) []uint32 {
+	var out []uint32
+	h := fnv.New32a()
+	add := func(kind byte, parts ...string) {
+		h.Reset()
+		h.Write([]byte{kind})
+		for _, p := range parts {
+			h.Write([]byte(p))
+			h.Write([]byte{0})
+		}
+		out = append(out, h.Sum32()&(1<<weightBits-1))
+	}
+	before := "^"
+	for _, w := range words {
+		w = shapeDigits(w)
+		add('w', w)
+		add('p', before, w)
+		before = w
+		marked := "^" + w + "$"
+		for n := shortGram; n <= longGram; n++ {
+			for i := 0; i+n <= len(marked); i++ {
+				add('c', marked[i:i+n])
+			}
+		}
+	}
+	add('p', before, "$")
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// shapeDigits writes every digit as 0: that there is a number of so many digits
+// says something, its value is read by the rules.
+func shapeDigits(w string) string {
+	b := []byte(w)
+	for i, c := range b {
+		if isDigit(rune(c)) {
+			b[i] = '0'
+		}
+	}
+	return string(b)
+}
+
+// score is how far features speak for the kind; 0 is even odds. The conversions
+// keep a compiler from joining a product and a sum, which would round otherwise
+// on other machines.
+func (k *kindWeights) score(f []uint32) float64 {
+	sum := 0
+	for _, i := range f {
+		sum += int(k.w[i])
+	}
+	return k.bias + float64(k.scale*float64(float64(sum)/math.Sqrt(float64(len(f)))))
+}
+
+// classify adds what the classifier finds in a text in which no rule found what
+// must be acted on at once. A sentence of which a rule has judged that it denies,
+// asks or remembers is left to the rule.
+func (j *judgment) classify(c *classifier, t *text, raw string) {
+	for i := range j.found {
+		if j.found[i].severity.Rank() >= S2.Rank() {
+			return
+		}
+	}
+	for _, p := range j.d.pieces(raw) {
+		if len(p.words) < minPiece || j.settled(t, p) {
+			continue
+		}
+		f := features(p.words)
+		for n := range c.kinds {
+			k := &c.kinds[n]
+			if k.score(f) < k.threshold {
+				continue
+			}
+			at := t.within(p)
+			j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
+		}
+	}
+}
+
+// settled reports whether the rules have judged a piece: set a finding in it
+// aside, or read it as a question for information.
+func (j *judgment) settled(t *text, p piece) bool {
+	for _, f := range j.aside {
+		for _, q := range f.quotes {
+			if q.frag == 0 && q.start < p.end && q.end > p.start {
+				return true
+			}
+		}
+	}
+	at := t.within(p)
+	return at.hi == at.lo || t.touches(t.d.sets.info, at.lo, at.hi) && !t.touches(t.d.sets.firsthand, at.lo, at.hi)
+}
+
+// within is the span of tokens that lie in a piece.
+func (t *text) within(p piece) span {
+	lo := 0
+	for lo < len(t.toks) && t.toks[lo].start < p.start {
+		lo++
+	}
+	hi := lo
+	for hi < len(t.toks) && t.toks[hi].end <= p.end {
+		hi++
+	}
+	return span{int32(lo), int32(hi)}
+}

@@ -1,0 +1,206 @@
+package screen
+
+import (
+	"crypto/sha256"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sample is one text of the corpus. kind is "" when it is no emergency. source is
+// what it was made from; samples of one source are kept aside together, so that
+// what is kept aside is not the same sentence with another name in it.
+type sample struct {
+	kind, lang, text, source string
+}
+
+// Named limits of the corpus.
+const (
+	perTemplate = 40 // texts made from one template at most
+	typosPer    = 1  // misspelled copies of each text
+)
+
+// grammar is templates and the words their slots stand for.
+type grammar struct {
+	slots map[string][]string
+	lines []sample // text is the template
+}
+
+func readGrammar(t testing.TB, name string) grammar {
+	t.Helper()
+	b, err := os.ReadFile("testdata/corpus/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grammar{slots: map[string][]string{}}
+	kind, lang := "", ""
+	for i, line := range strings.Split(string(b), "\n") {
+		if line == "" || strings.HasPrefix(line, "//") {
+			continue
+		}
+		if slot, ok := strings.CutPrefix(line, "@"); ok {
+			n, words, ok := strings.Cut(slot, " ")
+			if !ok {
+				t.Fatalf("%s:%d: want @name and words", name, i+1)
+			}
+			for _, w := range strings.Split(words, "|") {
+				g.slots[n] = append(g.slots[n], strings.TrimSpace(w))
+			}
+			continue
+		}
+		if f := strings.Fields(line); len(f) == 2 && (f[1] == "en" || f[1] == "es") && slices.Contains([]string{"benign", "medical", "self-harm", "violence"}, f[0]) {
+			kind, lang = f[0], f[1]
+			continue
+		}
+		g.lines = append(g.lines, sample{kind: kindOf(kind), lang: lang, text: line, source: line})
+	}
+	return g
+}
+
+// kindOf is the category of what the classifier finds.
+func kindOf(label string) string {
+	switch label {
+	case "benign":
+		return ""
+	case "medical":
+		return "distress"
+	}
+	return label
+}
+
+// dice is a small generator whose rolls are the same on every machine.
+type dice uint64
+
+func (d *dice) roll(n int) int {
+	*d = *d*6364136223846793005 + 1442695040888963407
+	return int(uint64(*d) >> 33 % uint64(n))
+}
+
+// texts writes every template out, at most perTemplate times.
+func (g grammar) texts(t testing.TB) []sample {
+	t.Helper()
+	var out []sample
+	d := dice(1)
+	for _, l := range g.lines {
+		seen := map[string]bool{}
+		for range 3 * perTemplate {
+			s := l
+			for strings.Contains(s.text, "{") {
+				head, rest, _ := strings.Cut(s.text, "{")
+				name, tail, ok := strings.Cut(rest, "}")
+				words := g.slots[name]
+				if !ok || len(words) == 0 {
+					t.Fatalf("template %q: unknown slot %q", l.text, name)
+				}
+				s.text = head + words[d.roll(len(words))] + tail
+			}
+			s.text = strings.Join(strings.Fields(s.text), " ")
+			if !seen[s.text] && len(seen) < perTemplate {
+				seen[s.text] = true
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// typo misspells one word of five letters or more: a letter dropped, doubled, or
+// swapped with the next. It is the declared model of slips of a thumb.
+func typo(text string, d *dice) string {
+	words := strings.Fields(text)
+	for range 4 {
+		i := d.roll(len(words))
+		w := words[i]
+		if len(w) < shortestEdited || strings.ContainsFunc(w, func(r rune) bool { return r < 'a' || r > 'z' }) {
+			continue
+		}
+		k := 1 + d.roll(len(w)-2)
+		switch d.roll(3) {
+		case 0:
+			w = w[:k] + w[k+1:]
+		case 1:
+			w = w[:k] + w[k:k+1] + w[k:]
+		default:
+			w = w[:k] + w[k+1:k+2] + w[k:k+1] + w[k+2:]
+		}
+		words[i] = w
+		return strings.Join(words, " ")
+	}
+	return text
+}
+
+// corpus is all texts the classifier is trained and its threshold chosen on:
+// both grammars, the golden set, and a misspelled copy of each.
+func corpus(t testing.TB) []sample {
+	t.Helper()
+	out := slices.Concat(readGrammar(t, "benign.txt").texts(t), readGrammar(t, "danger.txt").texts(t))
+	for _, e := range golden(t) {
+		switch {
+		case e.level != "now": // what can wait until the evening is not for the classifier to raise
+			out = append(out, sample{"", e.lang, e.text, e.text})
+		case e.level == "now" && slices.Contains(crises, e.category):
+			out = append(out, sample{e.category, e.lang, e.text, e.text})
+		case e.level == "now" && e.category != "":
+			out = append(out, sample{"distress", e.lang, e.text, e.text})
+		}
+	}
+	d := dice(2)
+	for _, s := range slices.Clone(out) {
+		for range typosPer {
+			if c := typo(s.text, &d); c != s.text {
+				out = append(out, sample{s.kind, s.lang, c, s.source})
+			}
+		}
+	}
+	return out
+}
+
+// aside reports whether a sample is kept aside from training.
+func (s sample) aside() bool {
+	return sha256.Sum256([]byte(s.source))[0]>>4 <= 4
+}
+
+// wantBenign is the fewest routine texts of the corpus.
+const wantBenign = 2000
+
+func TestCorpusIsLargeEnough(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range readGrammar(t, "benign.txt").texts(t) {
+		seen[s.text] = true
+	}
+	if len(seen) < wantBenign {
+		t.Errorf("got %d routine texts, want %d", len(seen), wantBenign)
+	}
+	pairs := 0
+	for _, e := range golden(t) {
+		if strings.HasPrefix(e.id, "pairs:") && e.lang == "es" {
+			pairs++
+		}
+	}
+	if pairs < 200 {
+		t.Errorf("got %d pairs, want 200", pairs)
+	}
+}
+
+// maxFalse is how many of a thousand routine texts of the grammar may escalate.
+const maxFalse = 5
+
+func TestRoutineTextsDoNotEscalate(t *testing.T) {
+	s := mustNew(t)
+	all := readGrammar(t, "benign.txt").texts(t)
+	wrong := map[string][]string{}
+	n := 0
+	for _, c := range all {
+		if v := s.Judge(c.text, nil, 0, ""); v.Severity.Escalate() != "no" {
+			n++
+			wrong[c.source] = append(wrong[c.source], c.text+" "+strings.Join(v.Rules, " "))
+		}
+	}
+	t.Logf("%d of %d escalate", n, len(all))
+	if n*1000 > maxFalse*len(all) {
+		for source, texts := range wrong {
+			t.Errorf("%d of %q escalate, as in %q", len(texts), source, texts[0])
+		}
+	}
+}
