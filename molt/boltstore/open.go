@@ -22,6 +22,9 @@ const schema = 1
 
 const (
 	defaultLockTimeout = 1500 * time.Millisecond
+	// defaultMmapSize is address space alone, and no memory: a file that outgrew
+	// it would wait for its readers, a backup among them.
+	defaultMmapSize = 16 << 30
 	// queueLimit bounds the requests that wait for the committer. Callers
 	// beyond it wait in their own goroutines.
 	queueLimit = 1024
@@ -48,11 +51,12 @@ type Options struct {
 	LockTimeout time.Duration
 	// InitialMmapSize is how much address space is taken at once, in bytes, so
 	// that the file can grow without waiting for readers. It costs no memory.
-	// Default 1 GiB, or twice the file if that is more; on 32-bit machines
+	// Default 16 GiB, or twice the file if that is more; on 32-bit machines
 	// what bbolt chooses.
 	InitialMmapSize int
 
 	openFile func(string, int, os.FileMode) (*os.File, error) // for tests that break the disk
+	readOnly bool
 }
 
 // Open opens the store and drops all leases, since the lock on the file proves
@@ -95,6 +99,7 @@ func openFile(o Options) (*bolt.DB, error) {
 		FreelistType:    bolt.FreelistMapType,
 		NoStatistics:    true,
 		OpenFile:        o.openFile,
+		ReadOnly:        o.readOnly,
 	})
 	switch {
 	case err == nil:
@@ -116,7 +121,7 @@ func mmapSize(path string) int {
 	if info, err := os.Stat(path); err == nil {
 		size = info.Size()
 	}
-	return int(max(1<<30, 2*size))
+	return int(max(defaultMmapSize, 2*size))
 }
 
 // begin makes the buckets, checks the schema, counts the opening, and leaves
@@ -160,7 +165,7 @@ func checkSchema(tx *bolt.Tx) error {
 	}
 	text := string(meta.Get([]byte("schema")))
 	version, err := strconv.Atoi(text)
-	if err != nil {
+	if err != nil || version < 1 {
 		return fmt.Errorf("%w: its schema version reads %q", molt.ErrCorrupt, text)
 	}
 	if version > schema {
@@ -177,8 +182,10 @@ func (e *SchemaError) Error() string {
 }
 
 func (s *Store) closeFile() error {
-	// The note goes first: after the lock is given up it may be another's.
-	_ = os.Remove(s.holderPath)
+	if !s.readOnly {
+		// The note goes first: after the lock is given up it may be another's.
+		_ = os.Remove(s.holderPath)
+	}
 	if s.stuck {
 		return fmt.Errorf("close store: %w: the file stays locked until the process ends", molt.ErrBroken)
 	}

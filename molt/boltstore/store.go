@@ -18,6 +18,7 @@ import (
 type Store struct {
 	db         *bolt.DB
 	holderPath string
+	readOnly   bool
 
 	// gate is held for reading while a request enters the queue, and for
 	// writing when Close shuts it: after that nobody can enter any more.
@@ -107,8 +108,11 @@ func (s *Store) ask(ctx context.Context, r request) (answer, bool) {
 func (s *Store) enter(ctx context.Context, r request) (bool, error) {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return false, molt.ErrClosed
+	case s.readOnly:
+		return false, ErrReadOnly
 	}
 	select {
 	case s.queue <- r:
