@@ -83,7 +83,7 @@ func (k *killer) judge() []error {
 	var open []error
 	for again := true; again; {
 		k.idle(ctx)
-		if open = k.unended(ctx); len(open) == 0 {
+		if open = k.unended(); len(open) == 0 {
 			break
 		}
 		k.people.lull(ctx, 2*time.Second)
@@ -106,8 +106,11 @@ func (j *judged) add(o judged) {
 
 // unended lists the texts that the export does not show with a reply, an owner
 // or a reason, and the routine texts of ours whose fate is still open.
-func (k *killer) unended(ctx context.Context) (open []error) {
+func (k *killer) unended() (open []error) {
 	k.t.Helper()
+	// The last look has time of its own, or a loss would be told as a look cut short.
+	ctx, cancel := context.WithTimeout(k.ctx, patience)
+	defer cancel()
 	all, err := k.export(ctx)
 	if err != nil {
 		return []error{err}
