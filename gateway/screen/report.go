@@ -45,8 +45,8 @@ type judged struct {
 	want string
 }
 
-// levels lists what escalates least first.
-var levels = []string{"no", "same_day", "now"}
+// isLevel reports whether a word is one a verdict escalates by.
+func isLevel(word string) bool { return word == "no" || word == "same_day" || word == "now" }
 
 // Report judges labelled lines and writes what was caught: k of n with Wilson
 // intervals by label, category, language and slice, false pages per 100
@@ -114,7 +114,7 @@ func (s *Screen) judgeOne(l labelled) (judged, error) {
 		}
 	}
 	for _, level := range j.Escalate {
-		if !slices.Contains(levels, level) {
+		if !isLevel(level) {
 			return j, fmt.Errorf("escalate: want now, same_day or no (got %q)", level)
 		}
 	}
