@@ -58,6 +58,7 @@ type call struct {
 	taken   bool
 	fault   channels.FaultKind // that was answered; "" when the answer was yes
 	id      string
+	known   bool      // the daemon had the answer on record before it could die of it
 	arrived molt.Time // at the phone; 0: it did not
 }
 
@@ -154,6 +155,7 @@ func (c *carrier) Send(ctx context.Context, o channels.Outbound) (channels.Recei
 	k := &call{o: o, lane: w.job.work.Item.Lane, begun: w.job.last, at: w.now}
 	w.judgeCall(c, k)
 	c.calls = append(c.calls, k)
+	w.job.call = k
 	fault := c.meet(k)
 	k.ends = w.now.Add(w.took)
 	w.tell("%s sends %s to %s: %q: %s", c.id, o.Class, w.name(o.Peer), o.Words.Reveal(), w.answerOf(k, fault))

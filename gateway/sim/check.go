@@ -31,9 +31,9 @@ func (w *world) judgeCall(c *carrier, k *call) {
 			w.fault("attempt %d of %s reaches the carrier twice", k.o.Attempt, k.o.Item)
 		case old.lane == k.lane && old.ends > k.at:
 			w.fault("two texts of lane %s are under way at one time: %s and %s", k.lane, old.o.Item, k.o.Item)
-		case same && old.fault == "":
+		case same && old.known && old.fault == "":
 			w.fault("%s leaves again though the carrier said yes to it", k.o.Item)
-		case same && old.fault == channels.FaultUnknown && (k.o.Class == channels.ClassNurse || k.o.Class == channels.ClassAgent):
+		case same && (old.fault == "" || old.fault == channels.FaultUnknown) && (k.o.Class == channels.ClassNurse || k.o.Class == channels.ClassAgent):
 			w.fault("a routine text of unknown outcome leaves again: %s", k.o.Item)
 		case old.lane == k.lane && later(old.o.Item, k.o.Item):
 			w.fault("out of order in lane %s: %s after %s", k.lane, k.o.Item, old.o.Item)
@@ -66,16 +66,16 @@ func later(a, b molt.ItemID) bool {
 // judgeStopped: nobody attempts a text to somebody who said STOP, but what the
 // law permits.
 func (w *world) judgeStopped(c *carrier, p *patient, k *call) {
-	stopped := false
+	var last *text // STOP
 	for _, t := range c.inbound {
-		switch {
-		case t.from != p.phone || t.kind != stop && t.kind != start:
-		case t.kind == stop && t.acked > 0 && t.acked < k.begun:
-			stopped = true
-		case t.kind == start && t.sent < k.begun:
-			stopped = false
+		if t.from == p.phone && t.kind == stop && t.acked > 0 && t.acked < k.begun && (last == nil || t.acked >= last.acked) {
+			last = t
 		}
 	}
+	stopped := last != nil && !slices.ContainsFunc(c.inbound, func(t *text) bool {
+		after := last != nil && (t.sent > last.sent || t.acked == 0 || t.acked >= last.acked)
+		return t.from == p.phone && t.kind == start && t.sent < k.begun && after
+	})
 	if !stopped {
 		return
 	}
@@ -294,7 +294,8 @@ func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Tim
 			return true
 		}
 		switch s.why {
-		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp:
+		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp,
+			turn.ReasonEscalated: // to the work list, as routine
 			return true
 		}
 	}

@@ -38,6 +38,7 @@ type hook struct {
 type job struct {
 	work *gateway.Work
 	last molt.Time // when its last step ran: of a call, when the attempt was committed
+	call *call     // that was made for it
 }
 
 // boot starts the daemon over what the last one left.
@@ -177,6 +178,9 @@ func (w *world) step(j *job) {
 	more := j.work.Step(ctx)
 	w.job = nil
 	j.last = w.now
+	if !more && j.call != nil && ctx.Err() == nil {
+		j.call.known = true
+	}
 	if more {
 		w.after(w.took+w.pause(), w.daemon.life, "step of "+string(j.work.Item.Lane), func() { w.step(j) })
 	}
@@ -186,6 +190,7 @@ func (w *world) step(j *job) {
 func (w *world) lookBack() {
 	w.settle()
 	next := w.daemon.steps.LookBack(context.Background())
+	w.looked = w.now
 	if next > 0 && !w.longCalm() {
 		w.after(next.Sub(w.now), w.daemon.life, "back-fill", w.lookBack)
 	}

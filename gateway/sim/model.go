@@ -57,7 +57,7 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 	case x < 0.40:
 		a := model.Answer{Kind: model.KindEscalate, Severity: pick(w.r, model.S1, model.S2, model.S3, model.S4, ""), Reason: pick(w.r, "patient_wish", "unsure", "billing")}
 		if a.Severity == model.S4 {
-			a.Text = molt.Words("About " + tag + ": I pass this on to the staff.")
+			a.Text = reply.Text
 		}
 		return a, nil
 	case x < 0.42:

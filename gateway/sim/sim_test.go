@@ -32,8 +32,11 @@ func options(t testing.TB) sim.Options {
 func TestWorlds(t *testing.T) {
 	o := options(t)
 	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
+	if n == 0 {
+		n = 20
+	}
 	from, _ := strconv.Atoi(os.Getenv("FROM"))
-	for seed := from; seed < from+max(n, 20); seed++ {
+	for seed := from; seed < from+n; seed++ {
 		r, err := sim.Run(o, uint64(seed))
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +46,7 @@ func TestWorlds(t *testing.T) {
 			t.Errorf("seed %d: %s", seed, f)
 		}
 		if len(r.Faults) > 0 {
-			for _, l := range r.Trace[max(0, len(r.Trace)-60):] {
+			for _, l := range r.Trace[max(0, len(r.Trace)-600):] {
 				t.Log(l)
 			}
 			return

@@ -65,7 +65,8 @@ type world struct {
 	rules   map[string]*turn.Rules // all that were ever in force, by digest
 	daemon  *daemon                // nil while it is down
 	lives   int
-	down    []span // when nobody was there to act
+	looked  molt.Time // through the carriers' lists
+	down    []span    // when nobody was there to act
 	weather weather
 	calm    bool
 	ends    molt.Time // of the plot
@@ -178,6 +179,11 @@ func (w *world) perform(e event) {
 func (w *world) rested() bool {
 	if w.daemon == nil || len(w.daemon.drains) > 0 || w.open() > 0 {
 		return false
+	}
+	for _, t := range w.texts {
+		if t.acked == 0 && t.listed >= w.looked { // the list has still to bring it
+			return false
+		}
 	}
 	p, err := w.disk.Scan(context.Background(), molt.Query{Table: molt.TableItems, Limit: 1})
 	return err == nil && len(p.Items) == 0
