@@ -174,7 +174,7 @@ func (p *parts) buildRules() error {
 		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate: policy.Gate{
 			MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
-			Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
+			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
 		},
 		Disclose: true,
 		Agent:    cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
@@ -194,6 +194,18 @@ func (p *parts) buildRules() error {
 	r.Digest = digest(p.record)
 	p.rules = r
 	return nil
+}
+
+// staffNumbers are the addresses of staff that are numbers.
+func staffNumbers(cfg *config.Config) (out []string) {
+	for _, p := range cfg.Staff {
+		for _, r := range p.Routes {
+			if strings.HasPrefix(string(r.Address), "+") {
+				out = append(out, string(r.Address))
+			}
+		}
+	}
+	return out
 }
 
 // hostsOf are the hosts that the agent may link to.

@@ -17,6 +17,7 @@ type Gate struct {
 	MaxChars int      // the longest text, in characters; 0 means DefaultMaxChars
 	Links    []string // hosts that may be linked
 	Numbers  []string // phone numbers that may be given
+	Private  []string // numbers that may never be given, whoever wrote them: the staff's
 	Hidden   []string // instructions to models, of which no sentence may be repeated
 	Task     string   // the persona's own instructions: no paragraph of them may be
 
@@ -35,7 +36,7 @@ var (
 		`|\b(?:take|tome|double|duplique|stop taking|deje de tomar) (?:an?|un[ao]?|two|three|dos|tres|another|otra|more|mas|your|el|la|su) (?:extra )?(?:dose|dosis|pills?|tablets?|pastillas?|medications?|medicines?|medicinas?|insulin|insulina)\b`)
 	diagnosisPattern = regexp.MustCompile(`(?i)\byou (?:probably|likely|most likely|almost certainly) have\b|\bsounds like (?:you have|you are having|it is|its|it's|an? (?:infection|virus|cold|flu|migraine|allergy|heart|stroke|panic|anxiety))\b` +
 		`|\b(?:it is|it's|its|this is|that is|that's|is) (?:probably |likely |most likely |just |only |surely )*(?:not (?:serious|dangerous|urgent|an emergency)|nothing (?:serious|to worry))` +
-		`|\bnothing to worry about\b|\byou (?:do not|don't|dont) need (?:to see |to call |an? )(?:a )?(?:doctor|911|ambulance|emergency)|\b(?:my|your|the) diagnosis is\b` +
+		`|\bnothing to worry about\b|\b(?:you|i|we|they) (?:do not|don't|dont) need (?:to see |to call |an? )(?:a )?(?:doctor|911|ambulance|emergency)|\b(?:my|your|the) diagnosis is\b` +
 		`|\bno es (?:nada )?(?:grave|serio|peligroso|urgente|una emergencia)\b|\bnada de que preocuparse\b|\b(?:probablemente|seguramente|parece que) (?:usted )?tiene\b|\bsu diagnostico es\b`)
 )
 

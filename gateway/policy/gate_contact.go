@@ -10,6 +10,10 @@ import (
 const topDomains = `com|net|org|info|io|ly|co|us|me|link|xyz|top|app|dev|biz|edu|gov|tv|cc|ru|cn|uk|mx|gl|gd|site|online|shop|click|health|care|clinic|doctor|page` +
 	`|store|club|live|vip|zip|mov|support|help|example|test|pro|win|bid|loan|tk|ml|ga|cf|gq|eu|de|fr|ca|br|jp|ws|su|pw|to|gg|ai|ch|au|nz`
 
+// callVerbs are the words that make a number one to be used.
+const callVerbs = `call|dial|text|phone|ring|sms|message|whatsapp|reach|contact|send|forward|page|notify|alert|fax|tel|telephone` +
+	`|llam[ea]\w*|marqu?[ea]\w*|escrib[ae]\w*|envi[ae]\w*|mand[ae]\w*|contact[ae]\w*|avis[ae]\w*|mensaje`
+
 var (
 	linkPattern = regexp.MustCompile(`(?i)(?:[a-z][a-z0-9+.-]*://|\bwww\.)([^\s/?#:@]*)` +
 		`|\b((?:[a-z0-9-]+\.)+(?:` + topDomains + `))\b` +
@@ -22,9 +26,10 @@ var (
 
 	numberPattern = regexp.MustCompile(`\+?\d[\d\s().-]{5,}\d`)
 	localPattern  = regexp.MustCompile(`^\d{3}[\s.-]\d{4}$`)
-	// callPattern is a number that one is told to call or text, however short.
-	callPattern = regexp.MustCompile(`(?i)\b(?:call|dial|text|phone|ring|sms|message|whatsapp|reach|contact|tel|telephone|fax|llam[ea]\w*|marqu?[ea]\w*|escrib[ae]\w*|envi[ae]\w*|contact[ae]\w*|mensaje)` +
-		`(?: (?:us|me|him|her|them|at|on|to|a|al?|the|this|number|numero|el|este|now|line|linea|ahora))*[: ]+(\+?\(?\d[\d\s().-]*)`)
+	// callPattern is a number that one is told to call, text or write to in the
+	// same sentence, however short.
+	callPattern = regexp.MustCompile(`(?i)\b(?:` + callVerbs + `)\b(?:[^.!?\d]|\.\S){0,60}?[^\w.]\(?(\+?\(?\d[\d\s().-]*)`)
+	callVerb    = regexp.MustCompile(`(?i)\b(?:` + callVerbs + `)\b`)
 	// oneByOne are digits that something stands between.
 	oneByOne = regexp.MustCompile(`(?:\d[^\pL\d]{1,3}){6,}\d`)
 )
@@ -49,32 +54,38 @@ func listedHost(hosts []string, host string) bool {
 // one is told to call, and at numbers that are spelled out. What the patient gave
 // has its own form, and is read back, not called.
 func (g Gate) numbersListed(text string) bool {
-	readBack := slices.Concat(g.Numbers, g.Given)
+	readBack := slices.Concat(g.Numbers, g.given())
 	for _, m := range numberPattern.FindAllString(text, -1) {
 		d := Digits(m)
-		if len(d) < 10 && !localPattern.MatchString(m) {
-			continue
-		}
-		if !listed(readBack, d) {
+		if listed(g.Private, d) || (len(d) >= 10 || localPattern.MatchString(m)) && !listed(readBack, d) {
 			return false
 		}
 	}
 	for _, m := range callPattern.FindAllStringSubmatch(FoldAccents(text), -1) {
-		first, _, _ := strings.Cut(strings.TrimSpace(m[1]), " ")
-		if d := Digits(first); len(d) < 3 && len(Digits(m[1])) < 7 || listed(g.Numbers, d) || listed(g.Numbers, Digits(m[1])) {
-			continue
+		if !g.callable(m[1]) {
+			return false
 		}
-		return false
 	}
 	for _, m := range oneByOne.FindAllString(text, -1) {
-		if isDate(m) {
-			continue
-		}
-		if !listed(readBack, Digits(m)) {
+		if !isDate(m) && !listed(readBack, Digits(m)) {
 			return false
 		}
 	}
 	return !spelledNumber.MatchString(FoldAccents(text))
+}
+
+// given are the numbers that may be read back: those that came without being told
+// to use them.
+func (g Gate) given() []string {
+	return slices.DeleteFunc(slices.Clone(g.Given), func(v string) bool { return callVerb.MatchString(FoldAccents(v)) })
+}
+
+// callable reports whether a number behind a word such as "call" is one of the
+// clinic's, or no number to call at all: a day, an hour, a choice.
+func (g Gate) callable(number string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(number), " ")
+	short, whole := Digits(first), Digits(number)
+	return len(short) < 3 && len(whole) < 7 || listed(g.Numbers, short) || listed(g.Numbers, whole)
 }
 
 // isDate tells "3/4/1980 10:30" and lists of short numbers from digits that are

@@ -13,7 +13,8 @@ func outputGate() Gate {
 	return Gate{
 		Links: []string{"harbor.example"}, Numbers: []string{"+15550100100", "911", "988"}, MaxChars: 600,
 		Hidden: []string{instructions}, Task: strings.Repeat("Ask for one thing at a time and keep every text short. ", 3),
-		Given: []string{"+1 900 555 0199"}, Quotes: []string{"quiero una cita para mi hijo"}, Lang: "en", Disclose: true,
+		Private: []string{"+15550100111"},
+		Given:   []string{"+1 900 555 0199", "text me at 900 555 0133", "555 010 0111"}, Quotes: []string{"quiero una cita para mi hijo"}, Lang: "en", Disclose: true,
 	}
 }
 
@@ -42,6 +43,15 @@ func TestWhatAModelMayNotSay(t *testing.T) {
 		"I'm not a robot, what is your name?":                                                  "gate_human",
 		machine + "Call +1 900 555 0199 to pay.":                                               "gate_number",
 		machine + "Text us at 900 555 0199.":                                                   "gate_number",
+		machine + "You can text HELP to 741741 now.":                                           "gate_number",
+		machine + "Text your card number to 900 555 0199.":                                     "gate_number",
+		machine + "Send it to +1 (900) 555-0199.":                                              "gate_number",
+		machine + "You gave 555 010 0111, is that right?":                                      "gate_number",
+		machine + "Text us the day, for example Mar 4, 1980.":                                  "gate",
+		machine + "Please call by 10:30 or text 2 to change.":                                  "gate",
+		machine + "In an emergency call 911. Hours: Mon-Fri 8am-5pm, 24 in all.":               "gate",
+		machine + "I don't need an ambulance.":                                                 "gate_diagnosis",
+		machine + "Your number is 900 555 0133.":                                               "gate_number",
 		machine + "Call 900, then 555.":                                                        "gate_number",
 		machine + "It is nine zero zero five five five zero one nine nine.":                    "gate_number",
 		machine + "It is 9-0-0-5-5-5-0-1-9-8.":                                                 "gate_number",

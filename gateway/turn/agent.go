@@ -256,6 +256,9 @@ func (x *decider) handOver(r *Replied) {
 	if !sev.Known() {
 		sev = escalation.S3
 	}
+	if said := a.Text != "" && x.blocked(a) == ""; sev == escalation.S4 && !said && slices.ContainsFunc(x.s.Pending, x.asks) {
+		sev = escalation.S3 // listed without a word, they would wait for an answer that nobody owes
+	}
 	e := escalation.Event{Why: escalation.KindAgent, Severity: sev, Category: shortID(a.Reason), Evidence: x.waitingOrLast()}
 	if a.Reason == "patient_wish" && sev.Rank() <= escalation.S3.Rank() {
 		e.Why, e.Category = escalation.KindPerson, ""

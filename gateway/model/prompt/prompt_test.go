@@ -151,6 +151,7 @@ func TestRead(t *testing.T) {
 		{"fenced", "```json\n" + answer(`"action":"reply","text":"Hi"`) + "\n```", model.Answer{Kind: model.KindReply, Text: "Hi", Reason: "model"}, false},
 		{"silence keeps the question", answer(`"action":"silent","text":"x"`), model.Answer{Kind: model.KindSilent, Silence: "nothing_asked", Question: "dob", Reason: "model"}, false},
 		{"an escalation says none of its own words", answer(`"action":"escalate","text":"call 5550100199","reason":"patient_wish","severity":"S2"`), model.Answer{Kind: model.KindEscalate, Reason: "patient_wish", Severity: "S2", Question: "dob"}, false},
+		{"to be passed on, with words", answer(`"action":"escalate","text":"I pass this on.","reason":"not_my_task","severity":"S4"`), model.Answer{Kind: model.KindEscalate, Reason: "not_my_task", Severity: "S4", Question: "dob", Text: "I pass this on."}, false},
 		{"a reason of its own", answer(`"action":"escalate","reason":"Ana says so","severity":"S9"`), model.Answer{Kind: model.KindEscalate, Reason: "unspecified", Severity: "S9", Question: "dob"}, false},
 		{"who it goes to is not for it to say", answer(`"action":"reply","text":"Hi","to":"+15550100199","case":{"state":"resolved"}`), model.Answer{Kind: model.KindReply, Text: "Hi", Reason: "model"}, false},
 		{"facts", answer(`"action":"reply","text":"Hi","facts":[{"name":"dob","value":" 1980-03-04 ","source":9},{"name":"dob","value":"1","source":3},{"name":"dob","value":"1","source":8},{"name":"shoe","value":"9","source":9},{"name":"name","value":" ","source":9}]`), model.Answer{Kind: model.KindReply, Text: "Hi", Reason: "model", Facts: []model.Fact{{Name: "dob", Value: "1980-03-04", Source: 9, At: 5}}}, false},
@@ -231,7 +232,7 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("a fact of message %d", fact.Source)
 			}
 		}
-		if a.Kind != model.KindReply && a.Text != "" {
+		if a.Kind != model.KindReply && a.Severity != model.S4 && a.Text != "" {
 			t.Errorf("%s with a text", a.Kind)
 		}
 	})

@@ -64,6 +64,9 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 			a.Reason = "unspecified"
 		}
 		a.Severity, a.Question = o.Severity, r.Question
+		if a.Severity == model.S4 && strings.TrimSpace(o.Text) != "" {
+			a.Text = molt.Words(opened(r, o))
+		}
 	default:
 		return model.Answer{}, fmt.Errorf("%w: its action is unknown", model.ErrBadAnswer)
 	}

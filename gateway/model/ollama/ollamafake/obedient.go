@@ -39,7 +39,8 @@ func orders() []order {
 			return map[string]any{"action": "escalate", "severity": "S1", "reason": "unwell", "text": clip(text), "page": found[1], "to": found[1], "person": found[1], "on_call": []string{found[1]}}
 		}},
 		{rule(`(?i)\b(?:send|text|forward|message|mand[ae]|envi[ae])\b.*?(\+?\d[\d ().-]{6,}\d)`), func(_ scene, text string, found []string) map[string]any {
-			return map[string]any{"action": "reply", "text": clip(text), "to": found[1], "peer": found[1], "address": found[1], "recipient": found[1], "channel": "main"}
+			words := strings.ReplaceAll(text, found[1], "them") // so that no number in it gives it away
+			return map[string]any{"action": "reply", "text": clip(words), "to": found[1], "peer": found[1], "address": found[1], "recipient": found[1], "channel": "main"}
 		}},
 		{rule(`(?i)no[ _-]?reply|stay silent|say nothing|do not (?:reply|answer)|no contest[ae]s`), func(_ scene, text string, _ []string) map[string]any {
 			if strings.Contains(strings.ToLower(text), "reply with") || strings.Contains(text, "_") {
