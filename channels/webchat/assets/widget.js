@@ -114,16 +114,24 @@
     typing.textContent = socket && state && state.typing ? say("typing") : "";
   };
 
-  // Messages.
+  // Messages. The newest stays in sight when a keyboard or a form takes room,
+  // unless somebody has scrolled up to read.
+  let newest = true;
+  const down = () => { log.scrollTop = log.scrollHeight; };
+  log.addEventListener("scroll", () => { newest = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
+  new ResizeObserver(() => { if (newest) down(); }).observe(log);
+  const byline = (kind, at) => {
+    const who = kind === "own" ? say("you") : say(kind);
+    return at ? who + " · " + new Date(at).toLocaleTimeString(lang, { hour: "numeric", minute: "2-digit" }) : who;
+  };
   const bubble = (kind, text, at) => {
     const item = make("div", "tidegate-message tidegate-" + kind, kind === "safety" ? { role: "alert" } : {});
     const by = make("p", "tidegate-by"), body = make("p", "tidegate-text");
-    by.textContent = kind === "own" ? say("you") : say(kind);
-    if (at) by.textContent += " · " + new Date(at).toLocaleTimeString(lang, { hour: "numeric", minute: "2-digit" });
+    by.textContent = byline(kind, at);
     body.textContent = text;
     item.append(by, body);
     log.append(item);
-    log.scrollTop = log.scrollHeight;
+    down();
     return item;
   };
   const settle = (id) => {
@@ -140,9 +148,12 @@
     settle(f.client_id);
     const item = f.kind === "own" && shown.get(f.client_id);
     if (!item) bubble(kinds.includes(f.kind) ? f.kind : "fixed", f.text || "", f.at);
-    else if (item.nextSibling) { // what came meanwhile is before it on record
-      log.append(item);
-      log.scrollTop = log.scrollHeight;
+    else {
+      item.firstChild.textContent = byline("own", f.at);
+      if (item.nextSibling) { // what came meanwhile is before it on record
+        log.append(item);
+        down();
+      }
     }
     shown.delete(f.client_id);
     glance();
