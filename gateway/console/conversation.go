@@ -24,7 +24,7 @@ type conversationPage struct {
 	Who      string
 	Phone    string // in full: she may have to call
 	Channel  string
-	Account  string
+	Account  string // our number, "" where it is none
 	Lang     string
 	Owner    escalation.Owner
 	Stopped  bool
@@ -97,7 +97,10 @@ func (c *Console) read(r *http.Request, s access.Session, what string) (*convers
 
 func (p *conversationPage) take(c *Console, id molt.ConversationID, s *turn.State, recall func(turn.Ref) molt.Words) {
 	b := s.Began
-	p.Row, p.Who, p.Phone, p.Channel, p.Account = casework.Row(id, s), whoIs(s), s.Phone(), b.Channel, b.Account.Reveal()
+	p.Row, p.Who, p.Phone, p.Channel = casework.Row(id, s), whoIs(s), s.Phone(), b.Channel
+	if number := b.Account.Reveal(); strings.HasPrefix(number, "+") {
+		p.Account = number
+	}
 	p.Lang, p.Owner, p.Stopped, p.Open = s.Lang, s.Owner, s.Stopped, s.Open()
 	p.Holder = c.o.Casework.Name(p.Row.Claimant)
 	if s.Case != nil {
