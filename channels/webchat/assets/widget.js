@@ -116,10 +116,13 @@
 
   // Messages. The newest stays in sight when a keyboard or a form takes room,
   // unless somebody has scrolled up to read.
-  let newest = true;
+  let newest = true, size = "";
+  const measure = () => log.clientWidth + " " + log.clientHeight;
   const down = () => { log.scrollTop = log.scrollHeight; };
-  log.addEventListener("scroll", () => { newest = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
-  new ResizeObserver(() => { if (newest) down(); }).observe(log);
+  log.addEventListener("scroll", () => {
+    if (measure() === size) newest = log.scrollHeight - log.scrollTop - log.clientHeight < 40; // else nobody scrolled: it was resized
+  });
+  new ResizeObserver(() => { size = measure(); if (newest) down(); }).observe(log);
   const byline = (kind, at) => {
     const who = kind === "own" ? say("you") : say(kind);
     return at ? who + " · " + new Date(at).toLocaleTimeString(lang, { hour: "numeric", minute: "2-digit" }) : who;
