@@ -155,6 +155,13 @@ type Lister interface {
 	FindOutbound(ctx context.Context, o Outbound, attempted molt.Time) (r Receipt, found bool, err error)
 }
 
+// Recaller is a Lister that knows what was sent to somebody within a time: after
+// a restore it is the only one who does. Without words in o any text counts; one
+// that the carrier gave up on does not.
+type Recaller interface {
+	Recall(ctx context.Context, o Outbound, from, until molt.Time) (r Receipt, found bool, err error)
+}
+
 // Hook says which of a channel's doors a request came through.
 type Hook string
 

@@ -82,6 +82,7 @@ type Gateway struct {
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	ready    atomic.Bool
+	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]
 	change  sync.Mutex                                       // held by who changes what is in force
@@ -178,7 +179,7 @@ func (g *Gateway) kick(class molt.Lane) {
 // open; the doors open before anything else is caught up on.
 func (g *Gateway) Run(ctx context.Context) error {
 	now := g.force.Load()
-	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now)); err != nil {
+	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now), g.openRestored(ctx)); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it began, which is no fault
 		}

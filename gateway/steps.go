@@ -53,7 +53,7 @@ type hands struct {
 // it is given on the goroutine that steps.
 func (g *Gateway) Steps(ctx context.Context) (*Steps, error) {
 	now := g.force.Load()
-	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now)); err != nil {
+	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now), g.openRestored(ctx)); err != nil {
 		return nil, err
 	}
 	g.begin(func(string, func(context.Context) error) {})

@@ -28,20 +28,23 @@ func (g *Gateway) beginSend(it molt.Leased) step {
 		if err := g.waitForBudget(ctx, it, outboundOf(it, *w.Out)); err != nil {
 			return nil
 		}
-		return func(ctx context.Context) step { return g.attempt(ctx, it, *w.Out) }
+		return func(ctx context.Context) step { return g.attempt(ctx, it, *w.Out, false) }
 	}
 }
 
 // attempt takes the last look and commits what it says. The call comes next.
-func (g *Gateway) attempt(ctx context.Context, it molt.Leased, w turn.Out) step {
+// recalled: the carrier was asked what a restore cannot know.
+func (g *Gateway) attempt(ctx context.Context, it molt.Leased, w turn.Out, recalled bool) step {
 	o := outboundOf(it, w)
-	look, frozen, err := g.lookAndAttempt(ctx, it, w)
+	look, frozen, err := g.lookAndAttempt(ctx, it, w, recalled)
 	if err != nil {
 		g.stepError(it, "attempt", err)
 		return nil
 	}
 	o.Attempt = look.Attempt
 	switch look.Do {
+	case turn.LookRecall:
+		return func(ctx context.Context) step { return g.recall(ctx, it, w, o, look.Recall) }
 	case turn.LookCheck:
 		return func(ctx context.Context) step { return g.check(ctx, it, w.Channel, o, look) }
 	case turn.LookSend:
@@ -70,25 +73,21 @@ func (g *Gateway) waitForBudget(ctx context.Context, it molt.Leased, o channels.
 	err := g.outbox.Wait(wait, o)
 	if err != nil && ctx.Err() == nil {
 		g.metrics.faults.WithLabelValues("sender_budget").Inc()
-		now := molt.TimeOf(g.o.Now())
-		_, cerr := g.o.Store.Commit(ctx, molt.Batch{
-			Expect: molt.Expect{Leases: []molt.Lease{it.Lease}, Now: now},
-			Retry:  []molt.Retry{{Item: it.ID, Due: now.Add(time.Second)}},
-		})
-		if cerr != nil {
-			g.stepError(it, "put back", cerr)
-		}
+		g.putBack(ctx, it, molt.TimeOf(g.o.Now()).Add(time.Second))
 	}
 	return err
 }
 
 // lookAndAttempt decides whether the text may still leave and commits that it
 // is about to. Beside a frozen journal safety texts and pages run on.
-func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out) (look turn.Look, frozen bool, err error) {
+func (g *Gateway) lookAndAttempt(ctx context.Context, it molt.Leased, o turn.Out, recalled bool) (look turn.Look, frozen bool, err error) {
 	now := molt.TimeOf(g.o.Now())
 	var seen turn.Look // read only when the step is done: a step goes on when ctx ends
 	_, err = g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
 		seen = s.SendDue(g.rules(), it.ID, o, now)
+		if ask, need := g.recallOf(s, it.ID, o); need && !recalled && seen.Do == turn.LookSend {
+			seen.Do, seen.Recall = turn.LookRecall, ask
+		}
 		p := intake.Plan{Leases: []molt.Lease{it.Lease}}
 		switch seen.Do {
 		case turn.LookSend:

@@ -108,3 +108,18 @@ func (b *Outbox) Find(ctx context.Context, channel string, o channels.Outbound, 
 	}()
 	return a.FindOutbound(ctx, o, attempted)
 }
+
+// Recall asks the provider what it sent within a time, where it can tell.
+func (b *Outbox) Recall(ctx context.Context, channel string, o channels.Outbound, from, until molt.Time) (r channels.Receipt, found bool, err error) {
+	a, _ := b.adapter(channel)
+	l, ok := a.(channels.Recaller)
+	if !ok {
+		return channels.Receipt{}, false, nil
+	}
+	defer func() {
+		if recover() != nil {
+			r, found, err = channels.Receipt{}, false, fmt.Errorf("recall: %w", errPanicked)
+		}
+	}()
+	return l.Recall(ctx, o, from, until)
+}

@@ -190,6 +190,33 @@ func (a *Adapter) FindOutbound(ctx context.Context, o channels.Outbound, attempt
 	return best, best.ProviderID != "", nil
 }
 
+// Recall looks for a text to somebody that Twilio took in [from, until), whatever
+// its words when o has none. The list gives whole seconds.
+func (a *Adapter) Recall(ctx context.Context, o channels.Outbound, from, until molt.Time) (channels.Receipt, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	p := &openapi.ListMessageParams{}
+	p.SetTo(o.Peer.Reveal())
+	p.SetFrom(o.Account.Reveal())
+	p.SetPageSize(findPageSize)
+	var found channels.Receipt
+	_, err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
+		r, ok := receiptOf(&m)
+		words := o
+		if o.Words == "" {
+			words.Words = molt.Words(value(m.Body))
+		}
+		lost := r.Status == channels.StatusFailed || r.Status == channels.StatusUndelivered
+		if at := sentAt(m); ok && !lost && isOurs(m, words) && at >= from && at.Add(time.Second) <= until {
+			found = r
+		}
+	})
+	if err != nil && found.ProviderID == "" {
+		return channels.Receipt{}, false, fmt.Errorf("recall: %w", err)
+	}
+	return found, found.ProviderID != "", nil
+}
+
 func isOurs(m openapi.ApiV2010Message, o channels.Outbound) bool {
 	return strings.HasPrefix(value(m.Direction), "outbound") && value(m.To) == o.Peer.Reveal() &&
 		value(m.From) == o.Account.Reveal() && value(m.Body) == o.Words.Reveal()

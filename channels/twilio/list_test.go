@@ -188,3 +188,48 @@ func TestFindTakesTheClosest(t *testing.T) {
 		t.Errorf("FindOutbound = %+v, %v, %v; want %s", r, found, err, want.sid)
 	}
 }
+
+// TestRecall asks for what left within a time: with words for those, without for
+// any, and never for what is outside it, from somebody else, or coming in.
+func TestRecall(t *testing.T) {
+	s := newStandin(t)
+	o := text()
+	keep := func(direction string, to molt.Address, body string) record {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.keep("SM", direction, clinic.Reveal(), to.Reveal(), body)
+	}
+	keep("outbound-api", patient, o.Words.Reveal())
+	s.Tick()
+	from := s.Now()
+	keep("inbound", patient, o.Words.Reveal())
+	keep("outbound-api", "+15550100155", o.Words.Reveal())
+	ask := func(words molt.Words) (string, bool) {
+		t.Helper()
+		o := o
+		o.Words = words
+		r, found, err := s.adapter.Recall(t.Context(), o, from, s.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.ProviderID, found
+	}
+	if sid, found := ask(""); found {
+		t.Errorf("nothing left to the patient in that time, yet %s was found", sid)
+	}
+	want := keep("outbound-api", patient, "other words")
+	if sid, found := ask(""); found {
+		t.Errorf("%s left in the last second, which is not in that time", sid)
+	}
+	s.Tick()
+	if sid, found := ask(""); !found || sid != want.sid {
+		t.Errorf("any words: %s %v, want %s", sid, found, want.sid)
+	}
+	if sid, found := ask(o.Words); found {
+		t.Errorf("these words left before that time, yet %s was found", sid)
+	}
+	s.respond = func(w http.ResponseWriter, _ *http.Request) bool { refuse(w, 500, 20500, "no"); return true }
+	if _, found, err := s.adapter.Recall(t.Context(), o, from, s.Now()); err == nil || found {
+		t.Error("a list that does not answer: no error")
+	}
+}

@@ -33,6 +33,9 @@ import (
 //	code NAME                sets NAME to the short code of the first case on stdout
 //	hold FOLDER              holds the folder's store, and answers nothing
 //	tamper STORE             changes a byte of the first journal
+//	newer STORE              gives it the schema of a later program
+//	truncate FILE            cuts it in half
+//	mode MODE FILE           demands that mode of a file
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tidegate": main})
@@ -52,6 +55,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
 			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
+			"newer": scriptNewer, "truncate": scriptTruncate, "mode": scriptMode,
 		},
 	})
 }
@@ -193,4 +197,27 @@ func scriptTamper(ts *testscript.TestScript, _ bool, args []string) {
 		changed[len(changed)-1] ^= 1
 		return b.Put(append([]byte(nil), k...), changed)
 	}))
+}
+
+func scriptNewer(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := bolt.Open(ts.MkAbs(args[0]), 0o600, nil)
+	ts.Check(err)
+	defer db.Close()
+	ts.Check(db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("1000")) }))
+}
+
+func scriptTruncate(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()/2))
+}
+
+func scriptMode(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if info.Mode().Perm() != os.FileMode(want) {
+		ts.Fatalf("%s has mode %04o, want %04o", args[1], info.Mode().Perm(), want)
+	}
 }

@@ -82,6 +82,11 @@ func printReport(e env, r audit.Report) error {
 			return err
 		}
 	}
+	for _, b := range r.Restores {
+		if err := printText(e.stdout, "restored %s by %s, as of %s\n", b.At, b.By, b.AsOf); err != nil {
+			return err
+		}
+	}
 	if d := r.Decisions; d != nil {
 		if err := printText(e.stdout, "decisions: %d came out the same, %d differ, %d were made under other rules\n", d.Equal, d.Differ, d.OtherRules); err != nil {
 			return err

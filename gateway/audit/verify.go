@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -28,14 +29,16 @@ type Check struct {
 
 // Report is what Verify found.
 type Report struct {
-	Conversations int     `json:"conversations"`
-	Events        uint64  `json:"events"`
-	Gone          int     `json:"gone,omitempty"` // bodies that were shed or erased
-	Snapshots     int     `json:"snapshots"`
-	Items         int     `json:"items"`
-	Decisions     *Tally  `json:"decisions,omitempty"`
-	Faults        []Fault `json:"faults"`
-	More          int     `json:"more,omitempty"` // faults that are not listed
+	Conversations int              `json:"conversations"`
+	Events        uint64           `json:"events"`
+	Gone          int              `json:"gone,omitempty"` // bodies that were shed or erased
+	Snapshots     int              `json:"snapshots"`
+	Items         int              `json:"items"`
+	AsOf          molt.Time        `json:"as_of,omitempty"` // of the newest event
+	Decisions     *Tally           `json:"decisions,omitempty"`
+	Restores      []notary.Restore `json:"restores,omitempty"`
+	Faults        []Fault          `json:"faults"`
+	More          int              `json:"more,omitempty"` // faults that are not listed
 }
 
 // OK reports whether everything verified, and every decision that could be
@@ -71,6 +74,7 @@ func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
 		r.Decisions = &Tally{}
 	}
 	err := a.each(ctx, func(h molt.ConversationHead) error {
+		r.AsOf = max(r.AsOf, h.Head.At)
 		if err := r.take(a.verify(ctx, h.ID, c, &r)); err != nil {
 			return err
 		}
@@ -83,7 +87,21 @@ func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
 	if err != nil {
 		return r, err
 	}
+	if err := a.restores(ctx, &r); err != nil {
+		return r, err
+	}
 	return r, a.verifyItems(ctx, &r)
+}
+
+// restores lists the restores on record. One that is not signed by this record's
+// key is a fault.
+func (a *Auditor) restores(ctx context.Context, r *Report) (err error) {
+	r.Restores, err = notary.Restores(ctx, a.store, a.ring)
+	if errors.Is(err, notary.ErrForged) {
+		r.fault(Fault{Cause: err.Error()})
+		return nil
+	}
+	return err
 }
 
 // verify checks one conversation.

@@ -22,12 +22,15 @@ func New(store molt.Store, ring *seal.Keyring) *Auditor { return &Auditor{store:
 
 // Fault is one thing that does not verify. It wraps molt.ErrCorrupt.
 type Fault struct {
-	Conversation molt.ConversationID `json:"conversation"`
-	Seq          uint64              `json:"seq,omitempty"` // 0: no one event
+	Conversation molt.ConversationID `json:"conversation,omitempty"` // "": of the record as a whole
+	Seq          uint64              `json:"seq,omitempty"`          // 0: no one event
 	Cause        string              `json:"cause"`
 }
 
 func (f *Fault) Error() string {
+	if f.Conversation == "" {
+		return f.Cause
+	}
 	if f.Seq == 0 {
 		return fmt.Sprintf("conversation %s: %s", f.Conversation, f.Cause)
 	}
@@ -78,26 +81,34 @@ func faultOf(id molt.ConversationID, err error) error {
 	return err
 }
 
-// walk goes through a journal from event 1, verified link by link. It ends with
-// a *Fault where the journal does, and with each's own error.
+// walk goes through a journal from event 1, verified link by link, and opens
+// each event. It ends with a *Fault where the journal does, and with each's own
+// error.
 func (a *Auditor) walk(ctx context.Context, j *journal, each func(entry) error) error {
+	return a.links(ctx, j.id, j.head, func(e molt.Event) error {
+		read, err := j.read(e)
+		if err != nil {
+			return err
+		}
+		return each(read)
+	})
+}
+
+// links goes through a journal from event 1 to its head, verified link by link.
+func (a *Auditor) links(ctx context.Context, id molt.ConversationID, head molt.Head, each func(molt.Event) error) error {
 	var prev molt.Hash
-	seq, q := uint64(0), molt.Query{Table: molt.TableEvents, Conversation: j.id, Limit: molt.MaxPage}
-	for seq < j.head.Seq {
+	seq, q := uint64(0), molt.Query{Table: molt.TableEvents, Conversation: id, Limit: molt.MaxPage}
+	for seq < head.Seq {
 		p, err := a.store.Scan(ctx, q)
 		if err != nil {
-			return faultOf(j.id, err)
+			return faultOf(id, err)
 		}
-		events := p.Events[:min(len(p.Events), int(j.head.Seq-seq))]
-		if err := seal.VerifyChain(prev, seq+1, j.id, events); err != nil {
-			return faultOf(j.id, err)
+		events := p.Events[:min(len(p.Events), int(head.Seq-seq))]
+		if err := seal.VerifyChain(prev, seq+1, id, events); err != nil {
+			return faultOf(id, err)
 		}
 		for _, e := range events {
-			read, err := j.read(e)
-			if err != nil {
-				return err
-			}
-			if err := each(read); err != nil {
+			if err := each(e); err != nil {
 				return err
 			}
 			seq, prev = e.Seq, e.Hash
@@ -106,8 +117,8 @@ func (a *Auditor) walk(ctx context.Context, j *journal, each func(entry) error) 
 			break
 		}
 	}
-	if seq != j.head.Seq || prev != j.head.Hash {
-		return &Fault{Conversation: j.id, Seq: seq + 1, Cause: fmt.Sprintf("the chain ends before the journal's head, event %d", j.head.Seq)}
+	if seq != head.Seq || prev != head.Hash {
+		return &Fault{Conversation: id, Seq: seq + 1, Cause: fmt.Sprintf("the chain ends before the journal's head, event %d", head.Seq)}
 	}
 	return nil
 }

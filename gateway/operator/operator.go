@@ -32,6 +32,8 @@ type Options struct {
 	Daemon bool
 	// NoActs says why nothing can be acted on here; "": it can.
 	NoActs string
+	// Store can be backed up; nil: it cannot.
+	Store Copier
 	// Link makes a one-time link to the console; nil: no console runs here.
 	Link func(context.Context, molt.PersonID) (string, error)
 	Now  func() time.Time // default time.Now
@@ -73,6 +75,7 @@ func (p *Operator) Handler() http.Handler {
 		"POST /staff/{id}/link":              p.staffLink,
 		"GET /export":                        p.export,
 		"GET /verify":                        p.verify,
+		"GET /backup":                        p.backup,
 	} {
 		mux.HandleFunc(pattern, p.answer(answer))
 	}

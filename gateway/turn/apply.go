@@ -344,8 +344,11 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 		s.finish(x.Item, SendCancelled)
 		s.dropTimer("", x.Item)
 	case EffectDone:
-		if x.Name == string(ReasonFenced) {
+		switch Reason(x.Name) {
+		case ReasonFenced:
 			s.finish(x.Item, SendFenced)
+		case ReasonAnswered:
+			s.finish(x.Item, SendCancelled)
 		}
 		s.finish(x.Item, SendFailed)
 	case EffectRetry:

@@ -36,6 +36,7 @@ const (
 	ReasonDigest      Reason = "digest"       // the work list at opening
 	ReasonAttempt     Reason = "attempt"      // a text is about to be sent
 	ReasonStale       Reason = "stale"        // too old to send
+	ReasonAnswered    Reason = "answered"     // the carrier sent an answer in the time that a restore lost
 	ReasonCheck       Reason = "check"        // ask the carrier whether it has the text
 	ReasonSent        Reason = "sent"
 	ReasonRetry       Reason = "retry"

@@ -21,6 +21,8 @@ const (
 	LookSend  LookDo = "send"
 	LookCheck LookDo = "check" // begun before, no answer known: ask the carrier's list
 	LookDrop  LookDo = "drop"  // not any more; Reason says why
+	// LookRecall is like LookSend after a restore: the carrier may have it.
+	LookRecall LookDo = "recall"
 )
 
 // Look is the last look at a text before it is attempted.
@@ -29,6 +31,7 @@ type Look struct {
 	Reason  Reason
 	Attempt int       // for LookSend: the attempt it will be; for LookCheck: the one looked for
 	Since   molt.Time // for LookCheck: when that attempt began
+	Recall  Recall    // for LookRecall
 }
 
 // SendDue takes the last look at a text. What the agent says is fenced when the
@@ -97,7 +100,7 @@ func (x *decider) looked(b *Looked) {
 	x.because(b.Reason, "")
 	x.emit(Effect{Kind: EffectDone, Item: b.Item, Name: string(b.Reason)})
 	switch {
-	case d == nil || b.Reason == ReasonSent || b.Reason == ReasonGaveUp || b.Reason == ReasonFenced:
+	case d == nil || b.Reason == ReasonSent || b.Reason == ReasonGaveUp || b.Reason == ReasonFenced || b.Reason == ReasonAnswered:
 	case d.Page != "":
 		x.escalate(escalation.Event{Kind: escalation.EventPageFailed, PageID: d.Page})
 	case d.Person == "" && b.Reason == ReasonOptedOut && x.s.Open():

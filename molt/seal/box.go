@@ -156,6 +156,13 @@ func (b *Box) key(id molt.KeyID) (cipher.AEAD, error) {
 	return key, nil
 }
 
+// Unwraps says whether a data key opens under this keyring: nil, or an error
+// that wraps ErrErased, ErrOtherTenantKey or molt.ErrCorrupt.
+func (k *Keyring) Unwraps(w molt.WrappedKey) error {
+	_, err := k.unwrap(w)
+	return err
+}
+
 func (k *Keyring) unwrap(w molt.WrappedKey) (cipher.AEAD, error) {
 	if len(w.Wrapped) == 0 {
 		return nil, ErrErased

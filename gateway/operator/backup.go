@@ -1,0 +1,57 @@
+package operator
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Copier is a store that can be written out as it stands, in one transaction.
+// begun hears how many bytes there will be.
+type Copier interface {
+	Copy(ctx context.Context, w io.Writer, begun func(size int64)) error
+}
+
+// SizeHeader tells how many bytes a backup has.
+const SizeHeader = "Tidegate-Size"
+
+// copyStall is how long the reader of a backup may take nothing, and a stop may
+// wait for it: as long as a copy is under way the store grows.
+const copyStall = 10 * time.Second
+
+// backup writes the store out. Nobody's words are read: what is sealed stays so.
+func (p *Operator) backup(w http.ResponseWriter, r *http.Request) error {
+	if p.o.Store == nil {
+		return problem(http.StatusConflict, "this store cannot be copied while it is served")
+	}
+	p.o.Log.Info().Str("actor", string(actor(r.Context()))).Msg("backup begins")
+	out := &paced{w: w, c: http.NewResponseController(w)}
+	err := p.o.Store.Copy(r.Context(), out, func(size int64) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set(SizeHeader, strconv.FormatInt(size, 10))
+	})
+	if err != nil && !out.begun {
+		return err
+	}
+	if err != nil {
+		p.o.Log.Warn().Err(err).Msg("backup was cut short")
+		panic(http.ErrAbortHandler) // so that its reader knows
+	}
+	p.o.Log.Info().Str("actor", string(actor(r.Context()))).Msg("backup ends")
+	return nil
+}
+
+// paced writes for as long as somebody reads.
+type paced struct {
+	w     io.Writer
+	c     *http.ResponseController
+	begun bool
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	p.begun = true
+	_ = p.c.SetWriteDeadline(time.Now().Add(copyStall))
+	return p.w.Write(b)
+}
