@@ -178,8 +178,8 @@ func (w *world) checkAgentSilent(j *journal) {
 	}
 }
 
-// checkClaims: who holds a case asked for it, by her own record, or a colleague
-// gave it to her.
+// checkClaims: who holds a case asked for it, by her own record, when nobody had
+// it, or a colleague gave it to her.
 func (w *world) checkClaims(j *journal) {
 	var was molt.PersonID
 	for _, s := range j.stands {
@@ -188,16 +188,16 @@ func (w *world) checkClaims(j *journal) {
 			was = now
 			continue
 		}
+		ok, from := false, was
 		was = now
-		ok := false
 		for _, n := range w.nurses {
 			for _, d := range n.did {
 				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver)
-				ok = ok || d.at <= s.at && (mine || d.verb == turn.VerbTransfer)
+				ok = ok || d.at <= s.at && (mine && from == "" || d.verb == turn.VerbTransfer)
 			}
 		}
 		if !ok {
-			w.fault("%s: the case is %s's, who never asked for it", j.id, now)
+			w.fault("%s: the case is %s's, who never asked for it, or a colleague had it", j.id, now)
 		}
 	}
 }
