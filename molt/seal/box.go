@@ -76,6 +76,23 @@ func (b *Box) Seal(at molt.Time, kind string, plain []byte) (molt.KeyID, []byte,
 	return id, sealed, nil
 }
 
+// KeyAt is the data key under which Seal seals for that time. Unlike Seal it
+// makes none: it is for what is sealed beside a batch, whose keys nobody would
+// keep.
+func (b *Box) KeyAt(at molt.Time) (molt.KeyID, error) {
+	period, err := at.Std().Format("2006-01"), ErrNoKey
+	for _, k := range b.wrapped {
+		switch {
+		case k.Period != period:
+		case len(k.Wrapped) > 0:
+			return k.ID, nil
+		default:
+			err = ErrErased
+		}
+	}
+	return "", fmt.Errorf("key of %s: %w", period, err)
+}
+
 // Open decrypts what Seal sealed with the same key and kind. The error wraps
 // molt.ErrCorrupt when the bytes, the kind or the conversation are not those.
 func (b *Box) Open(kind string, id molt.KeyID, sealed []byte) ([]byte, error) {

@@ -211,6 +211,10 @@ func (k *Keyring) Item(parts ...string) molt.ItemID {
 	return molt.ItemID("i_" + k.id(26, "item", parts))
 }
 
+// File returns the name of a file: "f_" and 32 characters that nobody can tell
+// apart from others without the mark key, though they have the file.
+func (k *Keyring) File(parts ...string) string { return "f_" + k.id(32, "file", parts) }
+
 // id is the keyed hash of use and parts, each with its length before it, cut to
 // so many characters of five bits each.
 func (k *Keyring) id(characters int, use string, parts []string) string {

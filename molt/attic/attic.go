@@ -1,0 +1,188 @@
+package attic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// MaxFileBytes is the most that one file may hold.
+const MaxFileBytes = 8 << 20
+
+const (
+	halfWritten = ".new-" // of a file that has not got its name yet
+	sealBytes   = 64      // what sealing adds, at most
+)
+
+var (
+	// ErrGone says that no file has that name.
+	ErrGone = errors.New("the file is not there")
+	// ErrTooLarge says that the bytes are over MaxFileBytes.
+	ErrTooLarge = errors.New("the file is too large")
+)
+
+var nameForm = regexp.MustCompile(`^f_[a-z2-7]{32}$`)
+
+// Ref is how an event refers to a file.
+type Ref struct {
+	Name string     `json:"name"`
+	Key  molt.KeyID `json:"key"` // the data key that sealed it
+}
+
+// Keys is the part of molt.Store that an attic uses.
+type Keys interface {
+	Scan(ctx context.Context, q molt.Query) (molt.Page, error)
+}
+
+// Options make an Attic. Everything is required.
+type Options struct {
+	Folder string
+	Store  Keys
+	Ring   *seal.Keyring
+	Random io.Reader
+}
+
+// Attic is an opened folder of files. It may be used by many goroutines, when
+// its source of random bytes may.
+type Attic struct{ o Options }
+
+// Open takes the folder, makes it where there is none, and removes what a crash
+// left half written. Only who holds the database may open it.
+func Open(o Options) (*Attic, error) {
+	if o.Folder == "" || o.Store == nil || o.Ring == nil || o.Random == nil {
+		return nil, errors.New("attic: Folder, Store, Ring and Random are required")
+	}
+	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("attic: %w", err)
+	}
+	entries, err := os.ReadDir(o.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("attic: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), halfWritten) {
+			if err := os.Remove(filepath.Join(o.Folder, e.Name())); err != nil {
+				return nil, fmt.Errorf("attic: %w", err)
+			}
+		}
+	}
+	return &Attic{o}, nil
+}
+
+// Keep seals a file under the data key that the conversation had at that time
+// and returns once it is on the disk. The same bytes again are the same file.
+// It fails with seal.ErrErased or seal.ErrNoKey where that key is gone.
+func (a *Attic) Keep(ctx context.Context, id molt.ConversationID, at molt.Time, plain []byte) (Ref, error) {
+	if len(plain) > MaxFileBytes {
+		return Ref{}, ErrTooLarge
+	}
+	box, err := a.box(ctx, id)
+	if err != nil {
+		return Ref{}, err
+	}
+	// The name covers the key, so the key is asked for first.
+	key, err := box.KeyAt(at)
+	if err != nil {
+		return Ref{}, fmt.Errorf("keep file: %w", err)
+	}
+	r := Ref{Name: a.name(id, key, plain), Key: key}
+	_, sealed, err := box.Seal(at, kind(r.Name), plain)
+	if err != nil {
+		return Ref{}, fmt.Errorf("keep file: %w", err)
+	}
+	if err := a.write(r.Name, sealed); err != nil {
+		return Ref{}, fmt.Errorf("keep file: %w", err)
+	}
+	return r, nil
+}
+
+// Read opens a file and checks that it is what its name says. The error wraps
+// ErrGone, molt.ErrCorrupt or what package seal says of its key.
+func (a *Attic) Read(ctx context.Context, id molt.ConversationID, r Ref) ([]byte, error) {
+	if !nameForm.MatchString(r.Name) {
+		return nil, fmt.Errorf("read file: %w: its name is none", molt.ErrCorrupt)
+	}
+	sealed, err := a.bytes(r.Name)
+	if err != nil {
+		return nil, fmt.Errorf("read file %s: %w", r.Name, err)
+	}
+	box, err := a.box(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := box.Open(kind(r.Name), r.Key, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	if a.name(id, r.Key, plain) != r.Name {
+		return nil, fmt.Errorf("read file %s: %w: it does not hash to its name", r.Name, molt.ErrCorrupt)
+	}
+	return plain, nil
+}
+
+func (a *Attic) box(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
+	p, err := a.o.Store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return seal.NewBox(a.o.Ring, id, p.Keys, a.o.Random)
+}
+
+func (a *Attic) name(id molt.ConversationID, key molt.KeyID, plain []byte) string {
+	return a.o.Ring.File(string(id), string(key), string(plain))
+}
+
+// kind binds sealed bytes to their name: no file opens under another's.
+func kind(name string) string { return "file:" + name }
+
+// write gives a whole, synced file its name. Whatever happens before the rename
+// leaves no file of that name, or the old one. After a sync that went wrong
+// nothing of the half-written file is used again: who tries once more writes
+// another.
+func (a *Attic) write(name string, sealed []byte) error {
+	f, err := os.CreateTemp(a.o.Folder, halfWritten+"*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // nothing is there once it has its name
+	_, err = f.Write(sealed)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), filepath.Join(a.o.Folder, name)); err != nil {
+		return err
+	}
+	folder, err := os.Open(a.o.Folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+func (a *Attic) bytes(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(a.o.Folder, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sealed, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+sealBytes+1))
+	if err == nil && len(sealed) > MaxFileBytes+sealBytes {
+		return nil, fmt.Errorf("%w: it is larger than any that was written", molt.ErrCorrupt)
+	}
+	return sealed, err
+}
