@@ -28,7 +28,7 @@ type Options struct {
 	MessagingServiceSID string         // MG and 32 hexadecimal digits; may be empty
 	BaseURL             string         // default DefaultBaseURL; plain http only on a loopback host
 
-	// HTTP carries the REST calls; nil is a transport of the adapter's own.
+	// HTTP carries the REST calls, and never files; nil is a transport of the adapter's own.
 	// One that is not an *http.Transport should honor net/http/httptrace: a
 	// fault before the request left is certain only when it can be told.
 	HTTP http.RoundTripper
@@ -44,6 +44,7 @@ type Adapter struct {
 	base                       *url.URL
 	numbers                    []molt.Address
 	transport                  http.RoundTripper
+	media                      media
 	now                        func() time.Time
 }
 
@@ -70,7 +71,7 @@ func New(o Options) (*Adapter, error) {
 		id: o.ID, accountSID: o.AccountSID, serviceSID: o.MessagingServiceSID,
 		token: o.AuthToken, keys: [][]byte{[]byte(o.AuthToken)},
 		public: public, base: base, numbers: slices.Clone(o.Numbers),
-		transport: o.HTTP, now: o.Now,
+		transport: o.HTTP, media: newMedia(base), now: o.Now,
 	}
 	if o.SecondaryToken != "" {
 		a.keys = append(a.keys, []byte(o.SecondaryToken))

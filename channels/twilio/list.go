@@ -161,7 +161,7 @@ func (a *Adapter) mediaOf(ctx context.Context, sid string, n int) []channels.Med
 	for i := range min(n, len(page.MediaList)) {
 		m := page.MediaList[i]
 		at := a.base.String() + apiPathPrefix + a.accountSID + "/Messages/" + sid + "/Media/" + url.PathEscape(value(m.Sid))
-		media[i] = newMedia(at, value(m.ContentType))
+		media[i] = mediaRef(at, value(m.ContentType))
 	}
 	return media
 }

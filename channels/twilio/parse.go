@@ -173,12 +173,12 @@ func parseMedia(form url.Values) (media []channels.Media, more bool) {
 	}
 	for i := range n {
 		k := strconv.Itoa(i)
-		media = append(media, newMedia(form.Get("MediaUrl"+k), form.Get("MediaContentType"+k)))
+		media = append(media, mediaRef(form.Get("MediaUrl"+k), form.Get("MediaContentType"+k)))
 	}
 	return media, more
 }
 
-func newMedia(u, kind string) channels.Media {
+func mediaRef(u, kind string) channels.Media {
 	if len(u) > channels.MaxMediaURL || !utf8.ValidString(u) {
 		u = ""
 	}
