@@ -21,6 +21,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/attic"
 	"github.com/tidegate/tidegate/molt/lane"
 	"github.com/tidegate/tidegate/molt/seal"
 )
@@ -30,8 +31,10 @@ import (
 const (
 	sendWorkers  = 8
 	quickWorkers = 8
+	fileWorkers  = 4 // each may hold a whole file
 	leaseForSend = 2 * time.Minute
 	leaseForAsk  = 10 * time.Minute
+	leaseForFile = 2*channels.FetchTimeout + time.Minute
 	leaseQuick   = time.Minute
 	budgetWait   = 45 * time.Second // then the text is put back, so that its lease never runs out under it
 	StopTimeout  = 10 * time.Second // for requests under way, once the daemon is to stop
@@ -42,7 +45,8 @@ type Options struct {
 	Store  molt.Store
 	Ring   *seal.Keyring
 	Screen *screen.Screen
-	Parts  Parts // in force until they are swapped
+	Parts  Parts        // in force until they are swapped
+	Files  *attic.Attic // where what patients send is kept; nil: nothing is fetched
 
 	Public  net.Listener // webhooks
 	Private net.Listener // health, metrics, the console
@@ -151,6 +155,7 @@ func (g *Gateway) makeLanes() error {
 		{molt.LaneNurse, sendWorkers / 2, leaseForSend, g.beginSend},
 		{molt.LaneAgent, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LaneAsk, g.o.AsksAtOnce, leaseForAsk, g.beginAsk},
+		{molt.LaneMedia, fileWorkers, leaseForFile, g.beginFetch},
 		{molt.LaneTimer, quickWorkers, leaseQuick, g.beginTimer},
 		{molt.LaneAction, quickWorkers / 2, leaseQuick, g.beginAct},
 	} {
@@ -247,7 +252,7 @@ func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 		}
 	}
 	ev := g.o.Log.Info()
-	if d.Reason == turn.ReasonFault || d.Reason == turn.ReasonGaveUp {
+	if d.Reason == turn.ReasonFault || d.Reason == turn.ReasonGaveUp || d.Reason == turn.ReasonNotFetched {
 		ev = g.o.Log.Warn()
 	}
 	ev = ev.Str("conversation", string(id)).Uint64("seq", s.Seq).Str("reason", string(d.Reason))

@@ -18,6 +18,7 @@ type metrics struct {
 	asks      *prometheus.CounterVec
 	faults    *prometheus.CounterVec
 	backfill  *prometheus.CounterVec
+	files     *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
@@ -53,6 +54,7 @@ func newMetrics() *metrics {
 		backfill: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_backfill_total", Help: "Texts listed by the back-filler, by what they turned out to be.",
 		}, []string{"channel", "outcome"}),
+		files: newFileCounter(),
 		listed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tidegate_cases_open", Help: "Cases that are not settled, by severity, at the last scrape.",
 		}, []string{"severity"}),
@@ -69,9 +71,15 @@ func newMetrics() *metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.listed,
+	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+func newFileCounter() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_files_total", Help: "Attempts to fetch a file that came with a text, by what came of it.",
+	}, []string{"channel", "outcome"})
 }
 
 func (m *metrics) decision(d turn.Decided) {

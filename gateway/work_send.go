@@ -236,6 +236,9 @@ func (g *Gateway) unreadable(ctx context.Context, it molt.Leased, err error) {
 	case molt.LaneTimer:
 		_, name, _ := strings.Cut(string(it.Lane), ":")
 		fact = intake.Fact{Kind: turn.KindTimed, Body: &turn.Timed{Name: name, Item: it.ID}}
+	case molt.LaneMedia:
+		at, _ := turn.FileOf(it.Lane)
+		fact = intake.Fact{Kind: turn.KindFetchFailed, Body: &turn.FetchFailed{Item: it.ID, Seq: at.Seq, Index: at.Index, Why: turn.WhyUnreadable}}
 	case molt.LaneAction:
 		if err := g.cancelItem(ctx, it); err != nil {
 			g.stepError(it, "cancel", err)

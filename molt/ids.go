@@ -40,6 +40,7 @@ const (
 	LaneAgent  Lane = "agent"  // the agent's words to the patient
 	LaneAsk    Lane = "ask"    // asking the agent
 	LaneTimer  Lane = "timer"  // a moment at which the core wants to decide
+	LaneMedia  Lane = "media"  // a file that came with a text
 	LaneAction Lane = "action" // a staff act carried to another journal
 )
 

@@ -17,6 +17,7 @@ import (
 	"github.com/tidegate/tidegate/channels/twilio/twiliofake"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway"
+	"github.com/tidegate/tidegate/molt/attic"
 	"github.com/tidegate/tidegate/molt/boltstore"
 	"github.com/tidegate/tidegate/molt/seal"
 )
@@ -26,6 +27,7 @@ const (
 	storeFile  = "tidegate.db"
 	keyFile    = "tenant.key"
 	socketFile = "admin.sock"
+	fileFolder = "media" // what patients sent, sealed
 )
 
 func serveCmd(e env) *cobra.Command {
@@ -80,7 +82,7 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	}
 	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
 	g, err := gateway.New(gateway.Options{
-		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(),
+		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
 		File: newLoader(path, cfg, p, e).file(ctx),
 		Log:  logger(cfg, e.stderr), Broken: h.store.Broken(),
@@ -122,6 +124,7 @@ type house struct {
 	dir    string
 	store  *boltstore.Store
 	ring   *seal.Keyring
+	files  *attic.Attic
 	socket net.Listener
 }
 
@@ -142,6 +145,11 @@ func openHouseAt(dir string, ring func(dir string) (*seal.Keyring, error)) (*hou
 		return nil, err
 	}
 	if h.ring, err = ring(h.dir); err != nil {
+		h.close()
+		return nil, err
+	}
+	h.files, err = attic.Open(attic.Options{Folder: filepath.Join(h.dir, fileFolder), Store: h.store, Ring: h.ring, Random: rand.Reader})
+	if err != nil {
 		h.close()
 		return nil, err
 	}

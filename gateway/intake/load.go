@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -161,6 +163,31 @@ func (d *Desk) OpenWork(ctx context.Context, it molt.Item) (Work, error) {
 		return w, fmt.Errorf("item %s: %w", it.ID, err)
 	}
 	return w, nil
+}
+
+// Inbound reads one text from the journal with when it was taken in. It fails
+// with ErrUnknownConversation where that event is no text, or is shed.
+func (d *Desk) Inbound(ctx context.Context, id molt.ConversationID, seq uint64) (*channels.Inbound, molt.Time, error) {
+	box, err := d.boxOf(ctx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableEvents, Conversation: id, After: strconv.FormatUint(max(seq, 1)-1, 10), Limit: 1})
+	if err != nil {
+		return nil, 0, fmt.Errorf("event %d: %w", seq, err)
+	}
+	if len(p.Events) == 0 || p.Events[0].Seq != seq {
+		return nil, 0, fmt.Errorf("event %d: %w", seq, ErrUnknownConversation)
+	}
+	e, err := d.read(box, memory{}, p.Events[0])
+	if err != nil {
+		return nil, 0, err
+	}
+	in, ok := e.Body.(*channels.Inbound)
+	if !ok {
+		return nil, 0, fmt.Errorf("event %d: %w", seq, ErrUnknownConversation)
+	}
+	return in, e.At, nil
 }
 
 // boxOf makes a box of a conversation's keys, for reading beside its mailbox.

@@ -16,6 +16,7 @@ type Work struct {
 	Name  string          `json:"name,omitempty"` // of a timer
 	Out   *turn.Out       `json:"out,omitempty"`
 	Act   *turn.Act       `json:"act,omitempty"`
+	File  *turn.FileAt    `json:"file,omitempty"`
 	Began turn.Began      `json:"began"`
 }
 
@@ -39,7 +40,7 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 	for _, e := range effects {
 		var err error
 		switch e.Kind {
-		case turn.EffectAsk, turn.EffectSay, turn.EffectPage, turn.EffectTimer, turn.EffectAct:
+		case turn.EffectAsk, turn.EffectSay, turn.EffectPage, turn.EffectTimer, turn.EffectAct, turn.EffectFetch:
 			e.Due -= ahead
 			err = s.putItem(b, next, e)
 		case turn.EffectCancel:
@@ -82,7 +83,7 @@ func end(b *molt.Batch, item molt.ItemID, leases []molt.Lease) {
 }
 
 func (s *step) putItem(b *molt.Batch, next *turn.State, e turn.Effect) error {
-	w := Work{Kind: e.Kind, Name: e.Name, Out: e.Out, Act: e.Act, Began: next.Began}
+	w := Work{Kind: e.Kind, Name: e.Name, Out: e.Out, Act: e.Act, File: e.File, Began: next.Began}
 	plain, err := json.Marshal(w)
 	if err != nil {
 		return fmt.Errorf("item %s: %w", e.Item, err)

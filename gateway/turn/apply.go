@@ -59,6 +59,10 @@ func (s *State) fold(e Event) {
 		s.dropTimer(b.Name, b.Item)
 	case *Listed:
 		s.foldListed(b)
+	case *Fetched:
+		s.foldFetched(b)
+	case *FetchFailed:
+		s.foldFetchFailed(b)
 	case *Decided:
 		s.foldDecided(e, b)
 	}
@@ -251,6 +255,9 @@ func (s *State) foldChanges(e Event, d *Decided) {
 		s.own(d.Owner, d.Epoch, e.At)
 	}
 	s.foldSet(e.At, d.Set)
+	for _, f := range d.Files {
+		s.foldFiles(f)
+	}
 	for i, x := range d.Effects {
 		s.foldEffect(e, i, x)
 	}
@@ -337,6 +344,8 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 		s.foldOut(e, i, x)
 	case EffectAsk:
 		s.foldAsk(e, x)
+	case EffectFetch:
+		s.foldFetch(x)
 	case EffectTimer:
 		s.dropTimer(x.Name, "")
 		s.Timers = append(s.Timers, Timer{Name: x.Name, Item: x.Item, Due: x.Due})
@@ -351,6 +360,7 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 			s.finish(x.Item, SendCancelled)
 		}
 		s.finish(x.Item, SendFailed)
+		s.loseFile(x.Item)
 	case EffectRetry:
 		// Not found by any check: the attempt counts as not made. A check to
 		// come leaves it as it is.
@@ -477,6 +487,7 @@ func (s *State) trim() {
 	if n := len(s.Sends) - MaxUnsent; n > 0 {
 		s.Sends = slices.Delete(s.Sends, 0, n)
 	}
+	s.trimFiles()
 	hourAgo := int64(s.At.Add(-time.Hour))
 	s.AskedAt = slices.DeleteFunc(s.AskedAt, func(t int64) bool { return t < hourAgo })
 }

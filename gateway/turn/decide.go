@@ -54,6 +54,7 @@ func (x *decider) finish() {
 		due = x.s.Waiting.Add(x.env.Rules.Watchdog)
 	}
 	x.timer(timerWatchdog, due)
+	x.fetchFiles()
 	x.workRow()
 	x.s.Seq, x.s.At = x.at.Seq, max(x.s.At, x.at.At)
 	x.s.settle()
@@ -105,6 +106,10 @@ func (x *decider) fact(f Event) {
 		x.acted(f.Seq, b)
 	case *Listed:
 		x.listed(b)
+	case *Fetched:
+		x.fetched(b)
+	case *FetchFailed:
+		x.fetchFailed(b)
 	case *Read:
 		x.because(ReasonRead, "")
 	case *Notice:
@@ -154,7 +159,7 @@ func weight(r Reason) int {
 	switch r {
 	case ReasonNothing:
 		return 0
-	case ReasonBegan:
+	case ReasonBegan, ReasonFetched, ReasonFetchAgain, ReasonNotFetched:
 		return 1
 	case ReasonRedFlag, ReasonFault:
 		return 9

@@ -13,25 +13,27 @@ import (
 
 // The kinds of events. All but KindDecided are facts.
 const (
-	KindBegan     = "began"
-	KindInbound   = "inbound"
-	KindScreened  = "screened" // the verdict on the inbound right before it
-	KindCode      = "code"     // what the code in the staff text right before it stands for
-	KindHers      = "hers"     // which open cases are its sender's, where that text names none
-	KindReplied   = "replied"
-	KindLooked    = "looked"
-	KindAttempted = "attempted"
-	KindSent      = "sent"
-	KindFailed    = "failed"
-	KindChecked   = "checked"
-	KindStatus    = "status"
-	KindTimed     = "timed"
-	KindActed     = "acted"
-	KindLead      = "lead"   // the case of the same source that rings, or that none does
-	KindListed    = "listed" // a case of another journal joins this person's next digest
-	KindRead      = "read"
-	KindNotice    = "notice" // the gateway itself has something to say to this staff member
-	KindDecided   = "decided"
+	KindBegan       = "began"
+	KindInbound     = "inbound"
+	KindScreened    = "screened" // the verdict on the inbound right before it
+	KindCode        = "code"     // what the code in the staff text right before it stands for
+	KindHers        = "hers"     // which open cases are its sender's, where that text names none
+	KindReplied     = "replied"
+	KindLooked      = "looked"
+	KindAttempted   = "attempted"
+	KindSent        = "sent"
+	KindFailed      = "failed"
+	KindChecked     = "checked"
+	KindStatus      = "status"
+	KindTimed       = "timed"
+	KindActed       = "acted"
+	KindLead        = "lead"   // the case of the same source that rings, or that none does
+	KindListed      = "listed" // a case of another journal joins this person's next digest
+	KindRead        = "read"
+	KindNotice      = "notice" // the gateway itself has something to say to this staff member
+	KindFetched     = "fetched"
+	KindFetchFailed = "fetch_failed"
+	KindDecided     = "decided"
 )
 
 // Event is one journal entry with its body read.
@@ -193,6 +195,7 @@ type Decided struct {
 	Case  *escalation.Case `json:"case,omitempty"` // as it stands now, when it changed
 
 	Set     *Set         `json:"set,omitempty"`
+	Files   []Files      `json:"files,omitempty"` // to be fetched
 	Facts   []model.Fact `json:"facts,omitempty"` // additions to the ledger
 	Acts    []string     `json:"acts,omitempty"`  // ids of the staff acts this answers
 	Deeds   []Deed       `json:"deeds,omitempty"` // of them, what a colleague should read of
@@ -253,6 +256,7 @@ const (
 	EffectEarly  EffectKind = "early"  // Item had begun to leave when the owner changed
 	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
 	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
+	EffectFetch  EffectKind = "fetch"  // a file of a message, by File
 	EffectWork   EffectKind = "work"   // the work list's row of this case changes
 )
 
@@ -266,6 +270,7 @@ type Effect struct {
 	Version int         `json:"version,omitempty"`
 	Out     *Out        `json:"out,omitempty"`
 	Act     *Act        `json:"act,omitempty"`
+	File    *FileAt     `json:"file,omitempty"`
 	Code    *Code       `json:"code,omitempty"`
 	Work    *WorkRow    `json:"work,omitempty"`
 }
@@ -365,6 +370,10 @@ func NewBody(kind string) any {
 		return new(Read)
 	case KindNotice:
 		return new(Notice)
+	case KindFetched:
+		return new(Fetched)
+	case KindFetchFailed:
+		return new(FetchFailed)
 	case KindDecided:
 		return new(Decided)
 	}

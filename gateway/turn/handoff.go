@@ -261,6 +261,9 @@ func ChecklistMessages(s *State) []Ref { return s.said(MaxTurns) }
 // turnLine is one message as a nurse reads it, with what became of ours.
 func turnLine(s *State, r *Rules, ref Ref, recall func(Ref) molt.Words) string {
 	words := oneLine(recall(ref), MaxQuoteBytes)
+	if ref.Media > 0 {
+		words = strings.TrimSpace(fmt.Sprintf("%s [%d attached]", words, ref.Media))
+	}
 	if words == "" {
 		words = "[no words kept]"
 	}

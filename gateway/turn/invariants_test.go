@@ -113,7 +113,7 @@ func checkBatch(t testing.TB, d Decided) {
 	put, ended, codes := map[molt.ItemID]bool{}, map[molt.ItemID]bool{}, map[string]bool{}
 	for _, e := range d.Effects {
 		switch e.Kind {
-		case EffectAsk, EffectSay, EffectPage, EffectTimer, EffectAct:
+		case EffectAsk, EffectSay, EffectPage, EffectTimer, EffectAct, EffectFetch:
 			if e.Item == "" || e.Lane == "" || put[e.Item] {
 				t.Fatalf("%s has no item, no lane, or an item put before: %q", e.Kind, e.Item)
 			}
@@ -218,6 +218,7 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 		{"digest", len(s.Digest), MaxDigest},
 		{"acts", len(s.Acts), MaxActs},
 		{"deeds", len(s.Deeds), MaxDeeds},
+		{"files", len(s.Files), MaxFiles},
 		{"asks", len(s.AskedAt), MaxAsked},
 		{"timers", len(s.Timers), 3},
 	} {
@@ -237,7 +238,30 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 	if len(s.Pending) == 0 && s.timer(timerWatchdog) != nil {
 		w.t.Fatalf("a watchdog over nothing")
 	}
+	checkFiles(w)
 	checkNobodyHangs(w, before, facts, d)
+}
+
+// checkFiles: a file waits only for others that are tried before it, and each
+// that is due has an item of its own.
+func checkFiles(w *world) {
+	w.t.Helper()
+	waits, trying, items := 0, 0, map[molt.ItemID]bool{}
+	for _, f := range w.s.Files {
+		switch {
+		case f.State == FileWaits:
+			waits++
+		case f.State == FileDue && f.Tries == 0:
+			trying++
+		}
+		if f.State == FileDue && (f.Item == "" || items[f.Item]) {
+			w.t.Fatalf("file %d.%d is due as item %q", f.Seq, f.Index, f.Item)
+		}
+		items[f.Item] = true
+	}
+	if trying > MaxFetching || waits > 0 && trying < MaxFetching {
+		w.t.Fatalf("%d files are tried and %d wait", trying, waits)
+	}
 }
 
 // checkNobodyHangs: a text that no longer waits was answered, has an owner, or

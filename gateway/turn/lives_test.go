@@ -81,6 +81,9 @@ func (l *life) fact() []fact {
 			return l.answer()
 		}
 	case 4, 5:
+		if len(l.s.Files) > 0 && l.r.IntN(2) == 0 {
+			return l.fetch()
+		}
 		return l.send()
 	case 6, 7:
 		return l.nurse()
@@ -100,7 +103,7 @@ func (l *life) patient() []fact {
 	in.Words = molt.Words(pick(l.r, "when do you open", "ok thanks", "STOP", "START", "HELP", "YES", "CANCEL", policy.Token, "", "me duele el pecho",
 		strings.Repeat("it hurts 😟 and then ", 40), "call 555 010 0177"))
 	if in.Words == "" {
-		in.Media = []channels.Media{{URL: "https://m.example", Type: "image/png"}}
+		in.Media = make([]channels.Media, pick(l.r, 1, 1, 3, channels.MaxMedia))
 	}
 	v := screen.Verdict{Severity: pick(l.r, screen.None, screen.None, screen.None, screen.None, screen.S4, screen.S3, screen.S2, screen.S1)}
 	if v.Severity != screen.None {
@@ -144,6 +147,19 @@ func (l *life) send() []fact {
 	return []fact{{KindStatus, &channels.StatusReport{Item: d.Item, Status: pick(l.r, channels.StatusSent, channels.StatusDelivered, channels.StatusUndelivered, channels.StatusFailed)}}}
 }
 
+func (l *life) fetch() []fact {
+	f := pick(l.r, l.s.Files...)
+	if l.r.IntN(3) == 0 {
+		return []fact{{KindFetched, &Fetched{Item: f.Item, Seq: f.Seq, Index: f.Index, Hash: "f_x", Key: "k_x", Type: "image/png", Bytes: 100}}}
+	}
+	if f.State == FileWaits {
+		return nil
+	}
+	return []fact{{KindFetchFailed, &FetchFailed{
+		Item: f.Item, Seq: f.Seq, Index: f.Index, Why: pick(l.r, channels.FetchNotFound, channels.FetchTransient, channels.FetchAddress, WhyDisk, "newer"),
+	}}}
+}
+
 func (l *life) nurse() []fact {
 	l.ids++
 	a := Acted{
@@ -178,6 +194,40 @@ func TestFlood(t *testing.T) {
 		if d := w.step(facts...); len(d.Effects) > molt.MaxBatchItems/2 {
 			t.Fatalf("%d effects in one step", len(d.Effects))
 		}
+	}
+	if n := len(encode(t, w.s)); n > molt.MaxBodyBytes/4 {
+		t.Errorf("the state takes %d bytes", n)
+	}
+}
+
+// TestFloodOfFiles: six hundred pictures at once are bounded work, and each that
+// is followed gets its turn.
+func TestFloodOfFiles(t *testing.T) {
+	w := newWorld(t)
+	var facts []fact
+	for i := range 64 {
+		facts = append(facts,
+			fact{KindInbound, &channels.Inbound{ProviderID: fmt.Sprint(i), Media: make([]channels.Media, channels.MaxMedia)}},
+			fact{KindScreened, &screen.Verdict{Severity: screen.None}})
+	}
+	d := w.step(facts...)
+	fetched := 0
+	for due := true; due; {
+		if len(d.Effects) > 2*MaxFetching {
+			t.Fatalf("%d effects in one step", len(d.Effects))
+		}
+		due = false
+		for _, f := range w.s.Files {
+			if f.State == FileDue {
+				due = true
+				fetched++
+				d = w.step(fact{KindFetched, &Fetched{Item: f.Item, Seq: f.Seq, Index: f.Index, Hash: "f_x", Key: "k_x", Type: "image/png", Bytes: 1}})
+				break
+			}
+		}
+	}
+	if fetched != MaxFiles {
+		t.Errorf("%d files were fetched, want %d", fetched, MaxFiles)
 	}
 	if n := len(encode(t, w.s)); n > molt.MaxBodyBytes/4 {
 		t.Errorf("the state takes %d bytes", n)
@@ -234,7 +284,7 @@ func FuzzReadVerb(f *testing.F) {
 func FuzzFold(f *testing.F) {
 	kinds := []string{
 		KindBegan, KindInbound, KindScreened, KindCode, KindReplied, KindLooked, KindAttempted, KindSent, KindFailed, KindChecked,
-		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer",
+		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer", KindFetched, KindFetchFailed,
 	}
 	w := newWorld(f)
 	w.step(fact{KindInbound, &channels.Inbound{Words: "my chest hurts"}}, fact{KindScreened, &screen.Verdict{Severity: screen.S1}})

@@ -44,7 +44,10 @@ const (
 	ReasonUndelivered Reason = "undelivered"
 	ReasonUnseen      Reason = "unseen" // published in a chat, and not looked at in time
 	ReasonDelivered   Reason = "delivered"
-	ReasonFault       Reason = "fault"  // the journal or the core failed: a successor, held by people
-	ReasonRead        Reason = "read"   // a person read the record
-	ReasonNotice      Reason = "notice" // the gateway tells a staff member something
+	ReasonFault       Reason = "fault"       // the journal or the core failed: a successor, held by people
+	ReasonRead        Reason = "read"        // a person read the record
+	ReasonFetched     Reason = "fetched"     // a file of the patient's is kept
+	ReasonFetchAgain  Reason = "fetch_again" // it was not had: later once more
+	ReasonNotFetched  Reason = "not_fetched" // it is not to be had
+	ReasonNotice      Reason = "notice"      // the gateway tells a staff member something
 )

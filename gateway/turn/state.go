@@ -66,6 +66,7 @@ type State struct {
 	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit
 
 	Sends  []Send           `json:"sends,omitempty"`
+	Files  []File           `json:"files,omitempty"` // that came with the patient's texts
 	Timers []Timer          `json:"timers,omitempty"`
 	Case   *escalation.Case `json:"case,omitempty"` // the current or the last one
 	Cases  int              `json:"cases,omitempty"`
@@ -217,6 +218,7 @@ func (s *State) clone() *State {
 	for i := range c.Sends {
 		c.Sends[i].Faults = maps.Clone(c.Sends[i].Faults)
 	}
+	c.Files = append([]File(nil), s.Files...)
 	c.Timers = append([]Timer(nil), s.Timers...)
 	c.Told = append([]Told(nil), s.Told...)
 	c.Acts = append([]string(nil), s.Acts...)

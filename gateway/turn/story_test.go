@@ -123,6 +123,8 @@ func (s *story) facts(line string) ([]fact, string) {
 		return s.agent(plain, quoted, arg), ""
 	case "attempt", "sent", "failed", "checked", "status":
 		return s.sending(verb, plain, arg)
+	case "fetch":
+		return s.fetch(plain[0], plain[1], arg)
 	case "timer":
 		return s.timer(plain[0])
 	case "nurse":
@@ -351,6 +353,27 @@ func (s *story) sending(verb string, plain []string, arg map[string]string) ([]f
 	return []fact{{KindStatus, &report}}, ""
 }
 
+// fetch is what came of fetching a file, named by its message and number:
+// "fetch 2.0 kept bytes=100", "fetch 2.0 not_found".
+func (s *story) fetch(name, what string, arg map[string]string) ([]fact, string) {
+	at, ok := FileOf(molt.LaneMedia + molt.Lane(":"+name))
+	f := s.s.File(at)
+	if !ok || f == nil {
+		return nil, "  no such file\n"
+	}
+	if what == "kept" {
+		n := int64(s.number(cmp.Or(arg["bytes"], "1000")))
+		return []fact{{KindFetched, &Fetched{Item: f.Item, Seq: at.Seq, Index: at.Index, Hash: "f_x", Key: "k_x", Type: "image/jpeg", Bytes: n}}}, ""
+	}
+	failed := FetchFailed{Item: f.Item, Seq: at.Seq, Index: at.Index, Why: channels.FetchFault(what)}
+	if d := arg["after"]; d != "" {
+		wait, err := time.ParseDuration(d)
+		s.must(err)
+		failed.RetryAfterMS = wait.Milliseconds()
+	}
+	return []fact{{KindFetchFailed, &failed}}, ""
+}
+
 // timer moves the clock to the timer of that name and fires it.
 func (s *story) timer(name string) ([]fact, string) {
 	if name == "undecided" {
@@ -456,6 +479,8 @@ func (s *story) effect(e Effect) string {
 		return fmt.Sprintf("tell %s %s: %q", route, e.Out.What, e.Out.Words.Reveal())
 	case EffectAsk:
 		return "ask " + s.when(e.Due)
+	case EffectFetch:
+		return fmt.Sprintf("fetch %d.%d", e.File.Seq, e.File.Index)
 	case EffectTimer:
 		return fmt.Sprintf("timer %s %s", e.Name, s.when(e.Due))
 	case EffectRetry:
@@ -483,6 +508,11 @@ func (s *story) effect(e Effect) string {
 func (s *story) named(item molt.ItemID) string {
 	if d := s.s.send(item); d != nil {
 		return strings.TrimSpace(d.What + " " + string(d.Person))
+	}
+	for _, f := range s.s.Files {
+		if f.Item == item {
+			return fmt.Sprintf("file %d.%d (%s)", f.Seq, f.Index, f.State)
+		}
 	}
 	for _, e := range s.journal {
 		if d, ok := e.Body.(*Decided); ok {
