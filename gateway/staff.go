@@ -31,7 +31,7 @@ func (g *Gateway) makeConsole() error {
 		return err
 	}
 	g.console, err = console.New(console.Options{
-		Casework: work, Intake: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Access: g.access, Rules: g.rules,
+		Casework: work, Intake: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Files: g.o.Files, Access: g.access, Rules: g.rules,
 		URL: url, Gateway: g, Config: g.keeper, Kick: g.kick, Now: g.o.Now, Log: g.o.Log,
 	})
 	return err

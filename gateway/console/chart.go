@@ -48,6 +48,9 @@ func (p *conversationPage) chart(zone *time.Location, s access.Session) string {
 		if m.Fate != "" {
 			fate = " [" + m.Fate + "]"
 		}
+		if files := attached(m.Files); files != "" {
+			fate += " [with " + files + "]"
+		}
 		put("%s %s%s: %s", at(m.At), m.Label, fate, m.Words)
 	}
 	if d := p.Resolved; d != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/attic"
 )
 
 //go:embed pages/*.html
@@ -42,6 +43,7 @@ type Options struct {
 	Intake   *intake.Desk
 	Audit    *audit.Auditor
 	Access   *access.Access
+	Files    *attic.Attic       // what patients sent; nil: nothing of it is kept
 	Rules    func() *turn.Rules // in force now
 	// URL is the address people open, "https://console.example"; links in texts
 	// begin with it, and requests for another host are refused.
@@ -132,16 +134,17 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /in", c.open(c.linkPage))
 	mux.HandleFunc("POST /in", c.open(c.useLink))
 	routes := map[string]route{
-		"POST /sign-out":     {access.Read, c.signOut},
-		"GET /cases":         {access.Read, c.cases},
-		"GET /c/{ref}":       {access.Read, c.conversation},
-		"GET /c/{ref}/chart": {access.Read, c.chart},
-		"POST /c/{ref}/act":  {access.Work, c.act},
-		"GET /search":        {access.Read, c.search},
-		"GET /start":         {access.Work, c.startPage},
-		"POST /start":        {access.Work, c.start},
-		"POST /segments":     {access.Work, c.segments},
-		"GET /live":          {access.Read, c.live},
+		"POST /sign-out":                   {access.Read, c.signOut},
+		"GET /cases":                       {access.Read, c.cases},
+		"GET /c/{ref}":                     {access.Read, c.conversation},
+		"GET /c/{ref}/chart":               {access.Read, c.chart},
+		"GET /c/{ref}/media/{seq}/{index}": {access.Read, c.media},
+		"POST /c/{ref}/act":                {access.Work, c.act},
+		"GET /search":                      {access.Read, c.search},
+		"GET /start":                       {access.Work, c.startPage},
+		"POST /start":                      {access.Work, c.start},
+		"POST /segments":                   {access.Work, c.segments},
+		"GET /live":                        {access.Read, c.live},
 	}
 	maps.Copy(routes, c.adminRoutes())
 	for pattern, p := range routes {
@@ -248,5 +251,8 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, name string, pag
 	}
 }
 
-// isLive reports whether a page keeps itself fresh: nobody's doing.
-func isLive(r *http.Request) bool { return r.Header.Get("X-Live") != "" || r.URL.Path == "/live" }
+// isLive reports whether a page keeps itself fresh, or loads its pictures:
+// nobody's doing.
+func isLive(r *http.Request) bool {
+	return r.Header.Get("X-Live") != "" || r.URL.Path == "/live" || r.Header.Get("Sec-Fetch-Dest") == "image"
+}

@@ -48,7 +48,7 @@ type message struct {
 	From  string // patient, agent, person, fixed
 	Label string // who that is, in words
 	Words string
-	Media int
+	Files []attachment
 	Fate  string
 	Late  bool // left before the silence
 }

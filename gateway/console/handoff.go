@@ -37,13 +37,13 @@ const maxQuotes = 4
 // handoffOf puts a case in the order of a handover, every line from the record.
 func (c *Console) handoffOf(s *turn.State, recall func(turn.Ref) molt.Words) handoff {
 	return handoff{
-		Situation: situation(s, recall), Background: background(s), Assessment: assessment(s, c.o.Rules(), recall),
+		Situation: c.situation(s, recall), Background: background(s), Assessment: assessment(s, c.o.Rules(), recall),
 		Done: c.done(s, recall), Told: c.told(s, recall),
 	}
 }
 
 // situation is why somebody is asked, with the words it rests on, newest first.
-func situation(s *turn.State, recall func(turn.Ref) molt.Words) []line {
+func (c *Console) situation(s *turn.State, recall func(turn.Ref) molt.Words) []line {
 	k := s.Case
 	if k == nil {
 		return nil
@@ -54,7 +54,7 @@ func situation(s *turn.State, recall func(turn.Ref) molt.Words) []line {
 			break
 		}
 		if t.From == model.FromPatient && slices.Contains(k.Evidence, t.Seq) {
-			out = append(out, line{Label: "Patient wrote", Words: cut(wordsOf(t, recall), 2*quoteBytes), Seq: t.Seq})
+			out = append(out, line{Label: "Patient wrote", Words: cut(wordsOf(t, recall), 2*quoteBytes), Seq: t.Seq, Note: attached(c.attachments(s, t))})
 		}
 	}
 	return out
@@ -154,7 +154,7 @@ func (c *Console) told(s *turn.State, recall func(turn.Ref) molt.Words) []line {
 
 // messageOf is a message as a nurse reads it, with what became of ours.
 func (c *Console) messageOf(s *turn.State, t turn.Ref, recall func(turn.Ref) molt.Words) message {
-	m := message{Seq: t.Seq, At: t.At, Words: wordsOf(t, recall), Media: t.Media, Fate: s.Fate(t.Item), Label: inWords(t.Speaker())}
+	m := message{Seq: t.Seq, At: t.At, Words: wordsOf(t, recall), Files: c.attachments(s, t), Fate: s.Fate(t.Item), Label: inWords(t.Speaker())}
 	switch {
 	case t.From == model.FromPatient:
 		m.From = "patient"

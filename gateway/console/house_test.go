@@ -27,6 +27,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/attic"
 	"github.com/tidegate/tidegate/molt/memstore"
 	"github.com/tidegate/tidegate/molt/seal"
 )
@@ -36,6 +37,8 @@ type house struct {
 	t       *testing.T
 	desk    *intake.Desk
 	audit   *audit.Auditor
+	files   *attic.Attic
+	folder  string      // of the files
 	rules   *turn.Rules // of the test alone; to be changed before anything happens
 	access  *access.Access
 	console *console.Console
@@ -85,6 +88,9 @@ func open(t *testing.T) *house {
 	}})
 	must(t, err)
 	h.audit = audit.New(store, ring)
+	h.folder = filepath.Join(t.TempDir(), "media")
+	h.files, err = attic.Open(attic.Options{Folder: h.folder, Store: store, Ring: ring, Random: rand.NewChaCha8([32]byte{2})})
+	must(t, err)
 	h.access, err = access.Open(t.Context(), access.Options{Store: store, People: func() map[molt.PersonID]access.Person { return people }})
 	must(t, err)
 	work, err := casework.New(casework.Options{Desk: h.desk, Rules: now})
@@ -92,7 +98,7 @@ func open(t *testing.T) *house {
 	h.gateway = &standIn{}
 	h.console, err = console.New(console.Options{
 		Gateway: h.gateway, Config: fileOf(t, store),
-		Casework: work, Intake: h.desk, Audit: h.audit, Access: h.access, Rules: now,
+		Casework: work, Intake: h.desk, Audit: h.audit, Access: h.access, Files: h.files, Rules: now,
 		URL: "https://console.example", Log: zerolog.New(&h.log),
 	})
 	must(t, err)
