@@ -12,7 +12,7 @@ import (
 // the socket, so its connections are not counted.
 func (g *Gateway) serveAdmin(ctx context.Context) error {
 	op, err := operator.New(operator.Options{
-		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules,
+		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules, Files: g.o.Files,
 		Daemon: true, Store: g.copier(ctx), Link: g.link, Now: g.o.Now, Log: g.o.Log,
 	})
 	if err != nil {

@@ -18,8 +18,8 @@ func verifyCmd(e env) *cobra.Command {
 		Use:   "verify",
 		Short: "Verify the whole record from its first event",
 		Long: `Reads every conversation from its first event: the hash chain holds, every seal
-opens, each snapshot is what its events fold to, and work that is due can be
-read. It writes nothing and may run beside the daemon.
+opens, each snapshot is what its events fold to, work that is due can be read,
+and every file that a patient sent is there and is what was kept. It writes nothing and may run beside the daemon.
 
 With --decisions every decision that was made under the configuration in force
 is made once more from its recorded facts, and has to come out the same byte for
@@ -92,6 +92,6 @@ func printReport(e env, r audit.Report) error {
 			return err
 		}
 	}
-	return printText(e.stdout, "%d conversations, %d events, %d snapshots, %d items: %d faults\n",
-		r.Conversations, r.Events, r.Snapshots, r.Items, len(r.Faults)+r.More)
+	return printText(e.stdout, "%d conversations, %d events, %d snapshots, %d items, %d files: %d faults\n",
+		r.Conversations, r.Events, r.Snapshots, r.Items, r.Files, len(r.Faults)+r.More)
 }

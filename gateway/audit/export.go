@@ -45,9 +45,21 @@ type Inbound struct {
 	Via        string       `json:"via"`
 	Words      molt.Words   `json:"words"`
 	Media      int          `json:"media,omitempty"`
+	Files      []Attached   `json:"files,omitempty"`    // of them, what was tried
 	Severity   string       `json:"severity,omitempty"` // the screen's
 	Category   string       `json:"category,omitempty"`
 	Ended      Ending       `json:"ended"`
+}
+
+// Attached is a file that came with a text. What is in it lies beside the
+// database, sealed, under its hash as name.
+type Attached struct {
+	Index int                 `json:"index"`
+	Hash  string              `json:"hash,omitempty"`
+	Type  string              `json:"type,omitempty"` // by its bytes
+	Bytes int64               `json:"bytes,omitempty"`
+	Tries int                 `json:"tries,omitempty"` // that brought nothing
+	Why   channels.FetchFault `json:"why,omitempty"`   // it is not there: of the last of them
 }
 
 // How says how a text ended.
@@ -212,6 +224,14 @@ func (x *exporter) fate(body any) {
 		o := at(b.Item)
 		o.took(channels.Receipt{ProviderID: b.ProviderID, Status: b.Status, Code: b.Code})
 		o.Fault = b.Fault
+	case *turn.Fetched:
+		if a := x.attached(b.Seq, b.Index); a != nil {
+			a.Hash, a.Type, a.Bytes, a.Why = b.Hash, b.Type, b.Bytes, ""
+		}
+	case *turn.FetchFailed:
+		if a := x.attached(b.Seq, b.Index); a != nil {
+			a.Tries, a.Why = a.Tries+1, b.Why
+		}
 	case *turn.Looked:
 		o := at(b.Item)
 		o.Why = string(b.Reason)
@@ -220,6 +240,20 @@ func (x *exporter) fate(body any) {
 			x.reopen(b.Item)
 		}
 	}
+}
+
+// attached is the entry of a file of a text; nil where there is no such text.
+func (x *exporter) attached(seq uint64, index int) *Attached {
+	i := slices.IndexFunc(x.f.Inbound, func(in Inbound) bool { return in.Seq == seq })
+	if i < 0 {
+		return nil
+	}
+	in := &x.f.Inbound[i]
+	n := slices.IndexFunc(in.Files, func(a Attached) bool { return a.Index == index })
+	if n < 0 {
+		in.Files, n = append(in.Files, Attached{Index: index}), len(in.Files)
+	}
+	return &in.Files[n]
 }
 
 // took notes that a carrier has the text, and how far it got there.

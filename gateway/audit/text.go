@@ -71,7 +71,18 @@ func (t *texter) head(f File) {
 func (t *texter) inbound(in Inbound) {
 	found := strings.TrimSpace(in.Severity + " " + in.Category)
 	t.line("  %5d  %s  %s  [%s, screen: %s]", in.Seq, t.at(cmp.Or(in.Sent, in.At)), said(in.Words, in.Media), in.ProviderID, found)
+	for _, a := range in.Files {
+		t.line("         file %d: %s", a.Index, a)
+	}
 	t.line("         %s", in.Ended)
+}
+
+// String says in a line what became of a file.
+func (a Attached) String() string {
+	if a.Hash == "" {
+		return fmt.Sprintf("not had: %s (%d tries)", a.Why, a.Tries)
+	}
+	return fmt.Sprintf("%s, %s, %d bytes", a.Hash, a.Type, a.Bytes)
 }
 
 // String says in a line how a text ended.
@@ -166,6 +177,10 @@ func actLine(body any) string {
 		return b.Name
 	case *turn.Listed:
 		return fmt.Sprintf("%s %s", b.Severity, b.Case)
+	case *turn.Fetched:
+		return fmt.Sprintf("file %d.%d %s %s %d bytes", b.Seq, b.Index, b.Hash, b.Type, b.Bytes)
+	case *turn.FetchFailed:
+		return fmt.Sprintf("file %d.%d not had: %s", b.Seq, b.Index, b.Why)
 	case *turn.Read:
 		return fmt.Sprintf("%s read %s", b.Actor, b.What)
 	case *turn.Acted:

@@ -9,6 +9,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/attic"
 	"github.com/tidegate/tidegate/molt/seal"
 )
 
@@ -25,6 +26,8 @@ type Check struct {
 	// Rules, when given, has every decision decided once more: it returns the
 	// rules with that digest, nil where they are not at hand.
 	Rules func(digest string) *turn.Rules
+	// Files, when given, has every file that was kept opened.
+	Files *attic.Attic
 }
 
 // Report is what Verify found.
@@ -34,6 +37,7 @@ type Report struct {
 	Gone          int              `json:"gone,omitempty"` // bodies that were shed or erased
 	Snapshots     int              `json:"snapshots"`
 	Items         int              `json:"items"`
+	Files         int              `json:"files"`
 	AsOf          molt.Time        `json:"as_of,omitempty"` // of the newest event
 	Decisions     *Tally           `json:"decisions,omitempty"`
 	Restores      []notary.Restore `json:"restores,omitempty"`
@@ -117,6 +121,12 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 		if e.gone {
 			gone++
 		}
+		if b, ok := e.Body.(*turn.Fetched); ok && c.Files != nil {
+			r.Files++
+			if err := r.take(fileFault(ctx, c.Files, id, e.Seq, b)); err != nil {
+				return err
+			}
+		}
 		state = turn.Apply(state, e.Event)
 		if e.Seq == j.snapshot.Seq {
 			var err error
@@ -139,6 +149,24 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 		r.Decisions.count(d.Outcome)
 		return nil
 	})
+}
+
+// fileFault opens a file that was kept. What is wrong with it is no fault of the
+// journal, which goes on.
+func fileFault(ctx context.Context, files *attic.Attic, id molt.ConversationID, seq uint64, b *turn.Fetched) error {
+	body, err := files.Read(ctx, id, attic.Ref{Name: b.Hash, Key: b.Key})
+	cause := "its seal does not open, or it is not what was kept"
+	switch {
+	case err == nil && int64(len(body)) == b.Bytes, errors.Is(err, seal.ErrErased):
+		return nil
+	case errors.Is(err, attic.ErrGone):
+		cause = "it is not there"
+	case errors.Is(err, seal.ErrNoKey), errors.Is(err, seal.ErrOtherTenantKey):
+		cause = sealCause(err)
+	case err != nil && !errors.Is(err, molt.ErrCorrupt):
+		return err
+	}
+	return &Fault{Conversation: id, Seq: seq, Cause: "file " + b.Hash + ": " + cause}
 }
 
 // snapshotIs compares the snapshot with the fold of the events up to it. Where

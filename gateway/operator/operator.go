@@ -15,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/attic"
 )
 
 // Limits of a request.
@@ -28,6 +29,7 @@ type Options struct {
 	Desk  *intake.Desk
 	Audit *audit.Auditor
 	Rules func() *turn.Rules // in force now
+	Files *attic.Attic       // what patients sent; nil: verify does not look at it
 	// Daemon says that a daemon answers, so that what is decided is also sent.
 	Daemon bool
 	// NoActs says why nothing can be acted on here; "": it can.
