@@ -34,8 +34,9 @@ meanwhile and waits for nothing. The file is synced and read through, every chai
 from its first event, before it gets its name; it has mode 0600.
 
 What was said stays sealed in it. The tenant key is NOT in it: without the key the
-backup is worth nothing, so keep a copy of the key somewhere else. Media are not
-in it either: only what tidegate.db holds.
+backup is worth nothing, so keep a copy of the key somewhere else. What patients
+sent is not in it either: copy the folder media too, after the backup, so that it
+holds every file that the backup speaks of.
 
 A file that is there is not replaced without --force. When what was read does not
 verify, the backup is kept under FILE.faulty, a file of that name is left as it

@@ -37,7 +37,8 @@ func restoreCmd(e env) *cobra.Command {
 		Long: `Makes a data folder from a backup that tidegate backup wrote. The folder must be
 empty, but for the tenant key: put a copy of it there as tenant.key before, or
 name with -c the configuration whose keys.tenant has it. The key must be the
-backup's own.
+backup's own. The copy of the folder media may lie there too, or be put there
+later; tidegate verify names every file that is missing.
 
 Stop whatever served the record before: two daemons on one phone number would
 answer everybody twice.
@@ -114,7 +115,7 @@ func emptyFolder(dir string) error {
 	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	ours := []string{keyFile, restoringFile, restoringFile + ".holder", restoringFile + ".holder.new"}
+	ours := []string{keyFile, fileFolder, restoringFile, restoringFile + ".holder", restoringFile + ".holder.new"}
 	for _, entry := range entries {
 		if !slices.Contains(ours, entry.Name()) {
 			return fmt.Errorf("%s is not empty: %s is in it; a restore goes into a folder that holds nothing but %s", dir, entry.Name(), keyFile)
