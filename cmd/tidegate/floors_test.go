@@ -42,7 +42,7 @@ var (
 )
 
 // concrete packages are one of several: the command alone says which is used.
-var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/ollama", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
+var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/ollama", "gateway/model/openai", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
 
 // kits are test code in packages of their own: conformance suites, stories.
 var kits = []string{"channels/channeltest", "escalation/storytest", "molt/storetest"}

@@ -12,6 +12,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/model/ollama"
+	"github.com/tidegate/tidegate/gateway/model/openai"
 	"github.com/tidegate/tidegate/gateway/model/scripted"
 )
 
@@ -69,6 +70,10 @@ func modelOn(p config.Provider, id config.ProviderID, m config.Model, name strin
 		return ollama.New(ollama.Options{
 			Name: string(m), Model: name, BaseURL: p.BaseURL, Key: key, Context: p.Context, AnswerTokens: p.AnswerTokens,
 			KeepAlive: p.KeepAlive.Std(), Threads: p.Threads,
+		})
+	case config.ProviderOpenAI:
+		return openai.New(openai.Options{
+			Name: string(m), Model: name, BaseURL: p.BaseURL, Key: key, Context: p.Context, AnswerTokens: p.AnswerTokens,
 		})
 	default:
 		return nil, fmt.Errorf("nothing speaks %q", p.Kind(id))

@@ -249,4 +249,3 @@ func (w *world) casesStand(all []*besieger) {
 		w.t.Error("no case was guarded")
 	}
 }
-

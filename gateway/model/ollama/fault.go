@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/model/wire"
 )
 
 var (
@@ -25,6 +25,7 @@ var (
 func (m *Model) fault(ctx context.Context, err error) error {
 	var status api.StatusError
 	var denied api.AuthorizationError
+	broken, isBroken := wire.Broken(err)
 	switch {
 	case err == nil:
 		return nil
@@ -38,8 +39,8 @@ func (m *Model) fault(ctx context.Context, err error) error {
 		return m.refused(status)
 	case tooLong(err.Error()):
 		return errTooLong
-	case transport(err):
-		return fmt.Errorf("%w: %s", model.ErrUnavailable, transportWords(err))
+	case isBroken:
+		return fmt.Errorf("%w: %s", model.ErrUnavailable, broken)
 	case malformed(err):
 		return fmt.Errorf("%w: what came back is not the server's API", model.ErrBadAnswer)
 	}
@@ -62,21 +63,6 @@ func (m *Model) refused(status api.StatusError) error {
 // tooLong recognizes the words of Ollama's own refusal of a prompt.
 func tooLong(message string) bool {
 	return strings.Contains(message, "exceeds the context length") || strings.Contains(message, "exceeds maximum context length")
-}
-
-func transport(err error) bool {
-	var op *net.OpError
-	var timeout net.Error
-	return errors.As(err, &op) || errors.As(err, &timeout)
-}
-
-// transportWords keeps of a transport's error what holds no URL and no body.
-func transportWords(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Error()
-	}
-	return "the connection broke"
 }
 
 func malformed(err error) bool {

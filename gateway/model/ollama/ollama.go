@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/model/prompt"
+	"github.com/tidegate/tidegate/gateway/model/wire"
 )
 
 // Defaults of Options.
@@ -32,10 +32,7 @@ const (
 	// mostBytesPerToken is more than any vocabulary gets out of such a prompt: a
 	// server that counts fewer tokens did not read all of it.
 	mostBytesPerToken = 24
-	maxShorter        = 2       // times a prompt that did not fit is tried again with half the room
-	maxBodyBytes      = 8 << 20 // of one response, its wrapping included
-	firstWait         = 200 * time.Millisecond
-	longestWait       = 2 * time.Second
+	maxShorter        = 2 // times a prompt that did not fit is tried again with half the room
 )
 
 // Options say which model, and how it is run.
@@ -82,49 +79,13 @@ func New(o Options) (*Model, error) {
 	case o.AnswerTokens >= o.Context:
 		return nil, fmt.Errorf("ollama: an answer of %d tokens leaves no room in a context of %d", o.AnswerTokens, o.Context)
 	}
-	if o.Transport == nil {
-		t, ok := http.DefaultTransport.(*http.Transport)
-		if !ok {
-			return nil, errors.New("ollama: the standard transport was replaced")
-		}
-		o.Transport = t.Clone()
-	}
 	m := &Model{o: o}
-	m.client = api.NewClient(base, &http.Client{
-		Transport: &wire{o.Transport, o.Key},
-		// An answer comes from where it was asked, or not at all.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+	m.client = api.NewClient(base, wire.Client(o.Key, o.Transport))
 	return m, nil
 }
 
 // Name is what the chain and the journal call it.
 func (m *Model) Name() string { return m.o.Name }
-
-// wire adds the key and bounds what is read.
-type wire struct {
-	next http.RoundTripper
-	key  string
-}
-
-// RoundTrip does both.
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.key != "" {
-		r = r.Clone(r.Context())
-		r.Header.Set("Authorization", "Bearer "+w.key)
-	}
-	resp, err := w.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = bounded{io.LimitReader(resp.Body, maxBodyBytes), resp.Body}
-	return resp, nil
-}
-
-type bounded struct {
-	io.Reader
-	io.Closer
-}
 
 // Ask asks once, and again while the server's queue is full or the prompt does
 // not fit, until ctx ends.
@@ -195,18 +156,15 @@ func (m *Model) complete(said api.ChatResponse, p prompt.Prompt) error {
 }
 
 // chat waits while the server's queue is full.
-func (m *Model) chat(ctx context.Context, p prompt.Prompt, schema []byte) (api.ChatResponse, error) {
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		said, err := m.stream(ctx, p, schema)
-		if !errors.Is(err, errBusy) {
-			return said, err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return said, fmt.Errorf("%w: %w", model.ErrUnavailable, err)
-		}
+func (m *Model) chat(ctx context.Context, p prompt.Prompt, schema []byte) (said api.ChatResponse, err error) {
+	err = wire.Patiently(ctx, errBusy, func() error {
+		said, err = m.stream(ctx, p, schema)
+		return err
+	})
+	if errors.Is(err, errBusy) {
+		err = fmt.Errorf("%w: %w", model.ErrUnavailable, err)
 	}
+	return said, err
 }
 
 func (m *Model) stream(ctx context.Context, p prompt.Prompt, schema []byte) (api.ChatResponse, error) {
