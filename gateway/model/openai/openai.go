@@ -114,7 +114,7 @@ func (m *Model) whole(ctx context.Context, r model.Request, p prompt.Prompt, sch
 		return model.Answer{Model: m.o.Name}, err
 	}
 	spent := model.Answer{
-		Model: m.o.Name, Digest: strings.Trim(said.Model+" "+said.SystemFingerprint, " "),
+		Model: m.o.Name, Digest: said.Model,
 		TokensIn: int(said.Usage.PromptTokens), TokensOut: int(said.Usage.CompletionTokens),
 	}
 	if err := complete(said, p); err != nil {
