@@ -5,6 +5,9 @@
 //	                ▲                                     │
 //	                └───────────── results as facts ──────┘
 //
+// What a configuration makes of it is one value, Parts. Swap puts another in force
+// behind one pointer, with the switches that people turned laid over it.
+//
 // It owns the goroutines and the two listeners and decides nothing: what now,
 // gateway/turn says. It never names a concrete store, channel or model; cmd does.
 package gateway

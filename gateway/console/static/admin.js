@@ -37,6 +37,9 @@
     if (!parts.length) {
       const says = document.createElement("pre");
       says.textContent = answer.says;
+      says.tabIndex = 0;
+      says.setAttribute("role", "region");
+      says.setAttribute("aria-label", "What it means");
       parts.push(paragraph("ok", "Nothing is wrong with it."), says);
     }
     found.replaceChildren(...parts);
