@@ -24,6 +24,7 @@ type Config struct {
 	Backfill   Backfill                     `json:"backfill" jsonschema:"Fetching what a carrier took in but could not deliver."`
 	Limits     Limits                       `json:"limits" jsonschema:"How much model work patients can set in motion. Over a limit a message is still stored and screened; only its model work waits."`
 	Sender     Sender                       `json:"sender" jsonschema:"How fast a number of yours may send."`
+	Audit      Audit                        `json:"audit" jsonschema:"What proves the record to somebody who does not trust this machine."`
 	Log        Log                          `json:"log" jsonschema:"What the gateway writes about itself. Patient words are never in it."`
 
 	text  []byte
@@ -150,9 +151,20 @@ type Provider struct {
 }
 
 // Screen has one switch, and it cannot be turned: it stands here so that a
-// file that tries is answered in words.
+// file that tries is answered in words. The rest is what a clinic adds; a file
+// with which an emergency of the screen's golden set would be lost is refused.
 type Screen struct {
-	Enabled bool `json:"enabled" jsonschema:"Always true. The screen is what finds emergencies."`
+	Enabled    bool                `json:"enabled" jsonschema:"Always true. The screen is what finds emergencies."`
+	Phrases    []ScreenPhrase      `json:"phrases" range:"0..400" jsonschema:"Words of your patients that are a red flag besides those the screen knows."`
+	Ignore     []string            `json:"ignore" range:"0..100" jsonschema:"Phrases whose words mean nothing where they stand together, as the name of a building. Two words or more."`
+	Severities map[string]Severity `json:"severities" range:"0..30" jsonschema:"How grave an emergency of a category is here, as in diabetic: S1."`
+}
+
+// A ScreenPhrase is words that are a red flag.
+type ScreenPhrase struct {
+	Words    string   `json:"words" need:"write the words as patients do" range:"1..120" jsonschema:"The words, in lower or upper case, with or without accents. Slips of the thumb are read too."`
+	Category string   `json:"category" need:"write a category of the screen, as in cardiac" range:"1..40" jsonschema:"The category of the screen they belong to. It chooses the text the patient receives."`
+	Severity Severity `json:"severity" need:"write S1, S2, S3 or S4" jsonschema:"S1 is call 911 now, S2 within the hour, S3 the same day, S4 routine."`
 }
 
 // Backfill says how the gateway fetches texts a carrier could not deliver.
@@ -174,6 +186,11 @@ type Limits struct {
 // Sender bounds how fast one number sends, in SMS segments.
 type Sender struct {
 	SegmentsPerSecond float64 `json:"segments_per_second" range:"0.1..200" jsonschema:"Segments a second: 1 for a local number, 3 for a toll-free one, 100 and more for a short code."`
+}
+
+// Audit says where the record is vouched for.
+type Audit struct {
+	Checkpoints string `json:"checkpoints" range:"0..1024" jsonschema:"A file outside the data folder, best on another machine's disk: at most once a minute it takes the signed end of every journal that grew. Left out, none is written."`
 }
 
 // Log says how much the gateway writes about itself.

@@ -54,10 +54,10 @@ func rebuild(cfg *config.Config, e env, before *parts) (*parts, error) {
 	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}, options: map[string]any{}, before: before}
 	defer func() { p.before = nil }()
 	var err error
-	if before != nil {
-		p.screen = before.screen // its rules are in the binary
-	} else if p.screen, err = screen.New(); err != nil {
-		return nil, fmt.Errorf("screen: %w", err)
+	if before != nil && reflect.DeepEqual(cfg.Screen, before.cfg.Screen) {
+		p.screen = before.screen
+	} else if p.screen, err = extendedScreen(cfg); err != nil {
+		return nil, err
 	}
 	if err := p.buildChannels(e); err != nil {
 		return nil, err

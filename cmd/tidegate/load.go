@@ -84,6 +84,9 @@ func placed(c config.Channel, faults channels.Faults) []config.Fault {
 // partFaults is what the parts say of a file, each at the line that says it.
 func partFaults(c *config.Config, whole func(...string) bool, with *env) []config.Fault {
 	out := routeFaults(c)
+	if whole("screen") {
+		out = append(out, screenFaults(c)...)
+	}
 	if whole("clinic", "staff", "escalation") {
 		out = append(out, planFaults(c)...)
 	}

@@ -239,7 +239,16 @@ func (d *Desk) judge(text string, recent []screen.Message, at int64, lang string
 			v = screen.Verdict{Severity: screen.S2, Category: "fault", Rules: []string{"screen.fault"}, Version: d.screenVersion}
 		}
 	}()
-	return d.o.Screen.Judge(text, recent, at, lang)
+	return d.screen().Judge(text, recent, at, lang)
+}
+
+// screen is the one of the configuration in force; a reload may have brought
+// another than the desk was made with.
+func (d *Desk) screen() *screen.Screen {
+	if r := d.o.Rules(); r != nil && r.Screen != nil {
+		return r.Screen
+	}
+	return d.o.Screen
 }
 
 // codeIn looks up what the code at the start of a staff text stands for.

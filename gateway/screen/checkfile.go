@@ -30,7 +30,7 @@ type checklist struct {
 // judge. Their words must not reach the first: each word the data knows changes
 // what a misspelling beside it is read as, and so could change a verdict.
 func loadChecklists() (*data, error) {
-	d, err := load(judging, checklists)
+	d, err := load("", judging, checklists)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func TestChecklistGolden(t *testing.T) {
 // The checklists must not change a verdict, nor what a verdict is called by.
 func TestChecklistsChangeNoVerdict(t *testing.T) {
 	s := mustNew(t)
-	d, err := load(judging)
+	d, err := load("", judging)
 	if err != nil {
 		t.Fatal(err)
 	}

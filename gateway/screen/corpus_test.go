@@ -106,8 +106,7 @@ func (g grammar) texts(t testing.TB) []sample {
 	return out
 }
 
-// typo misspells one word of five letters or more: a letter dropped, doubled, or
-// swapped with the next. It is the declared model of slips of a thumb.
+// typo misspells one word of five letters or more.
 func typo(text string, d *dice) string {
 	words := strings.Fields(text)
 	for range 4 {
@@ -116,19 +115,23 @@ func typo(text string, d *dice) string {
 		if len(w) < shortestEdited || strings.ContainsFunc(w, func(r rune) bool { return r < 'a' || r > 'z' }) {
 			continue
 		}
-		k := 1 + d.roll(len(w)-2)
-		switch d.roll(3) {
-		case 0:
-			w = w[:k] + w[k+1:]
-		case 1:
-			w = w[:k] + w[k:k+1] + w[k:]
-		default:
-			w = w[:k] + w[k+1:k+2] + w[k:k+1] + w[k+2:]
-		}
-		words[i] = w
+		words[i] = slip(w, d)
 		return strings.Join(words, " ")
 	}
 	return text
+}
+
+// slip is the declared model of slips of a thumb in one word: a letter dropped,
+// doubled, or swapped with the next; never the first.
+func slip(w string, d *dice) string {
+	k := 1 + d.roll(len(w)-2)
+	switch d.roll(3) {
+	case 0:
+		return w[:k] + w[k+1:]
+	case 1:
+		return w[:k] + w[k:k+1] + w[k:]
+	}
+	return w[:k] + w[k+1:k+2] + w[k:k+1] + w[k+2:]
 }
 
 // corpus is all texts the classifier is trained and its threshold chosen on:

@@ -22,7 +22,10 @@ type sequence struct {
 }
 
 // pattern is one or more sequences that must all be found within a reach of each other.
-type pattern struct{ parts []sequence }
+type pattern struct {
+	parts []sequence
+	src   string // as it is written, for an explanation
+}
 
 // text is the tokens of a text and the classes found in it.
 type text struct {

@@ -10,7 +10,7 @@ import (
 
 // readPattern reads parts parted by &, and expands what is optional or unordered.
 func (d *data) readPattern(line string) ([]pattern, error) {
-	out := []pattern{{}}
+	out := []pattern{{src: line}}
 	for _, part := range strings.Split(line, " & ") {
 		seqs, err := d.readSequence(part)
 		if err != nil {
@@ -19,7 +19,7 @@ func (d *data) readPattern(line string) ([]pattern, error) {
 		var next []pattern
 		for _, p := range out {
 			for _, s := range seqs {
-				next = append(next, pattern{append(slices.Clip(p.parts), s)})
+				next = append(next, pattern{append(slices.Clip(p.parts), s), line})
 			}
 		}
 		out = next
@@ -131,7 +131,7 @@ func (d *data) elemClass(w string) (int32, error) {
 				return 0, err
 			}
 			for _, s := range seqs {
-				union.patterns = append(union.patterns, pattern{[]sequence{s}})
+				union.patterns = append(union.patterns, pattern{[]sequence{s}, alt})
 			}
 		case strings.ContainsAny(alt, ">_~^$&"):
 			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)

@@ -162,3 +162,30 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// A slip of the thumb in a word of five letters or more, of the model declared in
+// slip, must not lower a verdict. The word must be one the screen knows, and the
+// slip must not make another that it knows: "mundo" and "mudo" are both words.
+func TestTypoNeverLowers(t *testing.T) {
+	s := mustNew(t)
+	d := dice(4)
+	for _, e := range golden(t) {
+		base := s.Judge(e.text, nil, 0, "")
+		if base.Severity.Rank() < S2.Rank() {
+			continue
+		}
+		words := strings.Fields(strings.ToLower(e.text))
+		for i, w := range words {
+			if len(w) < shortestEdited || s.d.exact(w) == nil {
+				continue
+			}
+			if words[i] = slip(w, &d); !s.d.known(words[i]) {
+				text := strings.Join(words, " ")
+				if got := s.Judge(text, nil, 0, ""); got.Severity.Escalate() != "now" {
+					t.Errorf("got %s, want %s %v: %q", got.Severity, base.Severity, base.Rules, text)
+				}
+			}
+			words[i] = w
+		}
+	}
+}

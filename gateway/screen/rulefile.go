@@ -129,8 +129,9 @@ func newData() *data {
 	}
 }
 
-// load reads every rules file of the folders in name order.
-func load(folders ...string) (*data, error) {
+// load reads every rules file of the folders in name order, and an extension, in
+// the same form, after them.
+func load(extension string, folders ...string) (*data, error) {
 	d := newData()
 	var names []string
 	for _, folder := range folders {
@@ -148,6 +149,12 @@ func load(folders ...string) (*data, error) {
 		}
 		fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
 		if err := d.readFile(name, string(b)); err != nil {
+			return nil, err
+		}
+	}
+	if extension != "" {
+		fmt.Fprintf(h, "extension %d\n%s", len(extension), extension)
+		if err := d.readFile("screen", extension); err != nil {
 			return nil, err
 		}
 	}

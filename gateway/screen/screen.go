@@ -86,11 +86,15 @@ type Screen struct {
 }
 
 // New compiles the embedded rules. It fails only when the data is malformed.
-func New() (*Screen, error) {
-	d, err := load(judging)
+func New() (*Screen, error) { return build("", nil) }
+
+// build compiles the rules and what a clinic adds to them.
+func build(extension string, severities map[string]Severity) (*Screen, error) {
+	d, err := load(extension, judging)
 	if err != nil {
 		return nil, err
 	}
+	d.regrade(severities)
 	list, err := loadChecklists()
 	if err != nil {
 		return nil, err

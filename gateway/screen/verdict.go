@@ -27,6 +27,8 @@ type judgment struct {
 	joined bool // the tokens read span several messages; only what touches the newest counts
 	found  []finding
 	aside  []finding
+	// told gets what a guard took back; only an explanation asks for it.
+	told *[]finding
 }
 
 // Named limits, in tokens, of a text in which a bare cry for help counts: with
@@ -93,6 +95,9 @@ func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 	guards, wide := t.guardsOf(r)
 	for _, first := range parts[0] {
 		if t.guarded(guards, wide, first) {
+			if j.told != nil {
+				*j.told = append(*j.told, finding{rule: r, at: first, quotes: t.quote(nil, first)})
+			}
 			continue
 		}
 		f, ok := j.settle(t, r, first, parts, used)
