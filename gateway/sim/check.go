@@ -12,9 +12,18 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// slack is what a promise in minutes is given for weather: calls that hang and
-// are tried again, workers that stall past their lease.
-const slack = 5 * time.Minute
+// slack is what a promise in minutes is given for the weather: calls that hang
+// and are made again, workers that stall past their lease.
+func (w *world) slack() time.Duration {
+	d := 30 * time.Second
+	if w.weather.carrier > 0 {
+		d += 90 * time.Second
+	}
+	if w.weather.stall > 0 {
+		d += 5 * time.Minute
+	}
+	return d
+}
 
 // answerWithin is how long a text may wait for anything at all: the debounce,
 // both models twice, the watchdog.
@@ -119,9 +128,12 @@ func (w *world) judgeAlarmed(p *patient, k *call) {
 func (w *world) check(r *record) {
 	w.checkTakenOnce(r)
 	for _, j := range r.journals {
-		w.checkDecidedOnce(j)
 		w.checkAgentSilent(j)
 		w.checkClaims(j)
+		if w.disk.frozen[j.id] {
+			continue // its successor has its patient, and is looked at
+		}
+		w.checkDecidedOnce(j)
 		w.checkPaged(j)
 		w.checkAnswered(j)
 	}
@@ -161,7 +173,7 @@ func (w *world) checkDecidedOnce(j *journal) {
 		}
 	}
 	for _, e := range j.events {
-		if in, ok := e.Body.(*channels.Inbound); ok && decided[e.Seq] != 1 && !w.disk.frozen[j.id] {
+		if in, ok := e.Body.(*channels.Inbound); ok && decided[e.Seq] != 1 {
 			w.fault("text %s was decided %d times", in.ProviderID, decided[e.Seq])
 		}
 	}
@@ -203,57 +215,53 @@ func (w *world) checkClaims(j *journal) {
 }
 
 // checkPaged: while an S1 or S2 is nobody's, pages about it reach the carrier
-// within each deadline, by the carrier's own clock.
+// within each deadline, by the carrier's own clock. A deadline starts with the
+// page before it, and anew when the case gets worse.
 func (w *world) checkPaged(j *journal) {
-	var pages []molt.Time
-	for _, k := range w.callsOf(j.id) {
-		if k.o.Class == channels.ClassPage {
-			pages = append(pages, k.at)
-		}
-	}
-	terms := escalation.DefaultTerms()
-	from := molt.Time(0) // since when somebody is owed a page; 0: nobody
-	owed := func(s stand, until molt.Time) {
-		limit := terms[s.c.Severity].Ack
-		if s.c.State == escalation.StateExhausted {
-			limit = max(limit, terms[s.c.Severity].AllHandsEvery)
-		}
-		for _, at := range append(slices.Clone(pages), until) {
-			if at <= from {
-				continue
-			}
-			if gap := (min(at, until) - from) - w.away(from, min(at, until)); time.Duration(gap)*time.Millisecond > limit+slack {
-				w.fault("%s: an %s that nobody has: no page from %s to %s", j.id, s.c.Severity, from, min(at, until))
-				return
-			}
-			if from = at; at >= until {
-				return
-			}
-		}
-	}
+	pages := w.pagesOf(j.id)
+	from, severity := molt.Time(0), escalation.Severity("") // since when a page is owed; 0: none is
 	for i, s := range j.stands {
 		until := w.now
 		if i+1 < len(j.stands) {
 			until = j.stands[i+1].at
 		}
-		if !s.c.Unclaimed() || s.c.Severity.Rank() > 2 {
-			from = 0
+		switch owed := s.c.Unclaimed() && s.c.Severity.Rank() <= 2; {
+		case !owed:
+			from, severity = 0, ""
 			continue
+		case from == 0 || s.c.Severity != severity:
+			from, severity = s.at, s.c.Severity
 		}
-		if from == 0 {
-			from = s.at
-		}
-		if until > from {
-			since := from
-			owed(s, until)
-			from = since
-			for _, at := range pages {
-				if at > from && at <= until {
-					from = at
-				}
+		for len(pages) > 0 && pages[0] <= until {
+			if pages[0] > from {
+				w.owed(j, s, from, pages[0])
+				from = pages[0]
 			}
+			pages = pages[1:]
+		}
+		w.owed(j, s, from, until)
+	}
+}
+
+// owed judges a stretch without a page.
+func (w *world) owed(j *journal, s stand, from, until molt.Time) {
+	terms := escalation.DefaultTerms()[s.c.Severity]
+	limit := terms.Ack
+	if s.c.State == escalation.StateExhausted {
+		limit = max(limit, terms.AllHandsEvery)
+	}
+	if gap := until.Sub(from) - time.Duration(w.away(from, until))*time.Millisecond; gap > limit+w.slack() {
+		w.fault("%s: an %s that nobody has: no page from %s to %s", j.id, s.c.Severity, from, until)
+	}
+}
+
+func (w *world) pagesOf(id molt.ConversationID) (at []molt.Time) {
+	for _, k := range w.callsOf(id) {
+		if k.o.Class == channels.ClassPage {
+			at = append(at, k.at)
 		}
 	}
+	return at
 }
 
 // checkAnswered: every text of a patient ends in a text to her, a person, or a
@@ -268,7 +276,7 @@ func (w *world) checkAnswered(j *journal) {
 		if !ok {
 			continue
 		}
-		until := e.At.Add(answerWithin + slack)
+		until := e.At.Add(answerWithin + w.slack())
 		until += w.away(e.At, until+molt.Time(time.Hour.Milliseconds()))
 		if until > w.now || w.spokenTo(j, calls, e, until) {
 			continue

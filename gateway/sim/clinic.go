@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"time"
@@ -113,27 +112,13 @@ func (w *world) plot() {
 	for _, p := range w.patients {
 		p.plot(1 + w.r.IntN(3))
 	}
-	for range w.r.IntN(4) {
-		w.after(w.within(0, plotHours*time.Hour), 0, "a commit that the daemon dies in", func() { w.disk.armed = 1 + w.r.IntN(8) })
-	}
-	w.after(plotHours*time.Hour, 0, "calm", func() {
-		w.tell("the weather clears")
-		w.calm, w.disk.armed = true, 0
-		for _, c := range w.carriers {
-			clear(c.stopped)
-		}
-		w.chargeNurse()
-	})
+	w.disturb()
+	w.after(plotHours*time.Hour, 0, "calm", w.clear)
 }
-
-// plan plans what the admin does to a daemon that has just come up.
-func (w *world) plan() {}
 
 // parts is the configuration in force.
 func (w *world) parts() gateway.Parts {
-	rules := w.baseRules()
-	rules.Digest = "sim-0"
-	w.know(rules)
+	rules := w.usualRules()
 	session, err := agent.New(agent.Options{
 		Providers: []model.Provider{&thinker{w, "sim/one"}, &thinker{w, "sim/two"}}, Timeout: time.Hour, Now: w.clock,
 	})
@@ -144,20 +129,23 @@ func (w *world) parts() gateway.Parts {
 	for _, c := range w.carriers {
 		adapters[c.id] = c
 	}
-	return gateway.Parts{
-		Rules: rules, Record: []byte(rules.Digest), Adapters: adapters, Session: session,
+	p := gateway.Parts{
+		Rules: rules, Adapters: adapters, Session: session,
 		Persona: model.Persona{Name: "Tide", Languages: []string{"en", "es"}}, Clinic: model.Clinic{Name: "Harbor", Hours: "Mon-Fri 8-17", Emergency: "911"},
 		SegmentsPerSecond: 1e9,
 		Backfill:          gateway.Backfill{Enabled: true, Every: 10 * time.Minute, Overlap: 30 * time.Minute},
 	}
+	vary(&p, w.variant)
+	w.know(rules)
+	return p
 }
 
 // know keeps rules for the replay of what was decided by them.
 func (w *world) know(r *turn.Rules) { w.rules[r.Digest] = r }
 
-// baseRules is a clinic with alice on the first step, bob on the second, carmen
+// usualRules is a clinic with alice on the first step, bob on the second, carmen
 // as lead and admin.
-func (w *world) baseRules() *turn.Rules {
+func (w *world) usualRules() *turn.Rules {
 	zone := time.FixedZone("clinic", -5*60*60)
 	texts, err := policy.NewTexts("en", map[string]string{"clinic": "Harbor", "emergency": "911", "crisis": "988", "phone": "555-010-0100"}, nil)
 	if err != nil {
@@ -167,15 +155,7 @@ func (w *world) baseRules() *turn.Rules {
 	for d := time.Monday; d <= time.Friday; d++ {
 		hours.Spans = append(hours.Spans, escalation.Span{Day: d, From: 8 * 60, To: 17 * 60})
 	}
-	people := map[molt.PersonID]escalation.Person{}
-	var all []molt.PersonID
-	for i, n := range w.nurses {
-		people[n.id] = escalation.Person{ID: n.id, Name: fmt.Sprintf("Nurse %s", n.id), Role: escalation.RoleNurse, Routes: []escalation.Route{
-			{Name: "sms", Channel: mainChannel, Address: n.phone, PHI: i != 1},
-			{Name: "other", Channel: otherChannel, Address: n.phone},
-		}}
-		all = append(all, n.id)
-	}
+	people, all := w.staff()
 	return &turn.Rules{
 		Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true,
 		Accounts: map[string]molt.Address{mainChannel: clinicNumber, otherChannel: otherNumber},

@@ -48,7 +48,7 @@ func (w *world) boot() {
 		w.fault("open: %v", err)
 		return
 	}
-	w.disk.Store = store
+	w.disk.Store, w.disk.broken = store, false
 	w.lives++
 	d := &daemon{life: w.lives, inline: true}
 	w.daemon = d
@@ -70,7 +70,7 @@ func (w *world) boot() {
 		w.down[n-1].to = w.now
 	}
 	w.tell("the daemon is up, life %d", d.life)
-	w.plan()
+	w.know(d.steps.Rules())
 	w.lookBack()
 }
 

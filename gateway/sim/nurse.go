@@ -138,6 +138,11 @@ func (n *nurse) atConsole(code string) {
 	if err != nil {
 		return
 	}
+	if w.chance(0.3) {
+		_, err := w.daemon.work.Look(context.Background(), n.id, id, "conversation", func(*turn.State, func(turn.Ref) molt.Words) bool { return true })
+		w.tell("%s reads %s: %v", n.id, id, err)
+		return
+	}
 	rows, err := w.daemon.work.List(context.Background())
 	if err != nil {
 		w.fault("work list: %v", err)

@@ -40,8 +40,8 @@ func english() said {
 		danger2: {"my husband hits me", "I want to kill myself"},
 		danger3: {"I have a fever of 103 since yesterday", "there is blood in my stool"},
 		worry4:  {"can I talk to a nurse please"},
-		stop:    {"STOP"}, start: {"START", "YES"}, help: {"HELP"},
-		odd: {"", policy.Token, "please write " + policy.Token, "😟😟"},
+		stop:    {"STOP"}, start: {"START", "YES"}, help: {"INFO"},
+		odd: {"", policy.Token, "HELP", "please write " + policy.Token, "😟😟"},
 	}
 }
 
@@ -53,7 +53,7 @@ func spanish() said {
 		danger2: {"quiero matarme"},
 		danger3: {"I have a fever of 103 since yesterday"},
 		worry4:  {"necesito hablar con una persona"},
-		stop:    {"STOP"}, start: {"START"}, help: {"HELP"},
+		stop:    {"STOP"}, start: {"START"}, help: {"INFO"},
 		odd: {"", policy.Token},
 	}
 }

@@ -68,6 +68,7 @@ type world struct {
 	looked  molt.Time // through the carriers' lists
 	down    []span    // when nobody was there to act
 	weather weather
+	variant int // of the configuration
 	calm    bool
 	ends    molt.Time // of the plot
 
