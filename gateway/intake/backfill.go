@@ -104,6 +104,16 @@ func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *L
 	for _, in := range texts {
 		last = max(last, in.At)
 		in.Via = channels.ViaBackfill
+		// Nearly all are known. What becomes known meanwhile is refused by name.
+		_, known, err := d.Mark(ctx, d.seen(in))
+		switch {
+		case err != nil:
+			fault(err)
+			continue
+		case known:
+			look.Listed++
+			continue
+		}
 		t, err := d.Accept(ctx, in)
 		if err != nil {
 			fault(err)

@@ -119,7 +119,12 @@ type Answer struct {
 // at once. The text is safe when the ticket says so, and not before.
 func (d *Desk) Accept(ctx context.Context, in channels.Inbound) (Ticket, error) {
 	began := d.beganOf(in)
-	return d.post(ctx, d.conversation(began), &letter{inbound: &in, began: began, seen: d.o.Ring.Mark("seen", in.Channel, in.Account.Reveal(), in.ProviderID)})
+	return d.post(ctx, d.conversation(began), &letter{inbound: &in, began: began, seen: d.seen(in)})
+}
+
+// seen is the mark of a text that was taken in.
+func (d *Desk) seen(in channels.Inbound) molt.MarkID {
+	return d.o.Ring.Mark("seen", in.Channel, in.Account.Reveal(), in.ProviderID)
 }
 
 // Plan is what a step wants to commit, having seen the state.

@@ -503,6 +503,17 @@ func TestBackfillTakesWhatNoWebhookBrought(t *testing.T) {
 	if err != nil || look.Listed != 2 || look.New != 1 {
 		t.Fatalf("look %+v, %v; want 2 listed, 1 new, none from before the start", look, err)
 	}
+	// What is known is not decided in vain: a busy day is looked through each time.
+	w.store.before = func(b *molt.Batch) error {
+		if b.Conversation != "" {
+			t.Errorf("a known text is decided once more: %s", kinds(*b))
+		}
+		return nil
+	}
+	if look, err := w.desk.Backfill(t.Context(), l, "main", clinic, 24*time.Hour); err != nil || look.Listed != 2 || look.New != 0 {
+		t.Errorf("second look %+v, %v; want 2 listed, none new", look, err)
+	}
+	w.store.before = nil
 	// It fails: the watermark stays, and the next look begins where this one did.
 	l.err = errors.New("down")
 	if _, err := w.desk.Backfill(t.Context(), l, "main", clinic, time.Minute); err == nil {
