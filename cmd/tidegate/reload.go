@@ -82,6 +82,7 @@ func (l *loader) needsRestart(c *config.Config) (faults []config.Fault) {
 		{"keys.tenant", was.Keys.Tenant == c.Keys.Tenant},
 		{"console.url", was.Console.URL == c.Console.URL},
 		{"limits.asks_at_once", was.Limits.AsksAtOnce == c.Limits.AsksAtOnce},
+		{"audit.checkpoints", was.Audit.Checkpoints == c.Audit.Checkpoints},
 		{"log.level", was.Log.Level == c.Log.Level},
 	} {
 		if !f.same {

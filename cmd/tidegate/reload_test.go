@@ -108,6 +108,7 @@ func TestAFileWithFaultsIsNotTaken(t *testing.T) {
 		{"no secret", strings.Replace(good, "/token", "/nowhere", 1), "channels.main.auth_token"},
 		{"a persona that is not there", strings.Replace(good, "agent: {", "agent: {persona: none.md, ", 1), "agent.persona"},
 		{"another port", strings.Replace(good, "public: "+s.public, "public: "+s.public[:port]+":1", 1), "listen.public"},
+		{"another file of checkpoints", good + "audit: {checkpoints: points.jsonl}\n", "audit.checkpoints"},
 		{"another folder", strings.Replace(good, "data: .", "data: other", 1), "data"},
 	} {
 		s.writeFile("tidegate.yaml", strings.Replace(c.text, "Harbor", "Sunk", 1))
@@ -127,7 +128,7 @@ func TestAFileWithFaultsIsNotTaken(t *testing.T) {
 		}
 	}
 	s.text(someone, "my chest hurts")
-	s.reads(someone, "Harbor 10: ")
+	s.reads(someone, "Harbor 11: ")
 	s.reads(alice, "S1 page")
 }
 
@@ -173,6 +174,19 @@ func TestAPersonaThatChangesIsTaken(t *testing.T) {
 
 // textsPerReload keeps texts and reloads abreast.
 const textsPerReload = 3
+
+// TestAPhraseThatIsAddedIsScreenedFor: the next text is judged by the screen of
+// the configuration in force, not by the one the daemon began with.
+func TestAPhraseThatIsAddedIsScreenedFor(t *testing.T) {
+	s := newStory(t, "")
+	s.text(someone, "the blue lamp is on again")
+	s.reads(someone, "name")
+	s.writeFile("tidegate.yaml", s.file()+"screen: {phrases: [{words: blue lamp, category: cardiac, severity: S1}]}\n")
+	s.until(reloadApplied, "1")
+	s.text(someone, "the blue lamp is on again")
+	s.reads(someone, "Call 911 now")
+	s.reads(alice, "S1 page")
+}
 
 // reloads is how many there are under load; TIDEGATE_RELOADS asks for more.
 const reloads = 40
