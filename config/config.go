@@ -24,7 +24,7 @@ type Config struct {
 	Backfill   Backfill                     `json:"backfill" jsonschema:"Fetching what a carrier took in but could not deliver."`
 	Limits     Limits                       `json:"limits" jsonschema:"How much model work patients can set in motion. Over a limit a message is still stored and screened; only its model work waits."`
 	Sender     Sender                       `json:"sender" jsonschema:"How fast a number of yours may send."`
-	Audit      Audit                        `json:"audit" jsonschema:"What proves the record to somebody who does not trust this machine."`
+	Audit      Audit                        `json:"audit,omitzero" jsonschema:"What proves the record to somebody who does not trust this machine."`
 	Log        Log                          `json:"log" jsonschema:"What the gateway writes about itself. Patient words are never in it."`
 
 	text  []byte
@@ -186,11 +186,6 @@ type Limits struct {
 // Sender bounds how fast one number sends, in SMS segments.
 type Sender struct {
 	SegmentsPerSecond float64 `json:"segments_per_second" range:"0.1..200" jsonschema:"Segments a second: 1 for a local number, 3 for a toll-free one, 100 and more for a short code."`
-}
-
-// Audit says where the record is vouched for.
-type Audit struct {
-	Checkpoints string `json:"checkpoints" range:"0..1024" jsonschema:"A file outside the data folder, best on another machine's disk: at most once a minute it takes the signed end of every journal that grew. Left out, none is written."`
 }
 
 // Log says how much the gateway writes about itself.

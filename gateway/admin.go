@@ -13,7 +13,7 @@ import (
 func (g *Gateway) serveAdmin(ctx context.Context) error {
 	op, err := operator.New(operator.Options{
 		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules, Files: g.o.Files,
-		Daemon: true, Store: g.copier(ctx), Link: g.link, Now: g.o.Now, Log: g.o.Log,
+		Daemon: true, Store: g.copier(ctx), Checkpoints: g.o.Checkpoints, Link: g.link, Now: g.o.Now, Log: g.o.Log,
 	})
 	if err != nil {
 		return err

@@ -52,7 +52,9 @@ type Options struct {
 	Private net.Listener // health, metrics, the console
 	Admin   net.Listener // the operator's socket; nil: none
 
-	File       *File  // what Parts were made from; nil: they stay in force
+	File        *File  // what Parts were made from; nil: they stay in force
+	Checkpoints string // the file of signed heads, in a second place; "": none are written
+
 	ConsoleURL string // where staff open the console; default the private listener's own address
 	AsksAtOnce int    // default 4
 	Tenant     string
@@ -212,6 +214,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
+	run("checkpoints", g.checkpoints)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

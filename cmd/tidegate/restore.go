@@ -105,8 +105,8 @@ func (r restored) print(w *where, e env) error {
 		r.Data, r.Conversations, r.Events, r.AsOf, len(r.Faults), r.Backup)
 }
 
-// emptyFolder makes the folder, or refuses one in which something else than a
-// key lies.
+// emptyFolder makes the folder, or refuses one in which something else lies than
+// the key and what patients sent, neither of which is in a backup.
 func emptyFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
@@ -118,7 +118,7 @@ func emptyFolder(dir string) error {
 	ours := []string{keyFile, fileFolder, restoringFile, restoringFile + ".holder", restoringFile + ".holder.new"}
 	for _, entry := range entries {
 		if !slices.Contains(ours, entry.Name()) {
-			return fmt.Errorf("%s is not empty: %s is in it; a restore goes into a folder that holds nothing but %s", dir, entry.Name(), keyFile)
+			return fmt.Errorf("%s is not empty: %s is in it; a restore goes into a folder that holds nothing but %s and %s", dir, entry.Name(), keyFile, fileFolder)
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ import (
 //	hold FOLDER              holds the folder's store, and answers nothing
 //	tamper STORE             changes a byte of the first journal
 //	newer STORE              gives it the schema of a later program
+//	swap FILE OLD NEW        changes the first OLD in it to NEW
 //	truncate FILE            cuts it in half
 //	mode MODE FILE           demands that mode of a file
 
@@ -55,7 +56,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
 			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
-			"newer": scriptNewer, "truncate": scriptTruncate, "mode": scriptMode,
+			"newer": scriptNewer, "truncate": scriptTruncate, "swap": scriptSwap, "mode": scriptMode,
 		},
 	})
 }
@@ -210,6 +211,14 @@ func scriptTruncate(ts *testscript.TestScript, _ bool, args []string) {
 	info, err := os.Stat(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()/2))
+}
+
+func scriptSwap(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
 func scriptMode(ts *testscript.TestScript, _ bool, args []string) {

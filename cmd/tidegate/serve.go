@@ -84,8 +84,9 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
-		File: newLoader(path, cfg, p, e).file(ctx),
-		Log:  logger(cfg, e.stderr), Broken: h.store.Broken(),
+		Checkpoints: checkpointsOf(cfg),
+		File:        newLoader(path, cfg, p, e).file(ctx),
+		Log:         logger(cfg, e.stderr), Broken: h.store.Broken(),
 		Ready: func() {
 			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
 			if ready != nil {
@@ -126,6 +127,14 @@ type house struct {
 	ring   *seal.Keyring
 	files  *attic.Attic
 	socket net.Listener
+}
+
+// checkpointsOf is the file of signed heads; "": there is none.
+func checkpointsOf(cfg *config.Config) string {
+	if cfg == nil || cfg.Audit.Checkpoints == "" {
+		return ""
+	}
+	return cfg.Path(cfg.Audit.Checkpoints)
 }
 
 // openHouse takes the data folder of a configuration.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,7 @@ import (
 func verifyCmd(e env) *cobra.Command {
 	w := &where{}
 	var decisions bool
+	var checkpoints string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Verify the whole record from its first event",
@@ -24,27 +27,41 @@ and every file that a patient sent is there and is what was kept. It writes noth
 With --decisions every decision that was made under the configuration in force
 is made once more from its recorded facts, and has to come out the same byte for
 byte. It exits 1 when anything is not as it was written.
+
+Where audit.checkpoints is set, the record is compared with what was signed about
+it there: an end that was cut off, an older file put in its place and a chain that
+was written anew without the key are named by conversation and event. This does
+not help against who has the key file and can write to both places, or against
+what happened since the last checkpoint.
 ` + whereHelp + exitHelp,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, e, decisions) },
+		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, e, decisions, checkpoints) },
 	}
 	w.flags(c)
+	c.Flags().StringVar(&checkpoints, "checkpoints", "", "the file of checkpoints, instead of audit.checkpoints")
 	c.Flags().BoolVar(&decisions, "decisions", false, "decide every decision once more and compare")
 	return c
 }
 
 var errNotVerified = errors.New("the record does not verify")
 
-func verify(ctx context.Context, w *where, e env, decisions bool) error {
+func verify(ctx context.Context, w *where, e env, decisions bool, checkpoints string) error {
 	s, err := connect(ctx, w, e)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	path := "/verify"
+	q := url.Values{}
 	if decisions {
-		path += "?decisions=1"
+		q.Set("decisions", "1")
 	}
+	if checkpoints != "" {
+		if checkpoints, err = filepath.Abs(checkpoints); err != nil {
+			return err
+		}
+		q.Set("checkpoints", checkpoints)
+	}
+	path := "/verify?" + q.Encode()
 	var rep *audit.Report
 	err = s.lines(ctx, path, func(l operator.Line) error {
 		if l.Progress != nil && !w.json {
@@ -79,6 +96,11 @@ func printReport(e env, r audit.Report) error {
 	}
 	if r.More > 0 {
 		if err := printText(e.stdout, "and %d more faults\n", r.More); err != nil {
+			return err
+		}
+	}
+	if s := r.Signed; s != nil {
+		if err := printText(e.stdout, "checkpoints: %d signed heads compared, the last of %s; %d were lost by a restore\n", s.Points, s.Last, s.Restored); err != nil {
 			return err
 		}
 	}

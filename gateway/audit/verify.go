@@ -28,6 +28,8 @@ type Check struct {
 	Rules func(digest string) *turn.Rules
 	// Files, when given, has every file that was kept opened.
 	Files *attic.Attic
+	// Checkpoints is the file of signed heads to compare with; "": none.
+	Checkpoints string
 }
 
 // Report is what Verify found.
@@ -40,6 +42,7 @@ type Report struct {
 	Files         int              `json:"files"`
 	AsOf          molt.Time        `json:"as_of,omitempty"` // of the newest event
 	Decisions     *Tally           `json:"decisions,omitempty"`
+	Signed        *Signed          `json:"signed,omitempty"` // nil: there are no checkpoints to compare with
 	Restores      []notary.Restore `json:"restores,omitempty"`
 	Faults        []Fault          `json:"faults"`
 	More          int              `json:"more,omitempty"` // faults that are not listed
@@ -93,6 +96,11 @@ func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
 	}
 	if err := a.restores(ctx, &r); err != nil {
 		return r, err
+	}
+	if c.Checkpoints != "" {
+		if err := a.points(ctx, c.Checkpoints, &r); err != nil {
+			return r, err
+		}
 	}
 	return r, a.verifyItems(ctx, &r)
 }

@@ -36,6 +36,8 @@ type Options struct {
 	NoActs string
 	// Store can be backed up; nil: it cannot.
 	Store Copier
+	// Checkpoints is the file of signed heads that verify compares with; "": none.
+	Checkpoints string
 	// Link makes a one-time link to the console; nil: no console runs here.
 	Link func(context.Context, molt.PersonID) (string, error)
 	Now  func() time.Time // default time.Now
@@ -133,6 +135,8 @@ func problemOf(err error) *Problem {
 		return &Problem{http.StatusNotFound, "there is no such conversation"}
 	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
 		return &Problem{http.StatusConflict, "the conversation's journal cannot be gone on with; tidegate verify says why, and its patient is with staff in the conversation that follows it"}
+	case errors.Is(err, audit.ErrCheckpoints):
+		return &Problem{http.StatusConflict, "the checkpoints cannot be read: look at the file that audit.checkpoints or --checkpoints names"}
 	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
 		return &Problem{http.StatusServiceUnavailable, "the store takes nothing more; the daemon is stopping"}
 	}

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -59,7 +60,7 @@ func (p *Operator) recordLook(ctx context.Context, id molt.ConversationID, what 
 
 func (p *Operator) verify(w http.ResponseWriter, r *http.Request) error {
 	s := newStream(w)
-	c := audit.Check{Files: p.o.Files, Progress: func(rep audit.Report) { _ = s.line(Line{Progress: &rep}) }}
+	c := audit.Check{Files: p.o.Files, Checkpoints: cmp.Or(r.URL.Query().Get("checkpoints"), p.o.Checkpoints), Progress: func(rep audit.Report) { _ = s.line(Line{Progress: &rep}) }}
 	if r.URL.Query().Get("decisions") != "" {
 		c.Rules = func(digest string) *turn.Rules {
 			return p.o.Rules().At(digest, func() []byte {
