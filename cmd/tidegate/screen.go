@@ -27,7 +27,7 @@ anything else is plain text. Nothing is stored and nothing is sent.
 
   echo "my chest hurts" | tidegate screen
 
---report FILE judges labelled lines instead ({"id", "text" or "turns", "lang",
+--report FILE judges labeled lines instead ({"id", "text" or "turns", "lang",
 "label", "escalate": [levels that are accepted]}) and says how many were judged
 as a fair reader would, with intervals, and which were not, by id. The word
 golden instead of a file is the set the screen was built against.
@@ -58,7 +58,7 @@ golden instead of a file is the set the screen was built against.
 			return nil
 		},
 	}
-	c.Flags().StringVar(&report, "report", "", "judge the labelled lines of a `file`, or golden, and print what was caught and missed")
+	c.Flags().StringVar(&report, "report", "", "judge the labeled lines of a `file`, or golden, and print what was caught and missed")
 	c.AddCommand(screenCandidatesCmd(e))
 	c.Flags().BoolVar(&explain, "explain", false, "say why each verdict is what it is, and what a rule lacked")
 	c.Flags().StringVarP(&file, "config", "c", "", "the configuration `file` whose phrases are screened for too")
@@ -70,7 +70,7 @@ func screenCandidatesCmd(e env) *cobra.Command {
 		Use:   "candidates",
 		Short: "Turn what nurses said of verdicts into lines for your golden file",
 		Long: `Reads lines {"id", "text", "said"} from standard input, where said is false_alarm
-or missed, and writes a labelled line for each, in the form that screen --report
+or missed, and writes a labeled line for each, in the form that screen --report
 reads. A word the screen does not know, a name above all, becomes …; read each
 line all the same before you keep it.
 ` + exitHelp,
@@ -165,7 +165,7 @@ func screenFaults(c *config.Config) []config.Fault {
 }
 
 func screenReport(s *screen.Screen, path string, e env) error {
-	in, err := labelledLines(path)
+	in, err := labeledLines(path)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func screenReport(s *screen.Screen, path string, e env) error {
 	return nil
 }
 
-// labelledLines opens a file of labelled lines, or the golden set.
-func labelledLines(path string) (io.ReadCloser, error) {
+// labeledLines opens a file of labeled lines, or the golden set.
+func labeledLines(path string) (io.ReadCloser, error) {
 	if path == ownGolden {
 		lines, err := screen.Golden()
 		return io.NopCloser(strings.NewReader(lines)), err

@@ -15,12 +15,12 @@ import (
 //go:embed golden/*.txt
 var goldenFS embed.FS
 
-// isCrisis reports whether an emergency of the category is labelled a crisis.
+// isCrisis reports whether an emergency of the category is labeled a crisis.
 func isCrisis(category string) bool { return category == "self-harm" || category == "violence" }
 
 // goldenLines reads the golden set. It is part of the build; a slip in it fails a test.
-func goldenLines() ([]labelled, error) {
-	var out []labelled
+func goldenLines() ([]labeled, error) {
+	var out []labeled
 	names, err := goldenFS.ReadDir("golden")
 	if err != nil {
 		return nil, fmt.Errorf("list the golden set: %w", err)
@@ -39,8 +39,8 @@ func goldenLines() ([]labelled, error) {
 	return out, nil
 }
 
-func readGolden(name, content string) ([]labelled, error) {
-	var out []labelled
+func readGolden(name, content string) ([]labeled, error) {
+	var out []labeled
 	tag := ""
 	for i, line := range strings.Split(content, "\n") {
 		if rest, ok := strings.CutPrefix(line, "#"); ok || line == "" {
@@ -51,7 +51,7 @@ func readGolden(name, content string) ([]labelled, error) {
 		if len(f) != 4 || !isLevel(f[0]) {
 			return nil, fmt.Errorf("golden/%s:%d: want level, category and two more columns parted by tabs", name, i+1)
 		}
-		l := labelled{ID: fmt.Sprintf("%s:%d", strings.TrimSuffix(name, ".txt"), i+1), Label: labelOf(f[0], f[1]), Escalate: []string{f[0]}, Tags: []string{tag}}
+		l := labeled{ID: fmt.Sprintf("%s:%d", strings.TrimSuffix(name, ".txt"), i+1), Label: labelOf(f[0], f[1]), Escalate: []string{f[0]}, Tags: []string{tag}}
 		if f[1] != "-" {
 			l.Category = f[1]
 		}
@@ -80,7 +80,7 @@ func labelOf(level, category string) string {
 	return "emergency"
 }
 
-// Golden returns the golden set as labelled lines of JSON, for Report.
+// Golden returns the golden set as labeled lines of JSON, for Report.
 func Golden() (string, error) {
 	lines, err := goldenLines()
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// labelled is one line of labelled material: a text or turns, and what a fair
+// labeled is one line of labeled material: a text or turns, and what a fair
 // reader accepts for it.
-type labelled struct {
+type labeled struct {
 	ID       string   `json:"id"`
 	Parent   string   `json:"parent,omitempty"` // of which line this one is a variant
 	Variant  string   `json:"variant,omitempty"`
@@ -37,9 +37,9 @@ type dialogWants struct {
 	Label string `json:"label"`
 }
 
-// judged is a labelled line and what the screen made of it.
+// judged is a labeled line and what the screen made of it.
 type judged struct {
-	labelled
+	labeled
 	got  Verdict
 	fair bool // the verdict is one a fair reader accepts
 	want string
@@ -48,12 +48,12 @@ type judged struct {
 // isLevel reports whether a word is one a verdict escalates by.
 func isLevel(word string) bool { return word == "no" || word == "same_day" || word == "now" }
 
-// Report judges labelled lines and writes what was caught: k of n with Wilson
+// Report judges labeled lines and writes what was caught: k of n with Wilson
 // intervals by label, category, language and slice, false pages per 100
 // messages, and the ids of the misses. It never writes a text: the material may
 // belong to others.
 func (s *Screen) Report(r io.Reader, w io.Writer) error {
-	all, err := s.judgeLabelled(r)
+	all, err := s.judgeLabeled(r)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Screen) Report(r io.Reader, w io.Writer) error {
 	return nil
 }
 
-func (s *Screen) judgeLabelled(r io.Reader) ([]judged, error) {
+func (s *Screen) judgeLabeled(r io.Reader) ([]judged, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine+1)
 	var all []judged
@@ -82,9 +82,9 @@ func (s *Screen) judgeLabelled(r io.Reader) ([]judged, error) {
 		if line == "" {
 			continue
 		}
-		var l labelled
+		var l labeled
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			return nil, fmt.Errorf("line %d: want a labelled line of JSON: %w", n, err)
+			return nil, fmt.Errorf("line %d: want a labeled line of JSON: %w", n, err)
 		}
 		j, err := s.judgeOne(l)
 		if err != nil {
@@ -93,13 +93,13 @@ func (s *Screen) judgeLabelled(r io.Reader) ([]judged, error) {
 		all = append(all, j)
 	}
 	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("read labelled lines: %w", err)
+		return nil, fmt.Errorf("read labeled lines: %w", err)
 	}
 	return all, nil
 }
 
-func (s *Screen) judgeOne(l labelled) (judged, error) {
-	j := judged{labelled: l}
+func (s *Screen) judgeOne(l labeled) (judged, error) {
+	j := judged{labeled: l}
 	if len(l.Turns) > 0 {
 		return s.judgeDialog(j)
 	}

@@ -1,13 +1,12 @@
 package screen
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
 )
 
-const labelledSample = `{"id":"a","label":"emergency","lang":"en","category":"cardiac","escalate":["now"],"clear":true,"text":"my chest hurts"}
+const labeledSample = `{"id":"a","label":"emergency","lang":"en","category":"cardiac","escalate":["now"],"clear":true,"text":"my chest hurts"}
 {"id":"b","label":"emergency","lang":"en","escalate":["now"],"tags":["made up"],"text":"glorp the frobnicator"}
 {"id":"c","label":"benign","lang":"es","escalate":["no"],"text":"me duele el pecho"}
 {"id":"d","label":"benign","lang":"en","escalate":["no"],"text":"thanks"}
@@ -20,7 +19,7 @@ const labelledSample = `{"id":"a","label":"emergency","lang":"en","category":"ca
 
 func TestReportCounts(t *testing.T) {
 	var b strings.Builder
-	if err := mustNew(t).Report(strings.NewReader(labelledSample), &b); err != nil {
+	if err := mustNew(t).Report(strings.NewReader(labeledSample), &b); err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(strings.Fields(b.String()), " ")
@@ -49,13 +48,13 @@ func TestReportCounts(t *testing.T) {
 
 func TestReportRefusesWhatItCannotJudge(t *testing.T) {
 	for in, want := range map[string]string{
-		`nonsense`:                                   "line 1: want a labelled line",
+		`nonsense`:                                   "line 1: want a labeled line",
 		`{"id":"a","text":"x"}`:                      "line 1 (id a): want escalate",
-		`{"id":"a","text":"x","escalate":[1]}`:       "line 1: want a labelled line",
+		`{"id":"a","text":"x","escalate":[1]}`:       "line 1: want a labeled line",
 		`{"id":"a","text":"x","escalate":["maybe"]}`: `want now, same_day or no (got "maybe")`,
-		`{"id":"a","turns":[{"from":"robot","text":"x"}],"expect":{"ok_from":1}}`:             "want patient, agent or nurse",
-		`{"id":"a","turns":[{"from":"patient","text":"x"}]}`:                                  "expect: want",
-		fmt.Sprintf(`{"id":"a","escalate":["no"],"text":"%s"}`, strings.Repeat("x", maxLine)): "read labelled lines",
+		`{"id":"a","turns":[{"from":"robot","text":"x"}],"expect":{"ok_from":1}}`:    "want patient, agent or nurse",
+		`{"id":"a","turns":[{"from":"patient","text":"x"}]}`:                         "expect: want",
+		`{"id":"a","escalate":["no"],"text":"` + strings.Repeat("x", maxLine) + `"}`: "read labeled lines",
 	} {
 		if err := mustNew(t).Report(strings.NewReader(in), &strings.Builder{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %.120v, want %q: %.60s", err, want, in)
@@ -75,7 +74,7 @@ func TestWilson(t *testing.T) {
 	}
 }
 
-// The golden set read as labelled lines is judged without a fault.
+// The golden set read as labeled lines is judged without a fault.
 func TestReportOfTheGoldenSet(t *testing.T) {
 	lines, err := Golden()
 	if err != nil {
