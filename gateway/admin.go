@@ -13,7 +13,7 @@ import (
 func (g *Gateway) serveAdmin(ctx context.Context) error {
 	op, err := operator.New(operator.Options{
 		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules, Files: g.o.Files,
-		Daemon: true, Store: g.copier(ctx), Checkpoints: g.o.Checkpoints, Link: g.link, Now: g.o.Now, Log: g.o.Log,
+		Daemon: true, Copy: g.copier(ctx), Checkpoints: g.o.Checkpoints, Link: g.link, Now: g.o.Now, Log: g.o.Log,
 	})
 	if err != nil {
 		return err
@@ -23,23 +23,18 @@ func (g *Gateway) serveAdmin(ctx context.Context) error {
 	return serve(ctx, g.o.Admin, s)
 }
 
-// copier is the store, where it can be copied. A copy under way ends with the
+// copier copies the store, where it can be copied. A copy under way ends with the
 // daemon: the store does not close before it.
-func (g *Gateway) copier(ctx context.Context) operator.Copier {
-	if c, ok := g.o.Store.(operator.Copier); ok {
-		return &copyUntil{c, ctx}
+func (g *Gateway) copier(end context.Context) operator.Copy {
+	store, ok := g.o.Store.(operator.Copier)
+	if !ok {
+		return nil
 	}
-	return nil
-}
-
-type copyUntil struct {
-	operator.Copier
-	end context.Context
-}
-
-func (c *copyUntil) Copy(ctx context.Context, w io.Writer, begun func(size int64)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.end, cancel)()
-	return c.Copier.Copy(ctx, w, begun)
+	return func(ctx context.Context, w io.Writer, begun func(size int64)) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		stop := context.AfterFunc(end, cancel)
+		defer stop()
+		return store.Copy(ctx, w, begun)
+	}
 }

@@ -37,13 +37,17 @@ func (g *Gateway) checkpoints(ctx context.Context) error {
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCheckpoint)
-			defer cancel()
-			if err := g.checkpoint(last, c); err != nil {
-				g.o.Log.Error().Err(err).Msg("the last checkpoint was not written")
-			}
+			g.checkpointAtStop(ctx, c)
 			return nil
 		}
+	}
+}
+
+func (g *Gateway) checkpointAtStop(ctx context.Context, c *notary.Checkpoints) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCheckpoint)
+	defer cancel()
+	if err := g.checkpoint(ctx, c); err != nil {
+		g.o.Log.Error().Err(err).Msg("the last checkpoint was not written")
 	}
 }
 

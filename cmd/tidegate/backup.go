@@ -189,4 +189,4 @@ func settle(temp, path string, replace bool) (err error) {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-var _ operator.Copier = (*boltstore.Store)(nil)
+var _ operator.Copier = (*boltstore.Store)(nil) // which the gateway asks for

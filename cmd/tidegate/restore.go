@@ -127,7 +127,7 @@ func emptyFolder(dir string) error {
 // ringFor opens the key of a backup. It makes none.
 func ringFor(dir string, cfg *config.Config, e env) (*seal.Keyring, error) {
 	ring, err := ringThere(dir, cfg, e)
-	if kept := cfg != nil && !cfg.Keys.Tenant.IsZero(); !kept && errors.Is(err, fs.ErrNotExist) {
+	if !keptElsewhere(cfg) && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the backup holds no key: put a copy of the tenant key it was made under at %s, with mode 0600, or name with -c the configuration whose keys.tenant has it", filepath.Join(dir, keyFile))
 	}
 	return ring, err
@@ -140,12 +140,12 @@ func fits(ctx context.Context, path string, ring *seal.Keyring) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	defer store.Close()
-	opens, other, err := audit.New(store, ring).Unwraps(ctx)
+	k, err := audit.New(store, ring).Keys(ctx)
 	switch {
 	case err != nil:
 		return fmt.Errorf("restore: %w", err)
-	case other > 0 && opens == 0:
-		return fmt.Errorf("the tenant key is not the one this backup was made under: it opens none of its %d data keys; find the key of that time", other)
+	case k.Other > 0 && k.Opens == 0:
+		return fmt.Errorf("the tenant key is not the one this backup was made under: it opens none of its %d data keys; find the key of that time", k.Other)
 	}
 	return nil
 }

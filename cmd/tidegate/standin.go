@@ -85,7 +85,7 @@ func standInOperator(h *house, cfg *config.Config, e env) (*operator.Operator, e
 		return nil, err
 	}
 	return operator.New(operator.Options{
-		Desk: desk, Audit: audit.New(h.store, h.ring), Files: h.files, Rules: func() *turn.Rules { return rules }, NoActs: why, Store: h.store, Checkpoints: checkpointsOf(cfg), Log: zerolog.Nop(),
+		Desk: desk, Audit: audit.New(h.store, h.ring), Files: h.files, Rules: func() *turn.Rules { return rules }, NoActs: why, Copy: h.store.Copy, Checkpoints: checkpointsOf(cfg), Log: zerolog.Nop(),
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/tidegate/tidegate/molt"
-	"github.com/tidegate/tidegate/molt/seal"
 )
 
 // Intact reads all of a store that can be read without its keys: every chain
@@ -62,23 +61,4 @@ func (a *Auditor) scan(ctx context.Context, q molt.Query, each func(molt.Page)) 
 			return nil
 		}
 	}
-}
-
-// Unwraps counts the data keys of a store that its keyring opens, and those that
-// it does not; what was erased is neither. The first that opens is enough to
-// know the key file for the store's own.
-func (a *Auditor) Unwraps(ctx context.Context) (opens, other int, err error) {
-	err = a.each(ctx, func(h molt.ConversationHead) error {
-		return a.scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: h.ID}, func(p molt.Page) {
-			for _, k := range p.Keys {
-				switch err := a.ring.Unwraps(k); {
-				case err == nil:
-					opens++
-				case !errors.Is(err, seal.ErrErased):
-					other++
-				}
-			}
-		})
-	})
-	return opens, other, err
 }

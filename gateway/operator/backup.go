@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// Copier is a store that can be written out as it stands, in one transaction.
-// begun hears how many bytes there will be.
+// Copy writes a store out as it stands, in one transaction. begun hears how many
+// bytes there will be.
+type Copy func(ctx context.Context, w io.Writer, begun func(size int64)) error
+
+// Copier is a store that can be written out.
 type Copier interface {
 	Copy(ctx context.Context, w io.Writer, begun func(size int64)) error
 }
@@ -23,12 +26,12 @@ const copyStall = 10 * time.Second
 
 // backup writes the store out. Nobody's words are read: what is sealed stays so.
 func (p *Operator) backup(w http.ResponseWriter, r *http.Request) error {
-	if p.o.Store == nil {
+	if p.o.Copy == nil {
 		return problem(http.StatusConflict, "this store cannot be copied while it is served")
 	}
 	p.o.Log.Info().Str("actor", string(actor(r.Context()))).Msg("backup begins")
 	out := &paced{w: w, c: http.NewResponseController(w)}
-	err := p.o.Store.Copy(r.Context(), out, func(size int64) {
+	err := p.o.Copy(r.Context(), out, func(size int64) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set(SizeHeader, strconv.FormatInt(size, 10))
 	})

@@ -34,8 +34,8 @@ type Options struct {
 	Daemon bool
 	// NoActs says why nothing can be acted on here; "": it can.
 	NoActs string
-	// Store can be backed up; nil: it cannot.
-	Store Copier
+	// Copy backs the store up; nil: it cannot be.
+	Copy Copy
 	// Checkpoints is the file of signed heads that verify compares with; "": none.
 	Checkpoints string
 	// Link makes a one-time link to the console; nil: no console runs here.
@@ -80,6 +80,7 @@ func (p *Operator) Handler() http.Handler {
 		"GET /export":                        p.export,
 		"GET /verify":                        p.verify,
 		"GET /backup":                        p.backup,
+		"GET /keys":                          p.keys,
 	} {
 		mux.HandleFunc(pattern, p.answer(answer))
 	}

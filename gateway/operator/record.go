@@ -75,3 +75,12 @@ func (p *Operator) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.end(err)
 }
+
+// keys tells of the keys what is no secret.
+func (p *Operator) keys(w http.ResponseWriter, r *http.Request) error {
+	k, err := p.o.Audit.Keys(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, k)
+}

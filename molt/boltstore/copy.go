@@ -24,23 +24,20 @@ func (s *Store) Copy(ctx context.Context, w io.Writer, begun func(size int64)) e
 	return s.view(ctx, "copy", func(t *tables) error {
 		tx := t.heads.Tx()
 		begun(tx.Size())
-		_, err := tx.WriteTo(&until{ctx: ctx, w: w})
+		_, err := tx.WriteTo(writeFunc(func(b []byte) (int, error) {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+			return w.Write(b)
+		}))
 		return errors.Join(ctx.Err(), err) // bbolt drops what it wraps
 	})
 }
 
-// until ends a copy with its context.
-type until struct {
-	ctx context.Context
-	w   io.Writer
-}
+// writeFunc is a function as a writer.
+type writeFunc func(b []byte) (int, error)
 
-func (u *until) Write(b []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.w.Write(b)
-}
+func (f writeFunc) Write(b []byte) (int, error) { return f(b) }
 
 // OpenToRead opens a store that nobody writes to, such as a backup, and changes
 // nothing of it: no opening is counted and no note is left. Commits and claims

@@ -199,6 +199,9 @@ func (k *Keyring) unwrap(w molt.WrappedKey) (cipher.AEAD, error) {
 	return newAEAD(secret)
 }
 
+// ID names the tenant key, and tells nothing about it.
+func (k *Keyring) ID() string { return encode(k.tenantID()) }
+
 // tenantID tells tenant keys apart without telling anything about them.
 func (k *Keyring) tenantID() []byte {
 	sum := sha256.Sum256(appendText([]byte("tidegate tenant key\x00"), string(k.tenant[:])))
