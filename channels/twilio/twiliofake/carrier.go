@@ -40,6 +40,7 @@ type Carrier struct {
 	held     []*heldRequest
 	lastHeld int64
 	paused   map[Side]bool
+	fetched  map[string]bool        // the late files that were asked for
 	slots    map[string]time.Time   // when a number may send its next segment
 	lines    map[pair]chan struct{} // the end of the last webhook in order
 	tokens   float64                // of the create rate
@@ -62,6 +63,7 @@ func New(o Options) (*Carrier, error) {
 		paused:   map[Side]bool{},
 		slots:    map[string]time.Time{},
 		lines:    map[pair]chan struct{}{},
+		fetched:  map[string]bool{},
 	}, nil
 }
 

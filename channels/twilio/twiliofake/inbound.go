@@ -17,7 +17,7 @@ type Text struct {
 	From             string  `json:"from"`
 	To               string  `json:"to"`
 	Body             string  `json:"body"`
-	Media            []Media `json:"media,omitempty"`                 // content_type and bytes
+	Media            []Media `json:"media,omitempty"`                 // content_type and bytes; a URL that they redirect to, or a trick
 	MessagingService string  `json:"messaging_service_sid,omitempty"` // for the webhook to carry
 
 	Copies   int      `json:"copies,omitempty"`   // times the webhook is posted
@@ -59,6 +59,9 @@ func (t Text) validate() error {
 		if m.ContentType == "" {
 			return errors.New("media: want a content type for each")
 		}
+		if err := m.Trick.validate(); err != nil {
+			return fmt.Errorf("media: %w", err)
+		}
 	}
 	if size > maxMediaBytes {
 		return fmt.Errorf("media: want at most %d bytes together, got %d", maxMediaBytes, size)
@@ -86,7 +89,7 @@ func (c *Carrier) receive(t Text) (string, error) {
 	seq := c.ledger.next()
 	media := make([]Media, len(t.Media))
 	for i, m := range t.Media {
-		media[i] = Media{SID: newSID("ME", c.opts.AccountSID, c.opts.Seed, seq, i+1), ContentType: m.ContentType, Bytes: m.Bytes}
+		media[i] = Media{SID: newSID("ME", c.opts.AccountSID, c.opts.Seed, seq, i+1), ContentType: m.ContentType, URL: m.URL, Bytes: m.Bytes, Trick: m.Trick}
 	}
 	sid := newSID(sidPrefix(len(media) > 0), c.opts.AccountSID, c.opts.Seed, seq, 0)
 	err := c.record(Entry{

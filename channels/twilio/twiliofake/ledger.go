@@ -95,6 +95,7 @@ type Media struct {
 	ContentType string `json:"content_type,omitempty"`
 	URL         string `json:"url,omitempty"`
 	Bytes       []byte `json:"bytes,omitempty"`
+	Trick       Trick  `json:"trick,omitempty"`
 }
 
 // scanLedger reads whole lines and returns how many bytes they fill.

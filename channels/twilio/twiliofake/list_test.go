@@ -1,6 +1,8 @@
 package twiliofake
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -205,5 +207,64 @@ func TestMedia(t *testing.T) {
 		if a := w.request(http.MethodGet, at, nil); a.status != 404 {
 			t.Errorf("deleted: got %d, want 404", a.status)
 		}
+	}
+}
+
+// TestTricks: each file misbehaves as it is told to, and asks for the password first.
+func TestTricks(t *testing.T) {
+	office := newOffice(t, nil)
+	w := begin(t, serving(office))
+	picture := []byte("picture")
+	w.text(Text{Media: []Media{
+		{ContentType: "image/png", URL: "http://elsewhere.example/x"},
+		{ContentType: "image/png", Trick: TrickMissing},
+		{ContentType: "image/png", Trick: TrickLate, Bytes: picture},
+		{ContentType: "image/png", Trick: TrickBreaks},
+		{ContentType: "image/png", Trick: TrickShort, Bytes: picture},
+		{ContentType: "image/png", Trick: TrickHuge, Bytes: picture},
+		{ContentType: "image/png", Trick: TrickEndless},
+		{ContentType: "image/png", Trick: TrickDrip},
+	}})
+	form := office.next(t).form
+	get := func(i int) (*http.Response, []byte, error) {
+		r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, form.Get("MediaUrl"+strconv.Itoa(i)), nil)
+		w.must(err)
+		r.SetBasicAuth(testAccount, testAuth)
+		a, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer a.Body.Close()
+		body, err := io.ReadAll(io.LimitReader(a.Body, 100))
+		return a, body, err
+	}
+	for i, want := range []int{307, 404, 404} {
+		if a, _, err := get(i); err != nil || a.StatusCode != want {
+			t.Errorf("file %d: %v, want %d", i, err, want)
+		}
+	}
+	if a, body, err := get(2); err != nil || a.StatusCode != 200 || !bytes.Equal(body, picture) {
+		t.Errorf("a late file, asked for again: %v %q", err, body)
+	}
+	if _, _, err := get(3); err == nil {
+		t.Error("a file that breaks was answered")
+	}
+	for i, size := range map[int]int64{4: 107, 5: maxEndless, 6: -1} {
+		a, body, err := get(i)
+		if a == nil || a.ContentLength != size || (i < 6) == (err == nil) {
+			t.Errorf("file %d: %d bytes, %v, want %d promised", i, len(body), err, size)
+		}
+	}
+	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, form.Get("MediaUrl7"), nil)
+	w.must(err)
+	r.SetBasicAuth(testAccount, testAuth)
+	a, err := http.DefaultTransport.RoundTrip(r)
+	w.must(err)
+	if n, err := a.Body.Read(make([]byte, 10)); n != 1 || err != nil {
+		t.Errorf("a drip: %d bytes at once, %v", n, err)
+	}
+	w.must(a.Body.Close())
+	if _, err := w.Text(w.ctx, Text{From: patient, To: clinic, Media: []Media{{ContentType: "x", Trick: "odd"}}}); err == nil {
+		t.Error("an unknown trick was taken")
 	}
 }

@@ -61,15 +61,17 @@ func (c *Carrier) fetchMedia(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	m := c.present(r.PathValue("sid"))
 	f, found := fileOf(m, name)
-	redirect := c.behavior.MediaRedirect
+	redirect, late := c.behavior.MediaRedirect, found && !described && c.late(f)
 	c.mu.Unlock()
 	switch {
-	case !found:
+	case !found, late:
 		refuse(codeNotFound, r.URL.Path).write(w)
 	case described:
 		writeJSON(w, http.StatusOK, c.mediaJSON(m, f))
 	case f.URL != "":
 		http.Redirect(w, r, f.URL, http.StatusTemporaryRedirect)
+	case f.Trick != "" && f.Trick != TrickLate:
+		play(w, r, f)
 	case redirect:
 		http.Redirect(w, r, cdnPath+m.SID+"-"+f.SID, http.StatusTemporaryRedirect)
 	default:
