@@ -565,3 +565,26 @@ func TestMailboxesAreForgotten(t *testing.T) {
 		t.Errorf("%d mailboxes kept, want at most MaxMailboxes (%d)", n, MaxMailboxes)
 	}
 }
+
+// A reload may bring a screen with phrases of the clinic's own: the next text is judged by it.
+func TestScreenOfTheConfigurationInForce(t *testing.T) {
+	w := newWorld(t)
+	built, err := screen.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := built.Extend(screen.Extension{Phrases: []screen.Phrase{{Words: "zoltar is piping", Category: "diabetic", Severity: screen.S2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := *w.rules
+	rules.Screen = nil
+	d := w.newDesk(func(o *Options) { o.Rules = func() *turn.Rules { return &rules } })
+	if v := d.judge("zoltar is piping", nil, 1, "en"); v.Severity != screen.None {
+		t.Errorf("before: got %s, want none", v.Severity)
+	}
+	rules.Screen = own
+	if v := d.judge("zoltar is piping", nil, 1, "en"); v.Severity != screen.S2 || v.Version != own.Version() {
+		t.Errorf("after: got %s of %.8s, want S2 of %.8s", v.Severity, v.Version, own.Version())
+	}
+}

@@ -104,7 +104,7 @@ func TestCopiesKeepNoSuccessorFromARedFlag(t *testing.T) {
 
 func TestDecideFaultGoesToASuccessor(t *testing.T) {
 	w := newWorld(t)
-	d := w.newDesk(func(o *Options) { o.Rules = faultyRules(w.rules, 2) })
+	d := w.newDesk(func(o *Options) { o.Rules = faultyRules(w.rules, 3) })
 	a := w.say(d, text(patient, "SM1", "my chest hurts"))
 	if a.Reason != turn.ReasonFault {
 		t.Fatalf("reason %q, want %q", a.Reason, turn.ReasonFault)

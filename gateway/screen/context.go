@@ -49,14 +49,18 @@ func (d *data) join(own []token, text string, recent []Message, now int64, sp *s
 		}
 		ps = append(ps, piece{m.At, toks})
 	}
-	if len(ps) == 0 {
+	known := d.conditions(recent, sp)
+	if len(ps) == 0 && len(known) == 0 {
 		return nil
 	}
 	slices.Reverse(ps)
 	ps = append(ps, piece{now, slices.Clone(own)})
 	slices.SortStableFunc(ps, func(a, b piece) int { return cmp.Compare(a.at, b.at) })
-	var out []token
+	out := known
 	for i, p := range ps {
+		if i == 0 && len(known) > 0 {
+			p.toks[0].brk = brkSentence
+		}
 		if i > 0 {
 			p.toks[0].brk, p.toks[0].asked = brkFragment, false
 			prev := out[len(out)-1]
@@ -71,6 +75,32 @@ func (d *data) join(own []token, text string, recent []Message, now int64, sp *s
 		out = append(out, p.toks...)
 	}
 	number(out)
+	return out
+}
+
+// conditions are the words of the ledger that make others graver, each as a
+// sentence of its own; what is denied or long over is left out.
+func (d *data) conditions(recent []Message, sp *speller) []token {
+	var out []token
+	for i, m := range recent {
+		if m.From != FromLedger {
+			continue
+		}
+		toks := d.tokenise(m.Text, int32(i+1), sp)
+		number(toks)
+		t := d.parse(toks)
+		end := int32(0)
+		for _, s := range t.spans[d.sets.condition] {
+			_, hi := t.sentence(s)
+			if s.lo < end || t.negated(s, nil) || t.touches(t.d.sets.ago, s.lo, hi) || t.touches(t.d.sets.history, s.lo, hi) {
+				continue
+			}
+			end = s.hi
+			first := len(out)
+			out = append(out, toks[s.lo:s.hi]...)
+			out[first].brk = brkSentence
+		}
+	}
 	return out
 }
 
@@ -94,6 +124,9 @@ func (j *judgment) answers(t *text, recent []Message, now int64, sp *speller) {
 	for i := len(recent) - 1; i >= 0; i-- {
 		m := recent[i]
 		if now != 0 && m.At != 0 && (now-m.At > answerWindow || m.At-now > answerWindow) {
+			continue
+		}
+		if m.From == FromLedger {
 			continue
 		}
 		if m.From == "patient" {

@@ -83,6 +83,7 @@ type wellKnown struct {
 	contrast, pseudo, cueNo, cueNot, cueFar, able, bearing, listOr, subject int32
 	history, ago, resolved, past, present, info, firsthand, nonhuman        int32
 	minimiser, yes, no, child, other, self, filler, actually, question      int32
+	condition                                                               int32
 	deniedAfter                                                             int32
 }
 
@@ -474,7 +475,7 @@ func (d *data) resolveSets() error {
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
 		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "yes": &w.yes, "no": &w.no, "child": &w.child,
 		"other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,
-		"denied-after": &w.deniedAfter,
+		"denied-after": &w.deniedAfter, "condition": &w.condition,
 	} {
 		c, ok := d.classes[name]
 		if !ok {

@@ -48,10 +48,15 @@ func (s Severity) Escalate() string {
 
 // Message is one message of a conversation, as context for the text that is judged.
 type Message struct {
-	From string // patient, agent or nurse
+	From string // patient, agent, nurse or FromLedger
 	Text string
 	At   int64 // unix milliseconds; 0 = unknown
 }
+
+// FromLedger marks a message that is no message: what is known of the patient,
+// one fact a line. Of it only conditions that make other words graver are read:
+// a pregnancy, a young infant, chemotherapy, blood thinners, diabetes, an operation.
+const FromLedger = "ledger"
 
 // Quote is a piece of raw text on which a verdict rests.
 type Quote struct {

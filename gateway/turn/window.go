@@ -15,8 +15,13 @@ const MaxScreened = 8
 // Recent is what the screen reads beside a new text: the last messages of both
 // speakers, ours only when they left. An answer binds only to a question that
 // was asked.
+// What the ledger knows of the patient stands first.
 func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
-	return s.newest(recall, MaxScreened)
+	said := s.newest(recall, MaxScreened)
+	if len(s.Ledger) == 0 {
+		return said
+	}
+	return slices.Insert(said, 0, screen.Message{From: screen.FromLedger, Text: LedgerText(s.Ledger)})
 }
 
 // newest is the last messages of both speakers, at most so many, oldest first.
