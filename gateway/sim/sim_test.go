@@ -3,21 +3,46 @@ package sim_test
 import (
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/sim"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/boltstore"
 	"github.com/tidegate/tidegate/molt/memstore"
 )
 
-type place struct{ s *memstore.Store }
+// inMemory is a place that the reference store lies in.
+type inMemory struct{ s *memstore.Store }
 
-func (p *place) Open() (molt.Store, error) {
+func (p *inMemory) Open() (molt.Store, error) {
 	p.s = p.s.Reopen()
 	return p.s, nil
 }
-func (*place) Remove() error { return nil }
+func (*inMemory) Remove() error { return nil }
+
+// onDisk is a place that the shipped store lies in.
+type onDisk struct {
+	path string
+	s    *boltstore.Store
+}
+
+func (p *onDisk) Open() (molt.Store, error) {
+	if err := p.Remove(); err != nil {
+		return nil, err
+	}
+	var err error
+	p.s, err = boltstore.Open(boltstore.Options{Path: p.path, InitialMmapSize: 1 << 20})
+	return p.s, err
+}
+
+func (p *onDisk) Remove() error {
+	if p.s == nil {
+		return nil
+	}
+	return p.s.Close()
+}
 
 func options(t testing.TB) sim.Options {
 	t.Helper()
@@ -25,31 +50,89 @@ func options(t testing.TB) sim.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sim.Options{Screen: s, Place: func() (sim.Place, error) { return &place{memstore.New()}, nil }}
+	return sim.Options{Screen: s, Place: func() (sim.Place, error) { return &inMemory{memstore.New()}, nil }}
 }
 
-// TestWorlds lives worlds.
+func number(t *testing.T, name string, usual uint64) uint64 {
+	t.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		return usual
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func lives(t *testing.T, o sim.Options, seed uint64) sim.Result {
+	t.Helper()
+	r, err := sim.Run(o, seed)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	if len(r.Faults) > 0 {
+		t.Log(strings.Join(r.Trace[max(0, len(r.Trace)-40):], "\n"))
+		for _, f := range r.Faults {
+			t.Errorf("broken: %s", f)
+		}
+		t.Fatalf("see it again: tidegate sim --seeds 1 --from %d", seed)
+	}
+	return r
+}
+
+// TestWorlds lives worlds. TIDEGATE_SEEDS says how many, TIDEGATE_FROM from
+// which seed on.
 func TestWorlds(t *testing.T) {
 	o := options(t)
-	n, _ := strconv.Atoi(os.Getenv("SEEDS"))
-	if n == 0 {
-		n = 20
-	}
-	from, _ := strconv.Atoi(os.Getenv("FROM"))
+	n, from := number(t, "TIDEGATE_SEEDS", 40), number(t, "TIDEGATE_FROM", 1)
+	sum, cover := sim.Result{}, sim.NewCover()
 	for seed := from; seed < from+n; seed++ {
-		r, err := sim.Run(o, uint64(seed))
-		if err != nil {
-			t.Fatal(err)
+		r := lives(t, o, seed)
+		sum.Events += r.Events
+		sum.Crashes += r.Crashes
+		cover.Add(r.Cover)
+	}
+	// A world in which little happens proves little.
+	if each := uint64(sum.Events) / n; n >= 40 && (each < 200 || uint64(sum.Crashes) < n) {
+		t.Errorf("a world has %d events, and %d worlds have %d crashes", each, n, sum.Crashes)
+	}
+	var table strings.Builder
+	if err := cover.Print(&table); err != nil {
+		t.Error(err)
+	}
+	t.Log("\n" + table.String())
+}
+
+// TestSeedReplays: one seed is one world, to the last byte of its journals.
+func TestSeedReplays(t *testing.T) {
+	o := options(t)
+	digests := map[string]bool{}
+	for seed := range uint64(6) {
+		one, two := lives(t, o, seed), lives(t, o, seed)
+		if one.Digest != two.Digest || one.Steps != two.Steps {
+			t.Errorf("seed %d: %d steps with digest %s, then %d with %s", seed, one.Steps, one.Digest, two.Steps, two.Digest)
 		}
-		t.Logf("seed %d: steps %d events %d texts %d calls %d crashes %d %s", seed, r.Steps, r.Events, r.Texts, r.Calls, r.Crashes, r.Digest)
-		for _, f := range r.Faults {
-			t.Errorf("seed %d: %s", seed, f)
-		}
-		if len(r.Faults) > 0 {
-			for _, l := range r.Trace[max(0, len(r.Trace)-600):] {
-				t.Log(l)
-			}
-			return
+		digests[one.Digest] = true
+	}
+	if len(digests) != 6 {
+		t.Errorf("6 seeds are %d worlds", len(digests))
+	}
+}
+
+// TestWorldsOnDisk lives the same worlds over the shipped store: what is
+// recorded does not depend on which store keeps it.
+func TestWorldsOnDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each commit is synced")
+	}
+	o := options(t)
+	for seed := uint64(1); seed <= 3; seed++ {
+		disk := o
+		disk.Place = func() (sim.Place, error) { return &onDisk{path: t.TempDir() + "/store.db"}, nil }
+		if got, want := lives(t, disk, seed), lives(t, o, seed); got.Digest != want.Digest {
+			t.Errorf("seed %d: digest %s on disk, %s in memory", seed, got.Digest, want.Digest)
 		}
 	}
 }

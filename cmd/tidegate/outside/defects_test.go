@@ -9,17 +9,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// defect is an edit that breaks a promise, and the harness that must see it.
+// defect is an edit that breaks a promise, and the harnesses that must see it.
 type defect struct {
-	name, what, pkg, test string
-	environ               []string
-	red                   *regexp.Regexp
-	diff                  string // its path
+	name, what string
+	diff       string // its path
+	harnesses  []harness
+}
+
+// harness is a test that turns red, and a line of it that says why.
+type harness struct {
+	pkg, test string
+	environ   []string
+	red       *regexp.Regexp
 }
 
 // defects reads testdata/defects.
@@ -46,54 +53,69 @@ func defects(t *testing.T) []defect {
 				d.what = value
 			case "Harness":
 				f := strings.Fields(value)
-				d.pkg, d.test, d.environ = f[0], f[1], f[2:]
+				d.harnesses = append(d.harnesses, harness{pkg: f[0], test: f[1], environ: f[2:]})
 			case "Red":
-				d.red = regexp.MustCompile(value)
+				d.harnesses[len(d.harnesses)-1].red = regexp.MustCompile(value)
 			}
 		}
-		if d.what == "" || d.test == "" || d.red == nil {
-			t.Fatalf("%s: want What, Harness and Red", path)
+		if d.what == "" || len(d.harnesses) == 0 || slices.ContainsFunc(d.harnesses, func(h harness) bool { return h.red == nil }) {
+			t.Fatalf("%s: want What, and Red after each Harness", path)
 		}
 		all = append(all, d)
 	}
 	return all
 }
 
-// TestDefects breaks a copy of the tree in one place at a time and wants the
-// named harness to turn red. It takes minutes: TIDEGATE_DEFECTS=1 asks for it.
+// TestDefects breaks a copy of the tree in one place at a time and wants each
+// named harness to turn red. It takes minutes: TIDEGATE_DEFECTS=1 asks for all of
+// it, and with a package instead, as ./gateway/sim, for the harnesses there.
 func TestDefects(t *testing.T) {
-	if os.Getenv("TIDEGATE_DEFECTS") == "" {
+	asked := os.Getenv("TIDEGATE_DEFECTS")
+	if asked == "" {
 		t.Skip("TIDEGATE_DEFECTS is not set: planting defects takes minutes")
 	}
-	if why := straceFault(); why != "" {
+	if why := straceFault(); why != "" && asked == "1" {
 		needs(t, "strace", why)
 	}
 	for _, d := range defects(t) {
 		t.Run(d.name, func(t *testing.T) {
+			h := slices.DeleteFunc(slices.Clone(d.harnesses), func(h harness) bool { return asked != "1" && h.pkg != asked })
+			if len(h) == 0 {
+				t.Skip("no harness of it lies in", asked)
+			}
 			tree := copyTree(t)
 			patch := exec.Command("git", "apply", "--recount", d.diff)
 			patch.Dir = tree
 			if out, err := patch.CombinedOutput(); err != nil {
 				t.Fatalf("git apply: %v\n%s", err, out)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "14m", "-run", "^"+d.test+"$", d.pkg)
-			cmd.Dir = tree
-			cmd.Env = append(append(os.Environ(), "TIDEGATE_DEFECTS="), d.environ...)
-			out, err := cmd.CombinedOutput()
-			if err == nil {
-				t.Fatalf("%s\n%s stays green:\n%s", d.what, d.test, tail(out))
+			for _, h := range h {
+				h.turnsRed(t, tree, d.what)
 			}
-			for _, line := range strings.Split(string(out), "\n") {
-				if d.red.MatchString(line) {
-					t.Logf("%s\n%s is red: %s", d.what, d.test, strings.TrimSpace(line))
-					return
-				}
-			}
-			t.Fatalf("%s\n%s is red, but no line of it matches %q:\n%s", d.what, d.test, d.red, tail(out))
 		})
 	}
+}
+
+// turnsRed runs a harness in a broken tree.
+func (h harness) turnsRed(t *testing.T, tree, what string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "14m", "-run", "^"+h.test+"$", h.pkg)
+	cmd.Dir = tree
+	cmd.Env = append(append(os.Environ(), "TIDEGATE_DEFECTS="), h.environ...)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Errorf("%s\n%s stays green:\n%s", what, h.test, tail(out))
+		return
+	}
+	for _, line := range strings.Split(string(out), "\n") {
+		if h.red.MatchString(line) {
+			t.Logf("%s\n%s is red: %s", what, h.test, strings.TrimSpace(line))
+			return
+		}
+	}
+	t.Errorf("%s\n%s is red, but no line of it matches %q:\n%s", what, h.test, h.red, tail(out))
 }
 
 // TestDefectsApply wants each defect to fit the tree as it is.
