@@ -106,7 +106,7 @@ type Case struct {
 	// Chain is frozen when the case opens. It holds names: the people behind
 	// them are looked up in the plan each time a page is made.
 	Chain []Rung `json:"chain,omitempty"`
-	Step  int    `json:"step,omitempty"`  // the k of notified(k), from 1
+	Step  int    `json:"step,omitempty"`  // the k of notified(k), from 1; beside another 0 for who has that, and one more than the chain for all hands
 	Round int    `json:"round,omitempty"` // the pass over the chain, from 1; in exhausted each call to all hands is one more
 
 	// Pages holds the last page of each person, no more: calling all hands
@@ -132,7 +132,7 @@ type Case struct {
 	Exclude []molt.PersonID `json:"exclude,omitempty"` // who is never asked: the staff member whose own case it is
 
 	// Beside is the short code of the case that this one stands beside: one turn
-	// of people is asked, now and then, instead of the chain.
+	// of people is asked at a time, in a circle, instead of the chain.
 	Beside string `json:"beside,omitempty"`
 
 	CannotText bool     `json:"cannot_text,omitempty"` // texts do not reach the patient: call

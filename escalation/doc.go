@@ -41,8 +41,10 @@
 //     is anybody who can be reached; if there is nobody the admin hears it and
 //     the patient is promised nothing.
 //   - A case beside another of the same anonymous source asks one turn of people
-//     every ten minutes. It rings as any does once the other is over, once it is
-//     worse than that, or when nobody can be asked.
+//     a period, an S1 in the time of a step, an S2 every ten minutes: who has the
+//     other, each step in order, all hands, and round again. It stays notified,
+//     and rings as any does once the other is over, once it is worse than that,
+//     or when nobody can be asked.
 //   - Severity is one-way. Only a named human lowers it, by lowering or by
 //     calling the case a false alarm.
 //   - Only the claimant ends a case.

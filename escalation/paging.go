@@ -14,11 +14,16 @@ func (m *machine) dispatch(fresh bool) {
 		m.list()
 		return
 	}
-	for i := range m.c.Pages {
-		m.c.Pages[i].Step, m.c.Pages[i].Round = 0, 0 // of another life: not asked in this round
-	}
+	m.forgetRounds()
 	m.c.Round = 1
 	m.climb(0, true)
+}
+
+// forgetRounds makes the pages ones of another life: not asked in this round.
+func (m *machine) forgetRounds() {
+	for i := range m.c.Pages {
+		m.c.Pages[i].Step, m.c.Pages[i].Round = 0, 0
+	}
 }
 
 // list puts the case on the work list until the next opening, or for an S3 in
@@ -264,6 +269,10 @@ func (m *machine) stepOn() {
 	}
 	if !m.mayPage() {
 		m.list()
+		return
+	}
+	if m.c.Beside != "" {
+		m.stepOnBeside()
 		return
 	}
 	if i := m.c.Step - 1; i >= 0 && i < len(m.c.Chain) {

@@ -153,6 +153,10 @@ func (s *story) event(line string, k EventKind, arg map[string]string) Event {
 			e.NextOwner = Owner(v)
 		case "cannot_text":
 			e.CannotText = true
+		case "beside":
+			e.Beside = v
+		case "ask":
+			e.Ask = molt.PersonID(v)
 		case "seq":
 			n, err := strconv.ParseUint(v, 10, 64)
 			s.must(line, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -121,5 +122,64 @@ func TestNextOfASourceRingsWhenTheFirstIsOver(t *testing.T) {
 	}
 	if strings.Contains(w.log.String(), "chest") {
 		t.Error("a patient's words are in the log")
+	}
+}
+
+// A school is one source with two patients: who has the first case does not
+// answer for the second, and others are asked.
+func TestAnS1BesideAnotherOfItsSourceIsNotLeftToOneNurse(t *testing.T) {
+	w := newWorld(t)
+	first := w.chat(1, "a", "school", "my chest hurts").Conversation
+	w.act(first, "take", turn.VerbTake, "")
+	second := w.chat(2, "b", "school", "my chest hurts").Conversation
+	asked := map[molt.PersonID]bool{}
+	const turns = 4
+	for i := range turns {
+		var due molt.Time
+		w.step(second, func(s *turn.State) Plan {
+			for _, p := range s.Case.Pages {
+				asked[p.Person] = true
+			}
+			due = s.Case.Due
+			return Plan{}
+		})
+		w.clock.add(due.Std().Sub(w.clock.Now()))
+		w.act(first, fmt.Sprint("relay", i), turn.VerbRelay, "I am with you.") // the first goes on
+		w.step(second, func(s *turn.State) Plan {
+			return Plan{Facts: []Fact{{Kind: turn.KindTimed, Body: &turn.Timed{Name: "case", Item: s.Timers[0].Item}}}}
+		})
+	}
+	if len(asked) < 2 {
+		t.Errorf("in %d turns of an S1 nobody but %v was asked", turns, asked)
+	}
+	w.replays(second)
+}
+
+// step runs one step of a conversation.
+func (w *world) step(id molt.ConversationID, plan func(*turn.State) Plan) {
+	w.t.Helper()
+	if _, err := w.desk.Step(w.t.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) Plan { return plan(s) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// act has alice act on a conversation's case.
+func (w *world) act(id molt.ConversationID, key string, v turn.Verb, words molt.Words) {
+	w.t.Helper()
+	a := turn.Acted{ID: key, Actor: "alice", Via: "cli", Verb: v, Words: words}
+	w.step(id, func(*turn.State) Plan { return Plan{Facts: []Fact{{Kind: turn.KindActed, Body: &a}}} })
+}
+
+// replays wants every decision of a conversation made again as it was.
+func (w *world) replays(id molt.ConversationID) {
+	w.t.Helper()
+	rules := func(string) *turn.Rules { return w.rules }
+	if err := audit.New(w.store, w.ring).Replay(w.t.Context(), id, rules, func(r audit.Redecision) error {
+		if r.Outcome != audit.OutcomeEqual {
+			w.t.Errorf("decision %d (%s) %s:\n%s\n%s", r.Seq, r.Reason, r.Outcome, r.Recorded, r.Redecided)
+		}
+		return nil
+	}); err != nil {
+		w.t.Error(err)
 	}
 }
