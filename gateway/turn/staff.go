@@ -92,9 +92,12 @@ func (x *decider) carryOut(seq uint64, a *Acted) {
 		}
 		x.toStaff(a.Actor, "noted", molt.Words("Case "+x.s.Code+": your call is recorded ("+came+")."), 0)
 	case VerbResolve:
-		if owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent {
+		switch {
+		case owner != escalation.OwnerAgent && x.s.Owner == escalation.OwnerAgent:
 			x.waitAgain(before)
 			x.resume(a.Words)
+		case x.s.Owner == escalation.OwnerHuman && len(x.unanswered(before)) > 0:
+			x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 		}
 	}
 }
@@ -114,21 +117,28 @@ func (x *decider) returned(before escalation.Case) {
 	}
 }
 
-// waitAgain has the agent answer what the holder of the case did not, if there
-// was a question in it.
+// waitAgain has the agent answer what the holder of the case did not.
 func (x *decider) waitAgain(before escalation.Case) {
-	if before.Unanswered == 0 || x.s.Stream() {
-		return
+	if since := x.unanswered(before); len(since) > 0 {
+		x.set(func(s *Set) { s.Waits = since })
 	}
-	var since []uint64
+}
+
+// unanswered is what the patient wrote since the last word of who held the case,
+// if there was a question in it.
+func (x *decider) unanswered(before escalation.Case) (since []uint64) {
+	if before.Unanswered == 0 || x.s.Stream() {
+		return nil
+	}
 	for _, ref := range x.s.Turns {
 		if ref.From == model.FromPatient && ref.Seq >= x.s.Unanswered {
 			since = append(since, ref.Seq)
 		}
 	}
-	if slices.ContainsFunc(since, x.asks) {
-		x.set(func(s *Set) { s.Waits = since })
+	if !slices.ContainsFunc(since, x.asks) {
+		return nil
 	}
+	return since
 }
 
 // versionFor is the version of the case that the actor speaks of: the one she
