@@ -123,9 +123,11 @@ func (x *decider) unseen() {
 	x.timer(timerSeen, next)
 }
 
-// tellUnseen tells who has the case, or all who are asked to take it.
+// tellUnseen tells who has the case, or all who are asked to take it. Where it is
+// over nobody is: it counts as a text that a carrier did not deliver.
 func (x *decider) tellUnseen(d Send) {
 	if !x.s.Open() {
+		x.undelivered(d, false)
 		return
 	}
 	what := "our safety text"
