@@ -292,6 +292,8 @@ func (s *State) Fate(item molt.ItemID) string {
 		return "not delivered"
 	case d.State == SendDue || d.State == SendAttempted:
 		return "on its way"
+	case d.Published > 0 && !arrived(d.Status):
+		return "not seen" // it stands in a chat that nobody has shown to have open
 	case d.Status == channels.StatusDelivered || d.Status == channels.StatusRead:
 		return "delivered"
 	}
