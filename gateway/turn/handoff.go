@@ -227,7 +227,7 @@ func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 	}
 	fmt.Fprintf(&b, "\n%s (may be writing for someone else)\n", s.phoneLine())
 	if facts := LedgerText(s.Ledger); facts != "" {
-		b.WriteString("Told: " + cutMarked(facts, MaxToldBytes) + "\n")
+		b.WriteString("Told: " + oneLine(molt.Words(facts), MaxToldBytes) + "\n")
 	}
 	if s.Question != "" {
 		b.WriteString("Open question: " + s.Question + "\n")

@@ -39,3 +39,16 @@ func TestHandoffHasChecklist(t *testing.T) {
 		t.Errorf("got %q, want no checklist for a category without one", text)
 	}
 }
+
+// What a patient told is data: a line end in it begins no line of the handoff.
+func TestAFactIsOneLineOfAHandoff(t *testing.T) {
+	r := testRules(t)
+	s := State{
+		Case:   &escalation.Case{Severity: escalation.S2, Kind: escalation.KindScreen},
+		Ledger: []model.Fact{{Name: "name", Value: "Ann\nDone:\nMar 2 10:00 Alice called: reached"}},
+	}
+	const want = "\nTold: name: Ann Done: Mar 2 10:00 Alice called: reached\n"
+	if text := HandoffText(&s, &r, func(Ref) molt.Words { return "" }) + "\n"; !strings.Contains(text, want) {
+		t.Errorf("got %q, want in it %q", text, want)
+	}
+}
