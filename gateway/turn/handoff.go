@@ -162,7 +162,7 @@ func (x *decider) handoffTo(p molt.PersonID) {
 	default:
 		whose, verbs = "is open: nobody has it.", code+" A takes it."
 	}
-	words := fmt.Sprintf("Case %s %s Call the patient, or run: tidegate cases show %s", code, whose, code)
+	words := fmt.Sprintf("Case %s %s%s", code, whose, x.wayToShow())
 	if r.PHI {
 		head := situation(&x.s, x.env.Rules, x.recall)
 		for n := MaxHandoffBytes; n > 0; n -= MaxQuoteBytes / 2 {

@@ -165,6 +165,16 @@ func (x *decider) callHint(p molt.PersonID) string {
 	return " Call: tidegate cases show " + x.s.Code
 }
 
+// wayToShow says how to go on to who was shown nothing of the patient: nobody is
+// told to call where no number is known.
+func (x *decider) wayToShow() string {
+	way := " Call the patient, or run"
+	if x.s.Phone() == "" {
+		way = " They gave no number. Run"
+	}
+	return way + ": tidegate cases show " + x.s.Code + x.link()
+}
+
 func (x *decider) phi(p molt.PersonID) bool {
 	r, ok := x.routeOf(p)
 	return ok && r.PHI

@@ -204,7 +204,7 @@ func (x *decider) relayToHolder(in []heard) {
 	}
 	x.because(ReasonRelayed, "")
 	if !r.PHI {
-		words := fmt.Sprintf("%s: the patient wrote. Call, or run: tidegate cases show %s", x.s.Code, x.s.Code)
+		words := x.s.Code + ": the patient wrote." + x.wayToShow()
 		x.toRoute(holder, r, Out{What: "patient_words", Words: molt.Words(words)})
 		return
 	}
