@@ -19,26 +19,25 @@ type pointer struct {
 }
 
 // addLead adds to the step which case of the patient's source rings already, if
-// another chat has one that is not over. It is looked up once a step.
-func (s *step) addLead(ctx context.Context) error {
+// another chat has one that is not over. It is looked up once a step. Where that
+// cannot be read nothing is added: the case rings by itself and leads nobody.
+func (s *step) addLead(ctx context.Context) {
 	source := s.state.AtSource()
 	if source == "" || s.led {
-		return nil
+		return
 	}
 	s.led = true
 	at, err := s.d.leadOf(ctx, source)
+	var lead turn.Lead
+	if err == nil && at.Case != "" && at.Conversation != s.m.id {
+		lead, err = s.d.openLead(ctx, at)
+	}
 	if err != nil {
-		return err
+		s.d.o.Log.Error().Str("conversation", string(s.m.id)).Err(err).Msg("lead")
+		return
 	}
 	s.before = at
-	var lead turn.Lead
-	if at.Case != "" && at.Conversation != s.m.id {
-		if lead, err = s.d.openLead(ctx, at); err != nil {
-			return err
-		}
-	}
 	s.add(turn.KindLead, &lead)
-	return nil
 }
 
 func (d *Desk) leadOf(ctx context.Context, source string) (p pointer, err error) {

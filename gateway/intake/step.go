@@ -152,9 +152,7 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 		p := l.plan(&s.state, s.m.memory.recall)
 		for _, f := range p.Facts {
 			if s.state.MayRing(f.Body) {
-				if err := s.addLead(ctx); err != nil {
-					return err
-				}
+				s.addLead(ctx)
 			}
 			s.add(f.Kind, f.Body)
 		}
@@ -181,9 +179,7 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 	l.text = s.state.Seq
 	s.add(turn.KindScreened, &v)
 	if s.state.MayRing(&v) {
-		if err := s.addLead(ctx); err != nil {
-			return err
-		}
+		s.addLead(ctx)
 	}
 	if !s.state.Stream() {
 		return nil
@@ -251,7 +247,8 @@ func (d *Desk) screen() *screen.Screen {
 	return d.o.Screen
 }
 
-// codeIn looks up what the code at the start of a staff text stands for.
+// codeIn looks up what the code at the start of a staff text stands for. One that
+// cannot be read is not known: the text may be a red flag of her own.
 func (d *Desk) codeIn(ctx context.Context, text string) (*turn.Code, error) {
 	code, _, ok := turn.ReadCode(text)
 	if !ok {
@@ -264,7 +261,8 @@ func (d *Desk) codeIn(ctx context.Context, text string) (*turn.Code, error) {
 	c := turn.Code{Code: code}
 	if ok {
 		if err := json.Unmarshal(value, &c); err != nil {
-			return nil, fmt.Errorf("mark of a code: %w", err)
+			d.o.Log.Error().Err(err).Msg("mark of a code")
+			return &turn.Code{Code: code}, nil
 		}
 	}
 	return &c, nil

@@ -60,9 +60,9 @@ func (d *Desk) Orphan(ctx context.Context, id molt.ConversationID) error {
 // which stands outside its journal.
 func (d *Desk) openSeverity(ctx context.Context, id molt.ConversationID) escalation.Severity {
 	worst := escalation.S3
-	rows, err := d.rows(ctx, MarkWork+string(id)+"#")
-	if err != nil {
-		return escalation.S2 // unknown counts as grave
+	rows, torn, err := d.rows(ctx, MarkWork+string(id)+"#")
+	if err != nil || len(torn) > 0 {
+		worst = escalation.S2 // unknown counts as grave
 	}
 	for _, r := range rows {
 		if r.State != escalation.StateResolved {
@@ -73,25 +73,31 @@ func (d *Desk) openSeverity(ctx context.Context, id molt.ConversationID) escalat
 }
 
 // WorkList reads the rows of all cases that are not closed.
-func (d *Desk) WorkList(ctx context.Context) ([]turn.WorkRow, error) { return d.rows(ctx, MarkWork) }
+func (d *Desk) WorkList(ctx context.Context) ([]turn.WorkRow, error) {
+	rows, _, err := d.rows(ctx, MarkWork)
+	return rows, err
+}
 
-func (d *Desk) rows(ctx context.Context, prefix string) ([]turn.WorkRow, error) {
-	var rows []turn.WorkRow
+// rows reads a part of the work list. A torn row hides no other: it is logged,
+// and named beside them.
+func (d *Desk) rows(ctx context.Context, prefix string) (rows []turn.WorkRow, torn []molt.MarkID, err error) {
 	q := molt.Query{Table: molt.TableMarks, Prefix: prefix, Limit: molt.MaxPage}
 	for {
 		p, err := d.o.Store.Scan(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("work list: %w", err)
+			return nil, nil, fmt.Errorf("work list: %w", err)
 		}
 		for _, m := range p.Marks {
 			var r turn.WorkRow
 			if err := json.Unmarshal(m.Value, &r); err != nil {
-				return nil, fmt.Errorf("work list: mark %s: %w", m.ID, err)
+				d.o.Log.Error().Str("mark", string(m.ID)).Err(err).Msg("work list")
+				torn = append(torn, m.ID)
+				continue
 			}
 			rows = append(rows, r)
 		}
 		if p.Next == "" {
-			return rows, nil
+			return rows, torn, nil
 		}
 		q.After = p.Next
 	}
@@ -220,13 +226,16 @@ func (s *step) commitSuccessor(ctx context.Context, old molt.ConversationID, nex
 	return c.Head, err
 }
 
-// takeOverRows takes the frozen conversation's cases off the work list and lets
-// their short codes stand for the successor's case, which is about the same
-// patient: a nurse's old code still finds her.
+// takeOverRows takes the frozen conversation's cases, torn rows too, off the work
+// list and lets their short codes stand for the successor's case, which is about
+// the same patient: a nurse's old code still finds her.
 func (s *step) takeOverRows(ctx context.Context, b *molt.Batch, old molt.ConversationID, next turn.State) error {
-	rows, err := s.d.rows(ctx, MarkWork+string(old)+"#")
+	rows, torn, err := s.d.rows(ctx, MarkWork+string(old)+"#")
 	if err != nil {
 		return err
+	}
+	for _, id := range torn {
+		b.Marks = append(b.Marks, molt.Mark{ID: id, Drop: true})
 	}
 	for _, r := range rows {
 		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkWork + string(r.Case)), Drop: true})
