@@ -129,7 +129,8 @@ func (g *Gateway) Swap(ctx context.Context, p Parts) error {
 }
 
 func (g *Gateway) commitMarks(ctx context.Context, marks []molt.Mark) error {
-	if _, err := g.o.Store.Commit(ctx, molt.Batch{Marks: marks}); err != nil {
+	// A caller who goes away must not leave the disk and the daemon at odds.
+	if _, err := g.o.Store.Commit(context.WithoutCancel(ctx), molt.Batch{Marks: marks}); err != nil {
 		return fmt.Errorf("record of the rules: %w", err)
 	}
 	return nil

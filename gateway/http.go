@@ -25,7 +25,7 @@ const (
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
 	maxPublic     = 4000 // connections at a time; a live channel has a lower limit of its own
-	maxPrivate    = 200
+	maxPrivate    = 1000 // well above the console's live pages, so that probes get through
 )
 
 func (g *Gateway) servePublic(ctx context.Context) error {

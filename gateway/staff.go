@@ -21,7 +21,7 @@ func (g *Gateway) makeConsole() error {
 	var err error
 	g.access, err = access.Open(context.Background(), access.Options{
 		Store: g.o.Store, People: func() map[molt.PersonID]access.Person { return g.force.Load().Staff },
-		Idle: now.Idle, Life: now.Life, Now: g.o.Now, Random: g.o.Random,
+		Idle: now.Idle, Life: now.Life, Now: g.o.Now, Random: g.o.Random, Log: g.o.Log,
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -61,6 +63,7 @@ type Options struct {
 	Link   time.Duration                   // a link is good for so long; default DefaultLink
 	Now    func() time.Time                // default time.Now
 	Random io.Reader                       // default crypto/rand
+	Log    zerolog.Logger
 }
 
 type sum [sha256.Size]byte
@@ -125,11 +128,10 @@ func (a *Access) load(ctx context.Context) error {
 		}
 		for _, m := range p.Marks {
 			r := &record{}
-			if err := json.Unmarshal(m.Value, r); err != nil {
-				return fmt.Errorf("sessions: mark %s: %w", m.ID, err)
-			}
-			if !r.whole() {
-				return fmt.Errorf("sessions: mark %s holds no digests", m.ID)
+			if json.Unmarshal(m.Value, r) != nil || !r.whole() {
+				// Who signed in by a torn record is signed out; the daemon starts.
+				a.o.Log.Error().Str("person", string(m.ID[len(markPrefix):])).Msg("the record of a person's sessions does not read: signed out")
+				continue
 			}
 			a.records[molt.PersonID(m.ID[len(markPrefix):])] = r
 		}
@@ -299,7 +301,8 @@ func (a *Access) change(ctx context.Context, id molt.PersonID, now molt.Time, f 
 		return fmt.Errorf("sessions: %w", err)
 	}
 	m := molt.Mark{ID: molt.MarkID(markPrefix) + molt.MarkID(id), Value: value, Drop: len(next.Links)+len(next.Sessions) == 0}
-	if _, err := a.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{m}}); err != nil {
+	// A browser that goes away must not leave disk and memory at odds.
+	if _, err := a.o.Store.Commit(context.WithoutCancel(ctx), molt.Batch{Marks: []molt.Mark{m}}); err != nil {
 		return fmt.Errorf("sessions: %w", err)
 	}
 	if was := a.records[id]; was != nil {

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -200,5 +201,46 @@ func TestRights(t *testing.T) {
 				t.Errorf("%q may %s: got %v, want %v", role, right, role.May(right), want[i])
 			}
 		}
+	}
+}
+
+// TestATornRecordSignsOut: a record that does not read keeps no daemon from
+// starting, and nobody else out.
+func TestATornRecordSignsOut(t *testing.T) {
+	h := open(t)
+	bob, alice := h.signIn("bob"), h.signIn("alice")
+	if _, err := h.store.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{{ID: "access:alice", Value: []byte("torn")}}}); err != nil {
+		t.Fatal(err)
+	}
+	h.reopen()
+	if h.in(alice, true) || !h.in(bob, true) {
+		t.Error("the torn record's person is to be out, and nobody else")
+	}
+	h.signIn("alice")
+}
+
+// cutOff commits, and has nobody to tell when who asked has gone.
+type cutOff struct{ molt.Store }
+
+func (c cutOff) Commit(ctx context.Context, b molt.Batch) (molt.Committed, error) {
+	done, err := c.Store.Commit(context.WithoutCancel(ctx), b)
+	if err == nil && ctx.Err() != nil {
+		return molt.Committed{}, ctx.Err()
+	}
+	return done, err
+}
+
+// TestSignOutAndAClosedTab: what is over on disk is over in the daemon, whoever
+// stopped waiting for it.
+func TestSignOutAndAClosedTab(t *testing.T) {
+	h := open(t)
+	h.store = cutOff{h.store}
+	h.reopen()
+	token := h.signIn("alice")
+	ctx, gone := context.WithCancel(t.Context())
+	gone()
+	_ = h.a.SignOut(ctx, token)
+	if h.in(token, true) {
+		t.Error("the session is over on disk and goes on in the daemon")
 	}
 }

@@ -41,7 +41,7 @@ func (c *Console) act(w http.ResponseWriter, r *http.Request, s access.Session) 
 
 // actOf reads a form.
 func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return turn.Acted{}, err
 	}
 	f := r.PostForm
@@ -70,7 +70,7 @@ func normal(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
 
 // segments says how a text would go out, so that she sees it while she writes.
 func (c *Console) segments(w http.ResponseWriter, r *http.Request, _ access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	words := segment.Fold(strings.TrimSpace(normal(r.PostFormValue("words"))))

@@ -150,7 +150,7 @@ func (c *Console) pausePage(w http.ResponseWriter, r *http.Request, _ access.Ses
 // pause turns the switch as the form says, and not the other way about: two who
 // press at once want the same.
 func (c *Console) pause(w http.ResponseWriter, r *http.Request, s access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	channel, want := r.PostFormValue("channel"), r.PostFormValue("agent")

@@ -118,7 +118,7 @@ func (p *configPage) check(c *Console, text []byte) {
 // configForm checks or applies what was edited. Whatever goes wrong, what she
 // wrote stays in the editor.
 func (c *Console) configForm(w http.ResponseWriter, r *http.Request, s access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	text := normal(r.PostFormValue("text"))
@@ -174,7 +174,7 @@ type checkFault struct {
 }
 
 func (c *Console) configCheck(w http.ResponseWriter, r *http.Request, _ access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	out := checkAnswer{Faults: []checkFault{}}
@@ -250,7 +250,7 @@ func (c *Console) version(w http.ResponseWriter, r *http.Request, _ access.Sessi
 
 // rollBack applies an older content, which passes the same check.
 func (c *Console) rollBack(w http.ResponseWriter, r *http.Request, s access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	v, _, err := c.find(r, r.PostFormValue("n"))

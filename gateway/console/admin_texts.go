@@ -60,7 +60,7 @@ func (c *Console) texts(w http.ResponseWriter, r *http.Request, s access.Session
 // testText sends one of the patient texts to the admin's own phone, as a patient
 // would get it.
 func (c *Console) testText(w http.ResponseWriter, r *http.Request, s access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	rules, lang, name := c.o.Rules(), r.PostFormValue("lang"), r.PostFormValue("name")
@@ -72,7 +72,7 @@ func (c *Console) testText(w http.ResponseWriter, r *http.Request, s access.Sess
 
 // testPage sends the admin what she can tell from a page, by the lane of pages.
 func (c *Console) testPage(w http.ResponseWriter, r *http.Request, s access.Session) error {
-	if err := r.ParseForm(); err != nil {
+	if err := parse(r); err != nil {
 		return err
 	}
 	words := fmt.Sprintf("%s: this is a test page that %s asked for. No patient waits; nothing is to be done.", c.o.Rules().Clinic, s.Name)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -20,7 +21,7 @@ type casesPage struct {
 	Open     []caseRow
 	Routine  []caseRow
 	Resolved []caseRow
-	More     int // cases that the list has no room for
+	More     int // cards that the list has no room for
 	Urgent   int // open, S1 or S2, nobody's
 }
 
@@ -35,6 +36,7 @@ type caseRow struct {
 	Mine   bool
 	Unread bool      // the journal cannot be read
 	Others []caseRow // chats from the same source, which stand on this card
+	More   int       // such chats that the card has no room for
 }
 
 // Ref is how links name the case.
@@ -56,59 +58,82 @@ func (c *Console) cases(w http.ResponseWriter, r *http.Request, s access.Session
 		return err
 	}
 	page := casesPage{Now: molt.TimeOf(c.o.Now())}
-	if len(rows) > MaxListed {
-		page.More, rows = len(rows)-MaxListed, rows[:MaxListed]
+	cards := cardsOf(slices.DeleteFunc(rows, func(r turn.WorkRow) bool { return r.State == escalation.StateClosed }))
+	if len(cards) > MaxListed {
+		page.More, cards = len(cards)-MaxListed, cards[:MaxListed]
 	}
-	for _, row := range rows {
-		if row.State == escalation.StateClosed {
-			continue
-		}
-		cr, err := c.row(r, s, row)
+	for _, k := range cards {
+		row, err := c.card(r, s, k)
 		if err != nil {
 			return err
 		}
 		switch {
 		case row.State == escalation.StateResolved:
-			page.Resolved = append(page.Resolved, cr)
+			page.Resolved = append(page.Resolved, row)
 		case row.Severity == escalation.S4:
-			page.Routine = append(page.Routine, cr)
+			page.Routine = append(page.Routine, row)
 		default:
-			page.Open = append(page.Open, cr)
+			page.Open = append(page.Open, row)
 			if row.Claimant == "" && row.Severity.Rank() <= escalation.S2.Rank() {
 				page.Urgent++
 			}
 		}
 	}
-	page.Open = oneCard(page.Open)
 	return c.show(w, r, "cases", page)
 }
 
-// oneCard puts cases of one source of chats on the card of the first of them. A
-// graver one keeps a card of its own, and so does one whose first is not listed.
-func oneCard(rows []caseRow) []caseRow {
-	first := map[string]*caseRow{}
-	for i := range rows {
-		first[rows[i].Code] = &rows[i]
+// card is a case, and those of the same source of chats that stand beside it.
+type card struct {
+	turn.WorkRow
+	others []turn.WorkRow
+}
+
+// cardsOf puts cases of one source of chats on the card of the first of them, so
+// that no flood of chats takes the room of another patient. A graver one keeps a
+// card of its own, and so does one whose first is not listed.
+func cardsOf(rows []turn.WorkRow) []card {
+	first := map[string]turn.WorkRow{}
+	for _, r := range rows {
+		first[r.Code] = r
 	}
-	onIts := func(r caseRow) *caseRow {
-		f := first[r.Beside]
-		if r.Beside == "" || f == nil || f.Beside != "" || f.Severity.Rank() > r.Severity.Rank() {
-			return nil
+	beside := func(r turn.WorkRow) bool {
+		f, listed := first[r.Beside]
+		return r.Beside != "" && listed && f.Beside == "" && !casework.Over(f) && !casework.Over(r) && f.Severity.Rank() <= r.Severity.Rank()
+	}
+	var cards []card
+	at := map[string]int{}
+	for _, r := range rows {
+		if !beside(r) {
+			at[r.Code] = len(cards)
+			cards = append(cards, card{WorkRow: r})
 		}
-		return f
 	}
 	for _, r := range rows {
-		if f := onIts(r); f != nil {
-			f.Others = append(f.Others, r)
-		}
-	}
-	var cards []caseRow
-	for _, r := range rows {
-		if onIts(r) == nil {
-			cards = append(cards, r)
+		if beside(r) {
+			k := &cards[at[r.Beside]]
+			k.others = append(k.others, r)
 		}
 	}
 	return cards
+}
+
+// card reads what the list shows of a card.
+func (c *Console) card(r *http.Request, s access.Session, k card) (caseRow, error) {
+	row, err := c.row(r, s, k.WorkRow)
+	if err != nil {
+		return row, err
+	}
+	if len(k.others) > MaxOthers {
+		row.More, k.others = len(k.others)-MaxOthers, k.others[:MaxOthers]
+	}
+	for _, o := range k.others {
+		other, err := c.row(r, s, o)
+		if err != nil {
+			return row, err
+		}
+		row.Others = append(row.Others, other)
+	}
+	return row, nil
 }
 
 // row reads what the list shows of a case. The look is recorded when there are

@@ -32,7 +32,8 @@ var staticFiles embed.FS
 // Limits of a page.
 const (
 	MaxForm   = 64 << 10 // bytes of a posted form
-	MaxListed = 100      // cases on one list
+	MaxListed = 100      // cards on one list
+	MaxOthers = 10       // further chats of one source on a card
 	MaxFound  = 20       // conversations one search shows
 	maxNonce  = 64
 )

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -394,20 +392,5 @@ func TestALinkLeadsToTheCase(t *testing.T) {
 		if status != http.StatusSeeOther || head.Get("Location") != want {
 			t.Errorf("to %q: %d %s, want %s", to, status, head.Get("Location"), want)
 		}
-	}
-}
-
-// TestOneSourceIsOneCard: many chats from one place do not push other patients
-// off the screen, and none of them is hidden.
-func TestOneSourceIsOneCard(t *testing.T) {
-	h := open(t)
-	h.rules.Plan.Steps = []escalation.Step{{Name: "first", OnCall: []escalation.Shift{{Person: "alice"}}}}
-	for i := range 5 {
-		h.chat(fmt.Sprintf("visitor%d", i), "my chest hurts")
-	}
-	h.patient("I cannot breathe")
-	_, page, _ := h.as("alice").get("/cases")
-	if cards, others := strings.Count(page, `<li class="case`), strings.Count(page, "my chest hurts"); cards != 2 || others != 5 {
-		t.Errorf("%d cards and %d chats on the list, want 2 and 5:\n%s", cards, others, page)
 	}
 }

@@ -32,6 +32,7 @@ type conversationPage struct {
 	Resolved *escalation.Resolution
 	Holder   string
 	Mine     bool
+	Asked    bool // she was paged for it and can say "not me"
 	MayWork  bool
 	ReadBack bool // an S1, opened first by who took it
 	Handoff  handoff
@@ -83,6 +84,7 @@ func (c *Console) read(r *http.Request, s access.Session, what string) (*convers
 			break
 		}
 		p.take(c, id, st, recall)
+		p.Asked = st.Case != nil && slices.ContainsFunc(st.Case.Pages, func(g escalation.Page) bool { return g.Person == s.ID && g.Live() })
 		return c.looks.fresh(s, id, what, newest)
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -42,7 +43,7 @@ func (c *Console) search(w http.ResponseWriter, r *http.Request, s access.Sessio
 	if p.Query == "" {
 		return c.show(w, r, "search", p)
 	}
-	if p.Short = len([]rune(p.Query)) < minQuery; p.Short {
+	if p.Short = telling(p.Query) < minQuery; p.Short {
 		return c.show(w, r, "search", p)
 	}
 	hits, more, err := c.o.Audit.Find(r.Context(), matcher(p.Query), MaxFound)
@@ -66,6 +67,16 @@ func (c *Console) search(w http.ResponseWriter, r *http.Request, s access.Sessio
 	}
 	slices.SortFunc(p.Found, func(a, b foundRow) int { return int(b.Last - a.Last) })
 	return c.show(w, r, "search", p)
+}
+
+// telling counts the letters and digits of a query: signs tell nobody apart.
+func telling(q string) (n int) {
+	for _, r := range q {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // matcher reads a query: digits look for the end of a number, letters for every
@@ -122,11 +133,12 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request, s access.Session
 		return err
 	}
 	channel := r.PostFormValue("channel")
-	account, ok := c.o.Rules().Accounts[channel]
-	if !ok {
-		return problem(http.StatusBadRequest, "There is no such channel.")
+	account := c.o.Rules().Accounts[channel]
+	ours, err := phonenumbers.Parse(account.Reveal(), "")
+	if err != nil {
+		return problem(http.StatusBadRequest, "There is no such channel that can text a telephone.")
 	}
-	number, err := phonenumbers.Parse(r.PostFormValue("number"), phonenumbers.GetRegionCodeForNumber(must(phonenumbers.Parse(account.Reveal(), ""))))
+	number, err := phonenumbers.Parse(r.PostFormValue("number"), phonenumbers.GetRegionCodeForNumber(ours))
 	if err != nil || !phonenumbers.IsPossibleNumber(number) {
 		return problem(http.StatusBadRequest, "That is not a telephone number. Write it with its area code, as in +1 555 010 0123.")
 	}
@@ -134,6 +146,9 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request, s access.Session
 		return problem(http.StatusBadRequest, "Write what the patient is to read.")
 	}
 	peer := molt.Address(phonenumbers.Format(number, phonenumbers.E164))
+	if c.colleague(channel, peer) {
+		return problem(http.StatusBadRequest, "That is a colleague's number, whose texts are read as a nurse's.")
+	}
 	id := c.o.Intake.ConversationOf(channel, account, peer)
 	began := turn.Began{Channel: channel, Account: account, Peer: peer}
 	words := a.Words
@@ -153,9 +168,14 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request, s access.Session
 	return nil
 }
 
-func must(n *phonenumbers.PhoneNumber, err error) *phonenumbers.PhoneNumber {
-	if err != nil {
-		return &phonenumbers.PhoneNumber{} // no region: the number has to bring its own
+// colleague reports whether a member of staff is texted at that address.
+func (c *Console) colleague(channel string, at molt.Address) bool {
+	for _, p := range c.o.Rules().Plan.People {
+		for _, r := range p.Routes {
+			if r.Channel == channel && r.Address == at {
+				return true
+			}
+		}
 	}
-	return n
+	return false
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -112,4 +113,14 @@ func cached(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "private, max-age=300")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// parse reads a form. What is wrong with it is not repeated: it may hold words.
+func parse(r *http.Request) error {
+	err := r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	if err == nil || errors.As(err, &tooLarge) {
+		return err
+	}
+	return problem(http.StatusBadRequest, "The form is broken: load the page again.")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/molt"
 )
 
 // Limits of live connections.
@@ -89,6 +90,9 @@ type liveSays struct {
 	Changed bool `json:"changed"`
 	S1      int  `json:"s1"` // open and nobody's
 	S2      int  `json:"s2"`
+	// Newest is when the youngest S1 that is nobody's was opened: one taken and
+	// another come in the same moment leave the count as it was.
+	Newest molt.Time `json:"newest"`
 }
 
 // live is a page's WebSocket. It carries no words: the page fetches itself anew,
@@ -183,6 +187,7 @@ func (c *Console) say(ws *websocket.Conn, r *http.Request, changed bool) error {
 		switch row.Severity {
 		case escalation.S1:
 			says.S1++
+			says.Newest = max(says.Newest, row.Opened)
 		case escalation.S2:
 			says.S2++
 		}

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -10,13 +8,10 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// Limits on signing in, in a quarter of an hour.
+// Limits on asking for links. A link is 32 random bytes: trying them is no way in.
 const (
-	asksPerPerson  = 3
-	asksPerSource  = 20
-	triesPerSource = 60
-	limitWindow    = 15 * time.Minute
-	maxLimited     = 4096 // names that are counted at a time; then the oldest window's are forgotten
+	asksPerPerson = 3 // in a quarter of an hour
+	limitWindow   = 15 * time.Minute
 )
 
 // limiter counts what is done under a name in a window of time.
@@ -30,30 +25,16 @@ type limiter struct {
 
 func newLimiter(now func() time.Time) *limiter { return &limiter{now: now, count: map[string]int{}} }
 
-// allow counts one more and reports whether it is within the limit. When too
-// many names are counted, new ones wait for the next window: a flood must not
-// make the count forget.
+// allow counts one more and reports whether it is within the limit. Names are
+// those of the configuration, so there are no more than it has.
 func (l *limiter) allow(name string, limit int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := l.now(); now.Sub(l.began) >= limitWindow || now.Before(l.began) {
 		l.began, l.count = now, map[string]int{}
 	}
-	if _, known := l.count[name]; !known && len(l.count) >= maxLimited {
-		return false
-	}
 	l.count[name]++
 	return l.count[name] <= limit
-}
-
-// sourceOf is the machine a request came from. Behind a proxy all share its
-// limit, which is the safe way to be wrong.
-func sourceOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // maxLooks bounds what is remembered of looks; after it a look is recorded once

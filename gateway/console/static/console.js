@@ -118,7 +118,7 @@
   }
 
   // Alarm: one more emergency that nobody has.
-  let known = null, flashing = null, title = document.title, audio = null;
+  let known = null, youngest = 0, flashing = null, title = document.title, audio = null;
   document.addEventListener("pointerdown", () => { audio = audio || new (window.AudioContext || window.webkitAudioContext)(); }, { once: true });
   function beep() {
     if (!audio) return;
@@ -139,8 +139,9 @@
     let on = false;
     flashing = setInterval(() => { on = !on; document.title = on ? `⚠ ${n} EMERGENCY` : title; }, 1000);
   }
-  function count(n) {
-    if (known !== null && n > known) alarm(n);
+  function count(n, newest) {
+    if (known !== null && (n > known || newest > youngest)) alarm(n);
+    youngest = Math.max(youngest, newest);
     if (n === 0 && flashing) { clearInterval(flashing); flashing = null; document.title = title; document.getElementById("alarm").textContent = ""; }
     known = n;
   }
@@ -175,7 +176,7 @@
     ws.onmessage = (m) => {
       alive();
       const says = JSON.parse(m.data);
-      count(says.s1);
+      count(says.s1, says.newest);
       if (says.changed) refresh();
     };
     ws.onclose = (e) => { if (e.code === 1008) location.assign("/sign-in"); else lost(); };
