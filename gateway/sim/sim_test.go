@@ -86,7 +86,7 @@ func lives(t *testing.T, o sim.Options, seed uint64) sim.Result {
 // which seed on.
 func TestWorlds(t *testing.T) {
 	o := options(t)
-	n, from := number(t, "TIDEGATE_SEEDS", 40), number(t, "TIDEGATE_FROM", 1)
+	n, from := number(t, "TIDEGATE_SEEDS", 25), number(t, "TIDEGATE_FROM", 1)
 	sum, cover := sim.Result{}, sim.NewCover()
 	for seed := from; seed < from+n; seed++ {
 		r := lives(t, o, seed)
@@ -95,7 +95,7 @@ func TestWorlds(t *testing.T) {
 		cover.Add(r.Cover)
 	}
 	// A world in which little happens proves little.
-	if each := uint64(sum.Events) / n; n >= 40 && (each < 200 || uint64(sum.Crashes) < n) {
+	if each := uint64(sum.Events) / n; n >= 25 && (each < 200 || uint64(sum.Crashes) < n) {
 		t.Errorf("a world has %d events, and %d worlds have %d crashes", each, n, sum.Crashes)
 	}
 	var table strings.Builder
