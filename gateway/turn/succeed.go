@@ -2,6 +2,7 @@ package turn
 
 import (
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -29,6 +30,7 @@ func (x *decider) succeed(atLeast escalation.Severity) {
 		}
 	}
 	x.because(ReasonFault, category)
+	x.heedKeywords()
 	x.unlist()
 	e := x.newCase(escalation.Event{Why: escalation.KindFault, Severity: sev, Category: category, Evidence: evidence})
 	if p := x.s.Began.Person; p != "" {
@@ -39,4 +41,20 @@ func (x *decider) succeed(atLeast escalation.Severity) {
 		x.toStaff(p, "admin_frozen", "Tidegate: a conversation's journal is frozen. Its patient is with staff. Run: tidegate verify", 0)
 	}
 	x.finish()
+}
+
+// heedKeywords reads who wants no more texts, and who does again. What was said
+// before is not known here: the carrier's own block stands for it.
+func (x *decider) heedKeywords() {
+	if x.s.Began.Live || x.s.Stream() {
+		return
+	}
+	for _, h := range x.heard() {
+		switch word, _ := policy.Words(h.words, x.s.Stopped); word {
+		case policy.KeywordStop:
+			x.set(func(s *Set) { s.Stopped = ptr(true) })
+		case policy.KeywordStart:
+			x.set(func(s *Set) { s.Stopped = ptr(false) })
+		}
+	}
 }
