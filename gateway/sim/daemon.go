@@ -178,7 +178,7 @@ func (w *world) step(j *job) {
 	more := j.work.Step(ctx)
 	w.job = nil
 	j.last = w.now
-	if !more && j.call != nil && ctx.Err() == nil {
+	if !more && j.call != nil && ctx.Err() == nil && !w.disk.broken {
 		j.call.known = true
 	}
 	if more {
