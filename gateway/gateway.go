@@ -248,7 +248,7 @@ func (g *Gateway) laneError(err error) {
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
 	g.sessions.decided(id, &s)
-	g.console.Changed(id, d)
+	g.console.Changed(id, &s, d)
 	if a, _ := g.adapter(s.Began.Channel); s.Began.Live {
 		if l, ok := a.(channels.Live); ok {
 			l.Changed(s.Began.Peer)

@@ -168,7 +168,7 @@ func (c *Console) pause(w http.ResponseWriter, r *http.Request, s access.Session
 	} else {
 		c.said.put(s, "The pause "+where+" is over.")
 	}
-	c.hub.changed("")
+	c.hub.changed("", true)
 	http.Redirect(w, r, "/admin/pause", http.StatusSeeOther)
 	return nil
 }

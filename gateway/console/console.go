@@ -111,11 +111,11 @@ func (c *Console) parse() (map[string]*template.Template, error) {
 
 // Changed tells the pages that show a conversation, and the lists, that there
 // is something new. It never waits.
-func (c *Console) Changed(id molt.ConversationID, d turn.Decided) {
+func (c *Console) Changed(id molt.ConversationID, s *turn.State, d turn.Decided) {
 	if d.Reason == turn.ReasonRead {
 		return // or every look would call for the next
 	}
-	c.hub.changed(string(id))
+	c.hub.changed(string(id), s.Case != nil)
 }
 
 // Close ends every live connection.

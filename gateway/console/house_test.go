@@ -83,8 +83,8 @@ func open(t *testing.T) *house {
 	now := func() *turn.Rules { return rules }
 	h := &house{t: t, rules: rules}
 	store := memstore.New()
-	h.desk, err = intake.New(intake.Options{Store: store, Ring: ring, Screen: scr, Rules: now, Log: zerolog.Nop(), Watch: func(id molt.ConversationID, _ turn.State, d turn.Decided) {
-		h.console.Changed(id, d)
+	h.desk, err = intake.New(intake.Options{Store: store, Ring: ring, Screen: scr, Rules: now, Log: zerolog.Nop(), Watch: func(id molt.ConversationID, s turn.State, d turn.Decided) {
+		h.console.Changed(id, &s, d)
 	}})
 	must(t, err)
 	h.audit = audit.New(store, ring)

@@ -43,11 +43,13 @@ type livePage struct {
 
 func newHub() *hub { return &hub{pages: map[*livePage]struct{}{}} }
 
-func (h *hub) changed(id string) {
+// changed wakes the pages that show a conversation, and the lists where it stands
+// on one: what patients write to the agent is no news to them.
+func (h *hub) changed(id string, listed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for p := range h.pages {
-		if p.at == "" || p.at == id {
+		if p.at == "" && listed || p.at != "" && p.at == id {
 			select {
 			case p.wake <- struct{}{}:
 			default: // it knows
