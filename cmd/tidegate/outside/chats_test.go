@@ -51,16 +51,21 @@ func (g *guest) show(m webchat.Message) {
 
 // TestManyChatsThroughAKill has many visitors chat at once. The daemon is killed
 // while each has a text under way, and all come back together: no text is lost
-// or taken twice, no answer is missing or shown twice.
+// or taken twice, no answer is missing or shown twice. Consoles are open beside
+// them, and show each red flag once, before and after.
 func TestManyChatsThroughAKill(t *testing.T) {
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 3, chat: `"https://www.clinic.example"`})
 	w.start()
 	guests := crowd(t, w, chatCount(t))
+	seats := w.seats(t, seatCount)
 	began := time.Now()
 	took := w.round(t, guests, "hi, I need an appointment")
 	fanout := fanOut(guests)
 	t.Logf("%d chats connected, all write at once: answers within %s, p50 %s, p99 %s; from the published answer to the page p50 %s, p99 %s; the daemon holds %s", len(guests),
 		time.Since(began).Round(time.Millisecond), part(took, 50), part(took, 99), part(fanout, 50), part(fanout, 99), w.memory())
+	flagged := crowd(t, w, 2)
+	seen := redFlag(t, flagged[0], seats, "my chest hurts, first")
+	t.Logf("%d consoles show a red flag: from the visitor's key p50 %s, p99 %s; they fetched the list %d times", len(seats), part(seen, 50), part(seen, 99), loads(seats))
 	for i, g := range guests {
 		if err := g.client.Say(fmt.Sprintf("Ana Ruiz %d", i)); err != nil {
 			t.Fatal(err)
@@ -73,6 +78,11 @@ func TestManyChatsThroughAKill(t *testing.T) {
 		g.await(t, channels.ShownAgent)
 	}
 	t.Logf("after the kill every chat was back, with its answer, within %s; the daemon holds %s", time.Since(began).Round(time.Millisecond), w.memory())
+	seen = redFlag(t, flagged[1], seats, "my chest hurts, second")
+	for _, s := range seats {
+		s.awaits(t, "my chest hurts, first")
+	}
+	t.Logf("after the kill a red flag is shown by all consoles within %s", part(seen, 99))
 	for i, g := range guests {
 		g.judge(t, i)
 	}
