@@ -44,9 +44,16 @@ type peered struct{ net.Conn }
 
 func (peered) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 5000} }
 
-// inBubble is a chat over pipes with one visitor's socket open, in the bubble of
-// the test; it ends with it.
-func inBubble(t *testing.T) (*house, *websocket.Conn) {
+// bubble is a chat over pipes, in the bubble of the test; it ends with it.
+type bubble struct {
+	t      *testing.T
+	house  *house
+	pipes  *pipes
+	client *http.Client
+	token  string // of its one visitor
+}
+
+func newBubble(t *testing.T) *bubble {
 	t.Helper()
 	o := options()
 	o.Now = time.Now
@@ -54,37 +61,51 @@ func inBubble(t *testing.T) (*house, *websocket.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse()
-	h.changed = chat.Changed
-	p := &pipes{accept: make(chan net.Conn)}
-	s := &http.Server{Handler: chat.Open(h)}
+	b := &bubble{t: t, house: newHouse(), pipes: &pipes{accept: make(chan net.Conn)}}
+	b.house.changed = chat.Changed
+	b.client = &http.Client{Transport: &http.Transport{DialContext: b.pipes.dial, DisableKeepAlives: true}}
+	s := &http.Server{Handler: chat.Open(b.house)}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(p) }()
-	client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
-	q, _ := http.NewRequest(http.MethodPost, "http://gw/chat/web/session", strings.NewReader("{}"))
-	q.Header.Set("Origin", foreign)
-	q.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a answer
-	decode(t, resp, &a)
-	d := websocket.Dialer{NetDialContext: p.dial, Subprotocols: []string{webchat.Protocol, "ticket." + a.Ticket}}
-	conn, up, err := d.Dial("ws://gw/chat/web/ws", http.Header{"Origin": {foreign}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = up.Body.Close()
-	if err := conn.WriteJSON(frame{Type: "hello", Token: a.Token}); err != nil {
-		t.Fatal(err)
-	}
+	go func() { served <- s.Serve(b.pipes) }()
 	t.Cleanup(func() {
-		_ = conn.Close()
 		_ = s.Close()
 		<-served
 	})
-	return h, conn
+	return b
+}
+
+// talk opens a socket of the visitor from a cursor on.
+func (b *bubble) talk(cursor channels.Position) *websocket.Conn {
+	b.t.Helper()
+	q, _ := http.NewRequest(http.MethodPost, "http://gw/chat/web/session", strings.NewReader("{}"))
+	q.Header.Set("Origin", foreign)
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Authorization", "Bearer "+b.token)
+	resp, err := b.client.Do(q)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var a answer
+	decode(b.t, resp, &a)
+	b.token = a.Token
+	d := websocket.Dialer{NetDialContext: b.pipes.dial, Subprotocols: []string{webchat.Protocol, "ticket." + a.Ticket}}
+	conn, up, err := d.Dial("ws://gw/chat/web/ws", http.Header{"Origin": {foreign}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_ = up.Body.Close()
+	b.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.WriteJSON(frame{Type: "hello", Cursor: cursor, Token: a.Token}); err != nil {
+		b.t.Fatal(err)
+	}
+	return conn
+}
+
+// inBubble is a chat with one visitor's socket open.
+func inBubble(t *testing.T) (*house, *websocket.Conn) {
+	t.Helper()
+	b := newBubble(t)
+	return b.house, b.talk(0)
 }
 
 // visitorOf has the visitor known by a text of theirs.
@@ -207,6 +228,30 @@ func TestSeenIsRecordedOnceASecond(t *testing.T) {
 			if d := h.seenAt[i].Sub(h.seenAt[i-1]); d < webchat.SeenEvery {
 				t.Errorf("two records are %s apart", d)
 			}
+		}
+	})
+}
+
+// TestComingBackIsNotHavingSeen has a page in the background get a safety text,
+// show it to nobody, lose its connection and come back: nobody has seen it.
+func TestComingBackIsNotHavingSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t)
+		conn := b.talk(0)
+		b.house.say(visitorOf(t, b.house, conn), channels.ShownSafety, "Call 911 now.")
+		var f frame
+		for f.Kind != "safety" {
+			if err := conn.ReadJSON(&f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = conn.Close()
+		b.talk(f.Position)
+		synctest.Wait()
+		b.house.mu.Lock()
+		defer b.house.mu.Unlock()
+		if len(b.house.seen) != 0 {
+			t.Errorf("recorded as seen up to %v, and the page never said so", b.house.seen)
 		}
 	})
 }

@@ -203,6 +203,43 @@ func TestClientSurvivesDrops(t *testing.T) {
 	}
 }
 
+// TestClientSaysAgainWhatItShowed breaks the connection while the client shows an
+// answer, before it can say so.
+func TestClientSaysAgainWhatItShowed(t *testing.T) {
+	r := newRig(t)
+	seen := make(chan channels.Position, 100)
+	r.house.sees = func(at channels.Position) { seen <- at }
+	shown := make(chan channels.Position, 1)
+	c := r.client(webchat.ClientOptions{Show: func(m webchat.Message) {
+		if m.Kind == channels.ShownOwn {
+			r.house.say(r.house.texts()[0].Peer, channels.ShownSafety, "call 911")
+			return
+		}
+		r.wires.cut()
+		shown <- m.Position
+	}})
+	if err := c.Say("my chest hurts"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	at := <-shown
+	for late := time.After(bound); ; {
+		select {
+		case upto := <-seen:
+			if upto < at {
+				continue
+			}
+		case <-late:
+			t.Error("what it showed is not on record")
+		}
+		break
+	}
+	cancel()
+	<-ended
+}
+
 func await(t *testing.T, got <-chan string, want string) {
 	t.Helper()
 	for {

@@ -254,6 +254,9 @@ func (c *Client) talk(conn *websocket.Conn) error {
 		}
 	}
 	ended, seen, spoken := make(chan struct{}), make(chan channels.Position, 1), make(chan struct{})
+	if hello.Cursor > 0 { // all of it was shown, and a connection that broke may not have said so
+		seen <- hello.Cursor
+	}
 	go func() { // ends when the listener below has, or when a write does not succeed
 		defer close(spoken)
 		c.speak(conn, seen, ended)

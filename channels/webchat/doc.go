@@ -45,5 +45,6 @@
 //	{"type":"state","who":"agent","typing":true,"call_back":true}       at a change, and now and then as a sign of life
 //
 // Positions rise. Messages come in their order, each connection from the hello's
-// cursor on, so that a client which repeats its last position misses none.
+// cursor on, so that a client which repeats its last position misses none. What
+// a client has, nobody need have seen: after each hello it repeats its "seen".
 package webchat

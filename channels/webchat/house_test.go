@@ -40,11 +40,12 @@ type house struct {
 	took    []channels.Inbound
 	seen    []channels.Position
 	seenAt  []time.Time
+	sees    func(channels.Position) // hears of each record of what was seen
 	looks   int
 }
 
 func newHouse() *house {
-	return &house{changed: func(molt.Address) {}, records: map[molt.Address][]channels.Shown{}}
+	return &house{changed: func(molt.Address) {}, sees: func(channels.Position) {}, records: map[molt.Address][]channels.Shown{}}
 }
 
 func (h *house) Take(_ context.Context, in channels.Inbound) (channels.Position, error) {
@@ -103,6 +104,7 @@ func (h *house) Seen(_ context.Context, _, _ molt.Address, upto channels.Positio
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen, h.seenAt = append(h.seen, upto), append(h.seenAt, time.Now())
+	h.sees(upto)
 	return nil
 }
 

@@ -82,7 +82,8 @@ func (s *socket) serve(ctx context.Context, k ticket) {
 }
 
 // hello reads the first frame: from where on, and whose token where it is no
-// cookie. A ticket that was taken from somebody's page opens nothing without.
+// cookie. Its cursor is what the page has, not what anybody saw: a tab in the
+// background has messages too, and says itself what it showed. A ticket that was taken from somebody's page opens nothing without.
 func (s *socket) hello(k ticket) bool {
 	_ = s.conn.SetReadDeadline(time.Now().Add(HelloWait))
 	f, err := s.frame()
@@ -98,7 +99,6 @@ func (s *socket) hello(k ticket) bool {
 	}
 	s.read = f.Cursor
 	s.choose(f.Lang)
-	s.seen(f.Cursor)
 	return true
 }
 

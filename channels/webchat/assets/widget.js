@@ -237,6 +237,8 @@
     alive();
     ws.onopen = () => {
       send({ type: "hello", cursor, token, lang });
+      if (seen > 0) send({ type: "seen", cursor: seen }); // the connection that broke may have lost it
+      glance();
       if (number) send({ type: "call_back", number });
       for (const [id, p] of pending) send({ type: "text", client_id: id, text: p.text });
       guard();
