@@ -65,6 +65,7 @@ func (m *mailbox) forget() {
 
 var (
 	errDuplicates = errors.New("some texts are known already")
+	errPlan       = errors.New("the plan of a step faulted")
 	// ErrDecide says that the core faulted over a state and its facts.
 	ErrDecide = errors.New("the decision faulted")
 )
@@ -149,7 +150,10 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 			}
 			continue
 		}
-		p := l.plan(&s.state, s.m.memory.recall)
+		p, err := s.plan(l)
+		if err != nil {
+			return err
+		}
 		for _, f := range p.Facts {
 			if s.state.MayRing(f.Body) {
 				s.addLead(ctx)
@@ -163,6 +167,17 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 		}
 	}
 	return nil
+}
+
+// plan asks a letter what to add. A plan reads what a patient wrote: a panic in it
+// is its own fault, and takes no more down than its letter.
+func (s *step) plan(l *letter) (p Plan, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %s", errPlan, panicKind(r))
+		}
+	}()
+	return l.plan(&s.state, s.m.memory.recall), nil
 }
 
 // takeInbound adds a text, the screen's verdict on it, and in a staff member's
