@@ -25,7 +25,7 @@ const (
 	MaxInbound   = 64   // texts decided in one batch
 	MaxConflicts = 3    // refused commits until the facts are committed alone
 	entropyBytes = 16
-	recentEvents = 64 // loaded with a conversation; more when its messages reach further back
+	recentEvents = 64 // loaded with a conversation; what its messages and notes refer to beyond them is fetched by itself
 )
 
 var (

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tidegate/tidegate/channels"
@@ -27,18 +28,6 @@ func (d *Desk) load(ctx context.Context, m *mailbox) error {
 		m.moved = molt.ConversationID(to)
 		return nil
 	}
-	for range MaxConflicts {
-		if err = d.loadOnce(ctx, m); !errors.Is(err, errMoved) {
-			return err
-		}
-	}
-	return d.loadOnce(ctx, m)
-}
-
-// errMoved says that another node wrote the journal between two reads of it.
-var errMoved = errors.New("the journal moved while it was read")
-
-func (d *Desk) loadOnce(ctx context.Context, m *mailbox) error {
 	l, err := d.o.Store.Load(ctx, m.id, recentEvents)
 	switch {
 	case errors.Is(err, molt.ErrCorrupt): // the store found it damaged itself
@@ -96,36 +85,47 @@ func (d *Desk) fold(ctx context.Context, id molt.ConversationID, l molt.Loaded) 
 	return s, mem, box, nil
 }
 
-// maxReach is how many events back the words of what was done are fetched; what
-// lies further back is in the journal.
-const maxReach = 1000
-
-// reach returns the events up to the snapshot as far back as the state's
-// messages go, and what was done lately.
+// reach returns the events up to the snapshot whose words the state refers to.
+// What lies before those that were loaded is fetched one by one: a note of long
+// ago is one event, and a night of looks may lie between.
 func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State, l molt.Loaded) ([]molt.Event, error) {
-	if len(s.Turns)+len(s.Deeds) == 0 || len(l.Recent) == 0 {
+	if len(l.Recent) == 0 {
 		return nil, nil
 	}
-	first := l.Snapshot.Seq
+	var seqs []uint64 // at most turn.MaxTurns and turn.MaxDeeds
 	for _, r := range s.Turns {
-		first = min(first, r.Seq)
+		seqs = append(seqs, r.Seq)
 	}
 	for _, d := range s.Deeds {
-		if d.Seq > 0 && l.Snapshot.Seq-d.Seq < maxReach {
-			first = min(first, d.Seq)
+		seqs = append(seqs, d.Seq)
+	}
+	slices.Sort(seqs)
+	var old []molt.Event
+	for _, seq := range slices.Compact(seqs) {
+		if seq == 0 || seq >= l.Recent[0].Seq {
+			continue
+		}
+		e, ok, err := d.event(ctx, id, seq)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			old = append(old, e)
 		}
 	}
-	if l.Recent[0].Seq <= first {
-		return l.Recent, nil
-	}
-	again, err := d.o.Store.Load(ctx, id, int(l.Snapshot.Seq-first)+1)
+	return append(old, l.Recent...), nil
+}
+
+// event reads one event of a journal, if it is there.
+func (d *Desk) event(ctx context.Context, id molt.ConversationID, seq uint64) (e molt.Event, ok bool, err error) {
+	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableEvents, Conversation: id, After: strconv.FormatUint(max(seq, 1)-1, 10), Limit: 1})
 	if err != nil {
-		return nil, fmt.Errorf("load: %w", err)
+		return e, false, fmt.Errorf("event %d: %w", seq, err)
 	}
-	if again.Snapshot.Seq != l.Snapshot.Seq {
-		return nil, errMoved
+	if len(p.Events) == 0 || p.Events[0].Seq != seq {
+		return e, false, nil
 	}
-	return again.Recent, nil
+	return p.Events[0], true, nil
 }
 
 // read opens one event and keeps its words. A shed body reads as nothing.
@@ -172,14 +172,14 @@ func (d *Desk) Inbound(ctx context.Context, id molt.ConversationID, seq uint64) 
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableEvents, Conversation: id, After: strconv.FormatUint(max(seq, 1)-1, 10), Limit: 1})
+	stored, ok, err := d.event(ctx, id, seq)
 	if err != nil {
-		return nil, 0, fmt.Errorf("event %d: %w", seq, err)
+		return nil, 0, err
 	}
-	if len(p.Events) == 0 || p.Events[0].Seq != seq {
+	if !ok {
 		return nil, 0, fmt.Errorf("event %d: %w", seq, ErrUnknownConversation)
 	}
-	e, err := d.read(box, memory{}, p.Events[0])
+	e, err := d.read(box, memory{}, stored)
 	if err != nil {
 		return nil, 0, err
 	}
