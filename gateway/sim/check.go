@@ -33,16 +33,20 @@ const answerWithin = 6 * time.Minute
 // saw before.
 func (w *world) judgeCall(c *carrier, k *call) {
 	words := k.o.Words.Reveal()
+	urgent := k.o.Class == channels.ClassSafety || k.o.Class == channels.ClassPage
+	// A damaged journal counts no attempts: what is urgent leaves all the same.
+	uncounted := urgent && w.disk.frozen[k.o.Conversation]
 	for _, old := range w.callsOf(k.o.Conversation) {
 		same := old.o.Item == k.o.Item
 		switch {
+		case same && uncounted:
 		case same && old.o.Attempt == k.o.Attempt:
 			w.fault("attempt %d of %s reaches the carrier twice", k.o.Attempt, k.o.Item)
 		case old.lane == k.lane && old.ends > k.at:
 			w.fault("two texts of lane %s are under way at one time: %s and %s", k.lane, old.o.Item, k.o.Item)
 		case same && old.known && old.fault == "":
 			w.fault("%s leaves again though the carrier said yes to it", k.o.Item)
-		case same && (old.fault == "" || old.fault == channels.FaultUnknown) && (k.o.Class == channels.ClassNurse || k.o.Class == channels.ClassAgent):
+		case same && (old.fault == "" || old.fault == channels.FaultUnknown) && !urgent:
 			w.fault("a routine text of unknown outcome leaves again: %s", k.o.Item)
 		case old.lane == k.lane && later(old.o.Item, k.o.Item):
 			w.fault("out of order in lane %s: %s after %s", k.lane, k.o.Item, old.o.Item)
