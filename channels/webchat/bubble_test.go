@@ -232,6 +232,41 @@ func TestSeenIsRecordedOnceASecond(t *testing.T) {
 	})
 }
 
+// listens reads what comes until the socket ends, as a page does.
+func listens(conn *websocket.Conn) {
+	for {
+		if _, _, err := conn.ReadMessage(); err != nil {
+			return
+		}
+	}
+}
+
+// TestSeenIsRecordedAgain has records of what was seen not succeed: they are made
+// again, and when we have tried as often as we do, once the page says it again.
+func TestSeenIsRecordedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
+		go listens(conn)
+		for _, c := range []struct {
+			at                    channels.Position
+			blind, recorded, left int
+		}{{3, 1, 1, 0}, {5, webchat.SeenTries + 1, 0, 1}, {5, 1, 1, 0}} {
+			h.mu.Lock()
+			h.blind, h.seen = c.blind, nil
+			h.mu.Unlock()
+			if err := conn.WriteJSON(frame{Type: "seen", Cursor: c.at}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * webchat.SeenTries * webchat.SeenEvery)
+			h.mu.Lock()
+			if len(h.seen) != c.recorded || h.blind != c.left {
+				t.Errorf("of %d that fail %d are left, recorded %v; want %d, %d records", c.blind, h.blind, h.seen, c.left, c.recorded)
+			}
+			h.mu.Unlock()
+		}
+	})
+}
+
 // TestComingBackIsNotHavingSeen has a page in the background get a safety text,
 // show it to nobody, lose its connection and come back: nobody has seen it.
 func TestComingBackIsNotHavingSeen(t *testing.T) {
@@ -262,13 +297,7 @@ func TestWhoSendsTooFastWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, conn := inBubble(t)
 		most := webchat.Default().MessagesPerMinute
-		go func() {
-			for {
-				if _, _, err := conn.ReadMessage(); err != nil {
-					return
-				}
-			}
-		}()
+		go listens(conn)
 		began := time.Now()
 		for i := range 2 * most {
 			if err := conn.WriteJSON(frame{Type: "text", ClientID: fmt.Sprintf("client-id-%d", i), Text: "hello"}); err != nil {

@@ -41,6 +41,7 @@ type house struct {
 	seen    []channels.Position
 	seenAt  []time.Time
 	sees    func(channels.Position) // hears of each record of what was seen
+	blind   int                     // so many of them do not succeed
 	looks   int
 }
 
@@ -103,6 +104,10 @@ func (h *house) Look(_ context.Context, _, peer molt.Address, after channels.Pos
 func (h *house) Seen(_ context.Context, _, _ molt.Address, upto channels.Position) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.blind > 0 {
+		h.blind--
+		return errors.New("a commit that did not succeed")
+	}
 	h.seen, h.seenAt = append(h.seen, upto), append(h.seenAt, time.Now())
 	h.sees(upto)
 	return nil

@@ -27,7 +27,7 @@ type guest struct {
 	peer      molt.Address
 	sockets   map[*socket]bool
 	seen      channels.Position // that some socket of theirs showed
-	recorded  channels.Position
+	recorded  channels.Position // of it, once that is on the disk
 	reporting bool
 }
 
@@ -109,19 +109,26 @@ func (h *hub) note(peer molt.Address, upto channels.Position) (begin bool) {
 	return true
 }
 
-// next is what is to be recorded now; false: nothing more, and the report ends.
-func (h *hub) next(peer molt.Address) (channels.Position, bool) {
+// next is what is to be recorded now; false: nothing more, or it was tried often
+// enough, and the report ends.
+func (h *hub) next(peer molt.Address, again bool) (channels.Position, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	g := h.guests[peer]
-	if g.seen > g.recorded && !h.closed {
-		g.recorded = g.seen
+	if again && g.seen > g.recorded && !h.closed {
 		return g.seen, true
 	}
 	g.reporting = false
 	h.forget(g)
 	h.open.Done()
 	return 0, false
+}
+
+// recorded notes what is on the disk, of a report under way.
+func (h *hub) recorded(peer molt.Address, upto channels.Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.guests[peer].recorded = upto
 }
 
 // close ends everything and waits for it.

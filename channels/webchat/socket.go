@@ -19,6 +19,7 @@ import (
 const (
 	HelloWait    = 10 * time.Second // for the first frame
 	SeenEvery    = time.Second      // how often what was shown is recorded, of one visitor
+	SeenTries    = 60               // in a row, to record it; then it waits for the page to say it again
 	writeWait    = 10 * time.Second // for one frame; who reads slower is dropped, and resumes
 	pongWait     = 60 * time.Second // without a sign of life
 	pingEvery    = 25 * time.Second
@@ -217,17 +218,22 @@ func (s *socket) seen(upto channels.Position) {
 	go s.a.record(s.peer) // ends when nothing is left to record, or when all is to end
 }
 
-// record records what was seen until nothing new is.
+// record records what was seen until nothing new is. What does not succeed is
+// tried again: a page that shows nothing new says nothing new, and staff would be
+// told that nobody saw what was read.
 func (a *Adapter) record(peer molt.Address) {
-	for {
-		upto, ok := a.hub.next(peer)
+	for failed := 0; ; {
+		upto, ok := a.hub.next(peer, failed < SeenTries)
 		if !ok {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), writeWait)
-		// What is not recorded now is with the next one, or when the page comes back.
-		_ = a.house.Seen(ctx, a.account, peer, upto)
+		err := a.house.Seen(ctx, a.account, peer, upto)
 		cancel()
+		if failed++; err == nil {
+			a.hub.recorded(peer, upto)
+			failed = 0
+		}
 		t := time.NewTimer(SeenEvery)
 		select {
 		case <-t.C:
