@@ -70,6 +70,7 @@ func newBubble(t *testing.T) *bubble {
 	t.Cleanup(func() {
 		_ = s.Close()
 		<-served
+		time.Sleep(time.Minute) // whoever waits sees that all has ended
 	})
 	return b
 }
@@ -287,6 +288,28 @@ func TestComingBackIsNotHavingSeen(t *testing.T) {
 		defer b.house.mu.Unlock()
 		if len(b.house.seen) != 0 {
 			t.Errorf("recorded as seen up to %v, and the page never said so", b.house.seen)
+		}
+	})
+}
+
+// TestFastTextIsTakenBeforeItWaits has somebody send one text more than the pace
+// lets through, and no time go by: it is taken.
+func TestFastTextIsTakenBeforeItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, conn := inBubble(t)
+		go listens(conn)
+		most := webchat.Default().MessagesPerMinute
+		for i := range most {
+			if err := conn.WriteJSON(frame{Type: "text", ClientID: fmt.Sprintf("client-id-%d", i), Text: "hello"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := conn.WriteJSON(frame{Type: "text", ClientID: "client-id-last", Text: "I cannot breathe"}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if took := h.texts(); len(took) != most+1 {
+			t.Errorf("%d of %d texts were taken; the red flag waits for the pace", len(took), most+1)
 		}
 	})
 }

@@ -104,7 +104,7 @@ func (s *socket) hello(k ticket) bool {
 }
 
 // hear takes in frames, each wholly before the next: who sends faster than we
-// commit, or than a visitor may, waits.
+// commit, or than a visitor may, waits with the next.
 func (s *socket) hear(ctx context.Context) {
 	for {
 		_ = s.conn.SetReadDeadline(time.Now().Add(pongWait))
@@ -162,8 +162,6 @@ func (s *socket) text(ctx context.Context, f asked) bool {
 		return s.tell(ctx, told{Type: typeRefused, Why: whyClientID})
 	case strings.TrimSpace(words) == "":
 		return s.tell(ctx, told{Type: typeRefused, ClientID: f.ClientID, Why: whyEmpty})
-	case !s.pace(ctx):
-		return false
 	}
 	at, err := s.a.house.Take(ctx, channels.Inbound{
 		Account: s.a.account, Peer: s.peer, ProviderID: providerID(s.peer, f.ClientID), Words: molt.Words(words), Cut: cut,
@@ -173,11 +171,12 @@ func (s *socket) text(ctx context.Context, f asked) bool {
 		s.close(websocket.CloseTryAgainLater, "not committed; try again")
 		return false
 	}
-	return s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at})
+	return s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at}) && s.pace(ctx)
 }
 
 // pace waits until the visitor may send one more: nothing is refused for coming
-// too fast, it only takes longer.
+// too fast, the next one only takes longer. What has come is on the disk and
+// screened by then: an emergency must not wait, nor go when the page is closed.
 func (s *socket) pace(ctx context.Context) bool {
 	for {
 		wait := s.a.texts.take(s.peer.Reveal(), s.a.o.Now())
