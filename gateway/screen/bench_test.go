@@ -1,8 +1,10 @@
 package screen
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The ceiling beside which the others are read: a text of one word.
@@ -39,4 +41,24 @@ func benchJudge(b *testing.B, text string) {
 	for b.Loop() {
 		s.Judge(text, nil, 0, "")
 	}
+}
+
+// The slowest of a hundred judgments of texts of 320 characters, beside the ceiling
+// the screen is built for.
+func BenchmarkJudge320Slowest(b *testing.B) {
+	s := mustNew(b)
+	const size, ceiling = 320, time.Millisecond
+	var texts []string
+	for _, e := range golden(b) {
+		texts = append(texts, strings.Repeat(e.text+". ", size/len(e.text)+1)[:size])
+	}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		begun := time.Now()
+		s.Judge(texts[i%len(texts)], nil, 0, "")
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	p99 := took[len(took)*99/100]
+	b.ReportMetric(float64(p99)/float64(ceiling), "p99/ceiling")
 }

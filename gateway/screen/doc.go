@@ -6,7 +6,13 @@
 // normalise (fold what hides a word), tokens (words, numbers, clauses), rules
 // (patterns over word classes, read from the embedded data), scope (negation,
 // the past, hypotheticals, idioms) and verdict (the worst of what is left).
-// Any layer may raise; none may veto what another has found.
+// Where the rules find nothing that must be acted on now, a small linear
+// classifier over hashed characters and words is asked. Any layer may raise; none
+// may veto what another has found.
+//
+// Rules, golden set and weights are part of the build. A clinic may add phrases,
+// quiet phrases and regrade categories (Extend); what would be lost by that is
+// told by name (Losses).
 //
 // Beside the verdict stands the checklist: what a nurse asks about in a category
 // of emergency, and what the patient named, denied or left out. It reads with the

@@ -56,6 +56,7 @@ func readGolden(name, content string) ([]labeled, error) {
 			l.Category = f[1]
 		}
 		if name == "pairs.txt" {
+			l.Pair = l.ID
 			en, es := l, l
 			en.ID, en.Lang, en.Text = l.ID+":en", "en", f[2]
 			es.ID, es.Lang, es.Text = l.ID+":es", "es", f[3]

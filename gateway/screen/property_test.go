@@ -189,3 +189,25 @@ func TestTypoNeverLowers(t *testing.T) {
 		}
 	}
 }
+
+// Naming a method never lowers self-harm.
+func TestMethodNeverLowersSelfHarm(t *testing.T) {
+	s := mustNew(t)
+	methods := []string{
+		"with pills", "i have a gun", "i bought a rope", "by jumping", "with my insulin", "in the garage",
+		"con pastillas", "tengo una pistola", "con una soga", "desde el puente",
+	}
+	for _, e := range golden(t) {
+		if e.category != "self-harm" {
+			continue
+		}
+		base := s.Judge(e.text, nil, 0, "")
+		for _, m := range methods {
+			for _, text := range []string{e.text + " " + m, e.text + ", " + m, m + ". " + e.text} {
+				if got := s.Judge(text, nil, 0, ""); got.Severity.Escalate() != "now" {
+					t.Errorf("got %s, want at least %s %v: %q", got.Severity, base.Severity, base.Rules, text)
+				}
+			}
+		}
+	}
+}

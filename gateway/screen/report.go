@@ -16,6 +16,7 @@ type labeled struct {
 	ID       string   `json:"id"`
 	Parent   string   `json:"parent,omitempty"` // of which line this one is a variant
 	Variant  string   `json:"variant,omitempty"`
+	Pair     string   `json:"pair,omitempty"` // one text in several languages bears one name
 	Lang     string   `json:"lang"`
 	Label    string   `json:"label"`              // emergency, crisis, urgent, benign, injection
 	Category string   `json:"category,omitempty"` // of the red flag; "" is not checked
@@ -65,6 +66,7 @@ func (s *Screen) Report(r io.Reader, w io.Writer) error {
 	p.table("language", func(j judged) []string { return []string{j.Lang + " " + j.Label} })
 	p.table("slice", judged.slices)
 	p.variants()
+	p.pairs()
 	p.pages()
 	p.misses()
 	if err := out.Flush(); err != nil {
@@ -272,6 +274,52 @@ func (p *reporting) variants() {
 		fmt.Fprintln(p.out, "\nvariants")
 		p.line("judged worse than their original", lost, n)
 	}
+}
+
+// pairs compares the languages of one text. McNemar's test, exact, asks whether
+// the lines judged rightly in one language alone lean to one of them.
+func (p *reporting) pairs() {
+	fair := map[string]map[string]bool{}
+	for _, j := range p.all {
+		if j.Pair != "" {
+			if fair[j.Pair] == nil {
+				fair[j.Pair] = map[string]bool{}
+			}
+			fair[j.Pair][j.Lang] = j.fair
+		}
+	}
+	n, english, spanish := 0, 0, 0
+	for _, f := range fair {
+		en, hasEn := f["en"]
+		es, hasEs := f["es"]
+		if !hasEn || !hasEs {
+			continue
+		}
+		n++
+		switch {
+		case en && !es:
+			english++
+		case es && !en:
+			spanish++
+		}
+	}
+	if n > 0 {
+		fmt.Fprintf(p.out, "\n%d pairs: %d judged rightly in English alone, %d in Spanish alone; McNemar's exact p = %.3f\n", n, english, spanish, mcnemar(english, spanish))
+	}
+}
+
+// mcnemar is the two-sided exact p of b and c discordant pairs: how often a fair
+// coin thrown b+c times leans at least so far.
+func mcnemar(b, c int) float64 {
+	n := b + c
+	tail, ways := 0.0, 1.0 // ways is n over k
+	for k := range min(b, c) + 1 {
+		if k > 0 {
+			ways = ways * float64(n-k+1) / float64(k)
+		}
+		tail += ways * math.Pow(0.5, float64(n))
+	}
+	return min(1, 2*tail)
 }
 
 // pages counts what wakes a nurse for nothing.

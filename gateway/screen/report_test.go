@@ -8,8 +8,8 @@ import (
 
 const labeledSample = `{"id":"a","label":"emergency","lang":"en","category":"cardiac","escalate":["now"],"clear":true,"text":"my chest hurts"}
 {"id":"b","label":"emergency","lang":"en","escalate":["now"],"tags":["made up"],"text":"glorp the frobnicator"}
-{"id":"c","label":"benign","lang":"es","escalate":["no"],"text":"me duele el pecho"}
-{"id":"d","label":"benign","lang":"en","escalate":["no"],"text":"thanks"}
+{"id":"c","label":"benign","lang":"en","pair":"x","escalate":["no"],"text":"me duele el pecho"}
+{"id":"d","label":"benign","lang":"es","pair":"x","escalate":["no"],"text":"thanks"}
 {"id":"e","parent":"a","variant":"typo","label":"emergency","lang":"en","escalate":["now"],"text":"zzz"}
 
 {"id":"f","lang":"en","turns":[{"from":"patient","text":"hi"},{"from":"patient","text":"my chest hurts"}],"expect":{"ok_from":2,"escalate_at":2,"kind":"now","label":"emergency"}}
@@ -30,8 +30,9 @@ func TestReportCounts(t *testing.T) {
 		"benign dialogs that fire 1/1 100.0 %",
 		"judged worse than their original 1/1",
 		"lines that page a nurse for nothing 1/6 16.7 %",
-		"es benign 0/1",
+		"en benign 0/1",
 		"made up 0/1", "variant: typo 0/1", "class: noise 1/1", "cardiac 1/1",
+		"1 pairs: 0 judged rightly in English alone, 1 in Spanish alone; McNemar's exact p = 1.000",
 		"emergency, want now, got no: b e",
 		"benign, want no, got now: c",
 	} {
@@ -58,6 +59,18 @@ func TestReportRefusesWhatItCannotJudge(t *testing.T) {
 	} {
 		if err := mustNew(t).Report(strings.NewReader(in), &strings.Builder{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %.120v, want %q: %.60s", err, want, in)
+		}
+	}
+}
+
+// The values are of the binomial distribution of a fair coin.
+func TestMcNemar(t *testing.T) {
+	for _, c := range []struct {
+		b, c int
+		want float64
+	}{{0, 0, 1}, {1, 0, 1}, {5, 0, 0.0625}, {0, 5, 0.0625}, {2, 8, 0.1094}, {7, 7, 1}} {
+		if got := mcnemar(c.b, c.c); math.Abs(got-c.want) > 0.0001 {
+			t.Errorf("got %.4f, want %.4f: %d and %d", got, c.want, c.b, c.c)
 		}
 	}
 }
