@@ -122,8 +122,10 @@ func TestBadFrames(t *testing.T) {
 	r.send(conn, frame{Type: "something new"}) // of a later version: read past
 	r.send(conn, frame{Type: "text", ClientID: "client-id-2", Text: strings.Repeat("é", 300) + "\x00"})
 	r.next(conn, "committed")
-	if in := r.house.texts()[0]; !in.Cut || len([]rune(in.Words.Reveal())) != 100 {
-		t.Errorf("a long text: cut %v, %d letters", in.Cut, len([]rune(in.Words.Reveal())))
+	for i, in := range r.house.texts() {
+		if n := len([]rune(in.Words.Reveal())); in.Cut || i < 3 && n != 100 || i == 3 && n != 1 {
+			t.Errorf("a long text's part %d: cut %v, %d letters", i, in.Cut, n)
+		}
 	}
 	for name, first := range map[string]string{"no JSON": "hello", "no hello": `{"type":"text","client_id":"client-id-3","text":"x"}`} {
 		fresh, _ := b.open(b.session().Ticket)
@@ -136,8 +138,47 @@ func TestBadFrames(t *testing.T) {
 	huge := b.talk(0)
 	_ = huge.WriteMessage(websocket.TextMessage, []byte(`{"type":"text","text":"`+strings.Repeat("x", 64<<10)+`"}`))
 	r.closed(huge, websocket.CloseMessageTooBig)
-	if n := len(r.house.texts()); n != 1 {
-		t.Errorf("%d texts were taken, want the one", n)
+	if n := len(r.house.texts()); n != 4 {
+		t.Errorf("%d texts were taken, want the four parts of one", n)
+	}
+}
+
+// TestLongTextIsTakenWhole has the emergency at a long text's end, and the store
+// break halfway: its client_id stands for all of it.
+func TestLongTextIsTakenWhole(t *testing.T) {
+	r := newRig(t, func(o *webchat.Options) { o.MessageLength = 100 })
+	b := r.browser(site)
+	conn := b.talk(0)
+	long := strings.Repeat("so it began with my knee. ", 9) + strings.Repeat(" ", 300) + "and now I cannot breathe"
+	text := frame{Type: "text", ClientID: "client-id-1", Text: long}
+	r.house.breaks(2)
+	r.send(conn, text)
+	r.closed(conn, websocket.CloseTryAgainLater)
+	r.house.breaks(0)
+	conn = b.talk(0)
+	for i := range 2 {
+		if f := r.next(conn, "message"); f.ClientID != fmt.Sprint("client-id-1.", i+1) {
+			t.Errorf("part %d is %+v", i+1, f)
+		}
+	}
+	r.send(conn, text)
+	var shown frame
+	for shown.ClientID != text.ClientID {
+		shown = r.next(conn, "message")
+	}
+	var all string
+	for _, in := range r.house.texts() {
+		words := in.Words.Reveal()
+		if len(words) > 100 || strings.TrimSpace(words) == "" || strings.TrimSpace(words) == words && !strings.HasSuffix(long, words) {
+			t.Errorf("a part is %q", words)
+		}
+		all += words
+	}
+	if strings.Join(strings.Fields(all), " ") != strings.Join(strings.Fields(long), " ") {
+		t.Errorf("taken: %q", all)
+	}
+	if !strings.HasSuffix(shown.Text, "and now I cannot breathe") {
+		t.Errorf("the client_id stands for %q", shown.Text)
 	}
 }
 

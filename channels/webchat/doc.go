@@ -36,6 +36,9 @@
 //	{"type":"lang","lang":"es"}                            the language chosen since
 //	{"type":"seen","cursor":n}                             shown up to here
 //
+// A text of more than message_length letters becomes several messages. The last
+// has its client_id, those before it ".1", ".2" and so on behind it.
+//
 // The gateway's:
 //
 //	{"type":"message","position":n,"kind":"agent","text":"…","at":ms}   kind as channels.ShownKind; an own text has its client_id

@@ -36,6 +36,7 @@ type house struct {
 	mu      sync.Mutex
 	changed func(molt.Address)
 	fail    error
+	most    int
 	records map[molt.Address][]channels.Shown
 	took    []channels.Inbound
 	seen    []channels.Position
@@ -60,10 +61,20 @@ func (h *house) Take(_ context.Context, in channels.Inbound) (channels.Position,
 			return 0, nil
 		}
 	}
+	if h.most > 0 && len(h.took) >= h.most {
+		return 0, errors.New("the store is full")
+	}
 	h.took = append(h.took, in)
 	at := h.add(in.Peer, channels.Shown{Kind: channels.ShownOwn, ProviderID: in.ProviderID, Words: in.Words})
 	h.changed(in.Peer)
 	return at, nil
+}
+
+// breaks has the store take so many texts and no more; 0: any number.
+func (h *house) breaks(most int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.most = most
 }
 
 func (h *house) add(peer molt.Address, s channels.Shown) channels.Position {

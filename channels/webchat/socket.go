@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -154,24 +154,44 @@ func (s *socket) choose(lang string) {
 }
 
 // text takes a text in, and says so once it is committed. What cannot be
-// committed now ends the connection: the page comes back and sends it again.
+// committed now ends the connection: the page comes back and sends it again. A
+// long one is taken in parts, for its end may be what matters.
 func (s *socket) text(ctx context.Context, f asked) bool {
-	words, cut := clean(f.Text, s.a.o.MessageLength)
+	texts := parts(f.Text, s.a.o.MessageLength)
 	switch {
 	case !clientIDForm.MatchString(f.ClientID):
 		return s.tell(ctx, told{Type: typeRefused, Why: whyClientID})
-	case strings.TrimSpace(words) == "":
+	case len(texts) == 0:
 		return s.tell(ctx, told{Type: typeRefused, ClientID: f.ClientID, Why: whyEmpty})
 	}
-	at, err := s.a.house.Take(ctx, channels.Inbound{
-		Account: s.a.account, Peer: s.peer, ProviderID: providerID(s.peer, f.ClientID), Words: molt.Words(words), Cut: cut,
-		Lang: s.lang, CallBack: s.callBack, Source: s.source,
-	})
-	if err != nil {
-		s.close(websocket.CloseTryAgainLater, "not committed; try again")
+	var at channels.Position
+	for i, words := range texts {
+		id := f.ClientID
+		if i < len(texts)-1 { // who reads the id itself knows that all of it is committed
+			id += "." + strconv.Itoa(i+1)
+		}
+		var err error
+		if at, err = s.take(ctx, id, words); err != nil {
+			s.close(websocket.CloseTryAgainLater, "not committed; try again")
+			return false
+		}
+	}
+	if !s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at}) {
 		return false
 	}
-	return s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at}) && s.pace(ctx)
+	for range texts {
+		if !s.pace(ctx) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *socket) take(ctx context.Context, id, words string) (channels.Position, error) {
+	return s.a.house.Take(ctx, channels.Inbound{
+		Account: s.a.account, Peer: s.peer, ProviderID: providerID(s.peer, id), Words: molt.Words(words),
+		Lang: s.lang, CallBack: s.callBack, Source: s.source,
+	})
 }
 
 // pace waits until the visitor may send one more: nothing is refused for coming
@@ -193,13 +213,40 @@ func (s *socket) pace(ctx context.Context) bool {
 	}
 }
 
-// clean makes a text valid and cuts it to so many letters.
-func clean(text string, most int) (words string, cut bool) {
+// parts makes a text valid and splits it into texts of at most so many letters;
+// blank ones are left out. A frame's size bounds how many there are.
+func parts(text string, most int) (texts []string) {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-	if utf8.RuneCountInString(text) <= most {
-		return text, false
+	for text != "" {
+		first := head(text, most)
+		if strings.TrimSpace(first) != "" {
+			texts = append(texts, first)
+		}
+		text = text[len(first):]
 	}
-	return string([]rune(text)[:most]), true
+	return texts
+}
+
+// head is the beginning of a text, so many letters or a little less: what tells
+// of an emergency is not to be torn where a line, a sentence or a word can end.
+func head(text string, most int) string {
+	end, letters := len(text), 0
+	for i := range text {
+		if letters == most {
+			end = i
+			break
+		}
+		letters++
+	}
+	if end == len(text) {
+		return text
+	}
+	for _, gap := range []string{"\n", ". ", "? ", "! ", " "} {
+		if i := strings.LastIndex(text[:end], gap); i >= end/2 {
+			return text[:i+len(gap)]
+		}
+	}
+	return text[:end]
 }
 
 // providerID binds a client's id to who uses it: nobody's id can hide another's

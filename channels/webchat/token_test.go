@@ -1,8 +1,10 @@
 package webchat
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // FuzzToken wants no text but one we signed to be a token.
@@ -39,6 +41,26 @@ func FuzzOrigin(f *testing.F) {
 		}
 		if again, ok := originOf(norm); !ok || again != norm {
 			t.Errorf("%q reads as %q, and that as %q, %v", s, norm, again, ok)
+		}
+	})
+}
+
+// FuzzParts wants every word of a text in its parts, and no part too long.
+func FuzzParts(f *testing.F) {
+	for _, s := range []string{"", " ", "a. b? c! d\ne", "aaaaaaaaaaaaaaaaaaaaaaaa", "é\x00\xffé é", strings.Repeat(" ", 30) + "help"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		const most = 10
+		solid := func(s string) string { return strings.Join(strings.Fields(s), "") }
+		texts := parts(s, most)
+		for _, p := range texts {
+			if utf8.RuneCountInString(p) > most || solid(p) == "" {
+				t.Errorf("%q has the part %q", s, p)
+			}
+		}
+		if want := solid(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")); solid(strings.Join(texts, "")) != want {
+			t.Errorf("%q came to be %q", s, texts)
 		}
 	})
 }
