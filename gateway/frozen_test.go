@@ -14,8 +14,10 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -212,5 +214,19 @@ func TestBesideAFrozenJournalNothingStaleAndNoAgentSpeaks(t *testing.T) {
 	}
 	if n := f.work(molt.LanePage); n != 1 {
 		t.Errorf("%d pages left, want 1: whoever reads it late still has a patient who waits", n)
+	}
+}
+
+// TestAClickTakesADamagedJournalsCase: a nurse at the console waits for no timer
+// of a journal that nobody can read. Its successor takes the case, and her click.
+func TestAClickTakesADamagedJournalsCase(t *testing.T) {
+	f := newFrozen(t, "I need an appointment")
+	for _, words := range []string{"first", "second"} {
+		work, err := casework.New(casework.Options{Desk: f.gateway.desk, Rules: f.gateway.rules})
+		must(t, err)
+		out, err := work.Act(t.Context(), f.id, nil, turn.Acted{ID: words, Actor: "alice", Via: "console", Verb: turn.VerbTake, Case: molt.CaseID(string(f.id) + "#1")})
+		if err != nil || !out.Done || out.Row.Claimant != "alice" || out.Row.Conversation == f.id {
+			t.Fatalf("the %s click: %+v, %v; want the case of a successor to be hers", words, out, err)
+		}
 	}
 }

@@ -29,13 +29,13 @@ func (d *Desk) Act(ctx context.Context, id molt.ConversationID, began *turn.Bega
 	if err := d.Check(&a); err != nil {
 		return Outcome{}, err
 	}
-	answer, err := d.o.Desk.Step(ctx, id, began, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		fact := a
-		if fact.Version == 0 && s.Case != nil {
-			fact.Version = s.Case.Version
+	answer, err := d.step(ctx, id, began, a)
+	if errors.Is(err, intake.ErrFrozen) || errors.Is(err, intake.ErrDecide) {
+		// The journal takes nothing more: its successor takes the case, and the act.
+		if orphan := d.o.Desk.Orphan(ctx, id); orphan == nil {
+			answer, err = d.step(ctx, id, began, a)
 		}
-		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindActed, Body: &fact}}}
-	})
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -47,6 +47,17 @@ func (d *Desk) Act(ctx context.Context, id molt.ConversationID, began *turn.Bega
 	})
 	out.Why = d.sentence(a, out)
 	return out, err
+}
+
+// step brings the act in.
+func (d *Desk) step(ctx context.Context, id molt.ConversationID, began *turn.Began, a turn.Acted) (intake.Answer, error) {
+	return d.o.Desk.Step(ctx, id, began, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		fact := a
+		if fact.Version == 0 && s.Case != nil {
+			fact.Version = s.Case.Version
+		}
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindActed, Body: &fact}}}
+	})
 }
 
 // Fault is what is wrong with an act, in a sentence for who asked for it.
