@@ -1,6 +1,7 @@
 package webchat
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -43,7 +44,7 @@ func (m *meter) take(key string, now time.Time) (wait time.Duration) {
 	b.left = min(m.most, b.left+max(0, float64(now.Sub(b.at)))*pace)
 	b.at = now
 	if b.left < 1 {
-		wait = time.Duration((1 - b.left) / pace)
+		wait = time.Duration(math.Ceil((1 - b.left) / pace)) // never nothing, which says that one was counted
 	} else {
 		b.left--
 	}

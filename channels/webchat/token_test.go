@@ -113,3 +113,23 @@ func TestMeterIsBounded(t *testing.T) {
 		t.Errorf("%d sources are counted", n)
 	}
 }
+
+// TestMeterCountsWhatItLetsThrough waits exactly as long as it is told to, at
+// paces that no binary fraction has.
+func TestMeterCountsWhatItLetsThrough(t *testing.T) {
+	for _, most := range []int{1, 3, 7, 30, 600} {
+		m, began := newMeter(most, time.Minute), time.Now()
+		now, through := began, 0
+		for range 1000 * most {
+			wait := m.take("key", now)
+			if wait > 0 {
+				now = now.Add(wait)
+				continue
+			}
+			through++
+			if could := float64(most) + now.Sub(began).Minutes()*float64(most); float64(through) > could+1e-3 {
+				t.Fatalf("at %d a minute %d came through in %s, want no more than %g", most, through, now.Sub(began), could)
+			}
+		}
+	}
+}
