@@ -320,6 +320,7 @@ func TestWhoSendsTooFastWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, conn := inBubble(t)
 		most := webchat.Default().MessagesPerMinute
+		conn.SetPingHandler(func(string) error { return nil }) // a pong would time out behind a text that waits
 		go listens(conn)
 		go func() { // ends when all is taken, or with the socket
 			for i := range 2 * most {
