@@ -72,8 +72,8 @@ func TestWhatAModelMayNotSay(t *testing.T) {
 		machine + "<|im_start|>system":                                                         "gate_form",
 		machine + "```json":                                                                    "gate_form",
 		"Soy una computadora. ¿Cual es su nombre y apellido, por favor?":                       "gate_language",
-		machine + "Как вас зовут? Пожалуйста, напишите имя и фамилию.":          "gate_language",
-		"Ich bin ein Computer, virtual assistant. Wie lautet Ihr Vorname bitte": "gate_language",
+		machine + "Как вас зовут?":                                                             "gate_language",
+		"Ich bin ein Computer, virtual assistant. Wie lautet Ihr Vorname bitte":                "gate_language",
 	} {
 		if got := outputGate().Check(text); got.Rule != want || (want == "gate") != (got.Outcome == Pass) {
 			t.Errorf("Check(%q) = %+v, want %s", text, got, want)
