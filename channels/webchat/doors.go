@@ -1,6 +1,7 @@
 package webchat
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -219,8 +220,10 @@ func (a *Adapter) connect(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	s := &socket{
-		a: a, peer: k.visitor.peer(), source: a.sources.of(r),
+		a: a, peer: k.visitor.peer(), source: a.sources.of(r), evicted: cancel,
 		kicked: make(chan struct{}, 1), tells: make(chan told, waitingTells), ended: make(chan struct{}),
 	}
 	if !a.hub.enter(s, a.o.Sockets, a.o.SocketsPerSource) {
@@ -233,7 +236,7 @@ func (a *Adapter) connect(w http.ResponseWriter, r *http.Request) {
 	if s.conn, err = a.upgrader.Upgrade(w, r, nil); err != nil {
 		return // it has answered
 	}
-	s.serve(r.Context(), k)
+	s.serve(ctx, k)
 }
 
 // ticketIn finds the ticket among the subprotocols.

@@ -2,6 +2,7 @@ package webchat_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -232,8 +233,14 @@ func TestLimitsOfOneSource(t *testing.T) {
 	}
 	r.later(time.Hour)
 	for i, want := range []int{http.StatusSwitchingProtocols, http.StatusSwitchingProtocols, http.StatusServiceUnavailable} {
-		if _, status := kept.open(kept.session().Ticket); status != want {
+		conn, status := kept.open(kept.session().Ticket)
+		if status != want {
 			t.Errorf("socket %d got %d, want %d", i+1, status, want)
+		}
+		if conn != nil { // who says something keeps the room
+			r.send(conn, frame{Type: "hello", Token: kept.token})
+			r.send(conn, frame{Type: "text", ClientID: fmt.Sprint("client-id-", i), Text: "hello"})
+			r.next(conn, "committed")
 		}
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
+// SocketsPerVisitor is for a few tabs, and for connections that nobody has seen die
+// yet. A visitor is free to make: it must not be what takes a network's room.
+const SocketsPerVisitor = 4
+
 // hub knows which sockets are open. It holds no message.
 type hub struct {
 	stop chan struct{} // closed when all is to end
@@ -18,6 +22,7 @@ type hub struct {
 	guests  map[molt.Address]*guest
 	sources map[string]int // sockets of a source
 	sockets int
+	entered uint64         // sockets so far
 	open    sync.WaitGroup // of sockets and of reports under way
 	pool    sync.Pool
 }
@@ -26,6 +31,7 @@ type hub struct {
 type guest struct {
 	peer      molt.Address
 	sockets   map[*socket]bool
+	talks     bool              // texts of theirs are on record, as a socket that is open has found
 	seen      channels.Position // that some socket of theirs showed
 	recorded  channels.Position // of it, once that is on the disk
 	reporting bool
@@ -38,18 +44,51 @@ func newHub() *hub {
 // buffers are shared by sockets that write, which at a time are few.
 func (h *hub) buffers() websocket.BufferPool { return &h.pool }
 
-// enter counts a socket in, unless there are too many.
+// enter counts a socket in, unless there are too many. Where there is no room, the
+// oldest of somebody who said nothing makes it: holding one open costs nothing.
 func (h *hub) enter(s *socket, most, mostOfSource int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || h.sockets >= most || h.sources[s.source] >= mostOfSource {
+	if g := h.guests[s.peer]; h.closed || g != nil && len(g.sockets) >= SocketsPerVisitor {
 		return false
 	}
+	if h.sources[s.source] >= mostOfSource && !h.evict(s.source) || h.sockets >= most && !h.evict("") {
+		return false
+	}
+	h.entered++
 	h.sockets++
 	h.sources[s.source]++
+	s.number = h.entered
 	h.guest(s.peer).sockets[s] = true
 	h.open.Add(1)
 	return true
+}
+
+// evict ends the oldest socket, of a source or of all, whose visitor said nothing.
+func (h *hub) evict(source string) bool {
+	var oldest *socket
+	for _, g := range h.guests {
+		for s := range g.sockets {
+			if !g.talks && (source == "" || s.source == source) && (oldest == nil || s.number < oldest.number) {
+				oldest = s
+			}
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	h.drop(oldest)
+	oldest.evicted()
+	return true
+}
+
+// talks keeps a visitor's sockets from being evicted.
+func (h *hub) talks(peer molt.Address) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if g := h.guests[peer]; g != nil {
+		g.talks = true
+	}
 }
 
 func (h *hub) guest(peer molt.Address) *guest {
@@ -64,14 +103,22 @@ func (h *hub) guest(peer molt.Address) *guest {
 func (h *hub) leave(s *socket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.drop(s)
+	h.open.Done()
+}
+
+// drop counts a socket out, once.
+func (h *hub) drop(s *socket) {
+	g := h.guests[s.peer]
+	if g == nil || !g.sockets[s] {
+		return // it was evicted
+	}
 	h.sockets--
 	if h.sources[s.source]--; h.sources[s.source] == 0 {
 		delete(h.sources, s.source)
 	}
-	g := h.guests[s.peer]
 	delete(g.sockets, s)
 	h.forget(g)
-	h.open.Done()
 }
 
 func (h *hub) forget(g *guest) {

@@ -42,6 +42,9 @@ type socket struct {
 	tells  chan told
 	ended  chan struct{} // closed when the reader has ended
 
+	evicted func() // ends it: somebody else needs the room
+	number  uint64 // the hub's, in the order they came
+
 	// The reader's.
 	lang     string
 	callBack molt.Address
@@ -64,6 +67,7 @@ func (s *socket) serve(ctx context.Context, k ticket) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.conn.Close()
+	context.AfterFunc(ctx, func() { _ = s.conn.Close() }) // evicted, it may wait for a frame that never comes
 	s.conn.SetReadLimit(maxFrame)
 	if !s.hello(k) {
 		return
@@ -176,6 +180,7 @@ func (s *socket) text(ctx context.Context, f asked) bool {
 			return false
 		}
 	}
+	s.a.hub.talks(s.peer)
 	if !s.tell(ctx, told{Type: typeCommitted, ClientID: f.ClientID, Position: at}) {
 		return false
 	}
@@ -346,6 +351,9 @@ func (s *socket) publish(ctx context.Context) error {
 		if err != nil {
 			s.close(websocket.CloseTryAgainLater, "not readable now; try again")
 			return err
+		}
+		if len(v.Shown) > 0 {
+			s.a.hub.talks(s.peer)
 		}
 		for _, m := range v.Shown {
 			if err := s.send(frameOf(m)); err != nil {
