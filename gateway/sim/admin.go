@@ -70,6 +70,9 @@ func (w *world) disturb() {
 	if w.chance(0.3) {
 		w.after(w.within(0, all), 0, "a link is asked for", w.askLink)
 	}
+	if w.chance(0.3) {
+		w.after(w.within(0, all), 0, "a nurse takes over", w.takeOver)
+	}
 }
 
 // reload puts another configuration in force.
@@ -108,7 +111,7 @@ func (w *world) damage() {
 	}
 	p := pick(w.r, w.patients...)
 	id := w.daemon.steps.Desk().ConversationOf(mainChannel, clinicNumber, p.phone)
-	w.disk.frozen[id] = true
+	w.disk.frozen[id], w.damaged = true, w.now
 	w.crash("and the journal of " + p.name + " is damaged")
 }
 
@@ -127,6 +130,16 @@ func (w *world) askLink() {
 	if err != nil {
 		w.tell("link: %v", err)
 	}
+}
+
+// takeOver has a nurse take a conversation in which no case may be.
+func (w *world) takeOver() {
+	if w.daemon == nil || w.daemon.work == nil {
+		return
+	}
+	p, n := pick(w.r, w.patients...), pick(w.r, w.nurses...)
+	id := w.daemon.steps.Desk().ConversationOf(mainChannel, clinicNumber, p.phone)
+	n.click(id, turn.Acted{Verb: turn.VerbTakeOver, Severity: pick(w.r, escalation.S2, escalation.S3, "")})
 }
 
 // clear ends the plot: the weather is good, the configuration the usual one,

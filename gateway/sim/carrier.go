@@ -21,6 +21,7 @@ type carrier struct {
 	inbound  []*text
 	calls    []*call
 	stopped  map[molt.Address]bool // who texted STOP: the carrier blocks what goes to them
+	looked   molt.Time             // when its list was last given out
 	underway int                   // webhooks, receipts and texts that have not arrived yet
 }
 
@@ -275,6 +276,7 @@ func (c *carrier) ListInbound(_ context.Context, account molt.Address, since mol
 	if !c.w.calm && c.w.chance(0.1*c.w.weather.carrier) {
 		return nil, false, errors.New("list: 503")
 	}
+	c.looked = c.w.now
 	for _, t := range c.inbound {
 		i := t.in()
 		if i.At = t.sent - t.sent%1000; i.At < since-since%1000 || t.listed > c.w.now || account != c.account {

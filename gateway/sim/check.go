@@ -34,8 +34,9 @@ const answerWithin = 6 * time.Minute
 func (w *world) judgeCall(c *carrier, k *call) {
 	words := k.o.Words.Reveal()
 	urgent := k.o.Class == channels.ClassSafety || k.o.Class == channels.ClassPage
-	// A damaged journal counts no attempts: what is urgent leaves all the same.
-	uncounted := urgent && w.disk.frozen[k.o.Conversation]
+	// Beside a damaged journal nobody knows of attempts: what is due leaves anew,
+	// but for the agent's.
+	uncounted := k.o.Class != channels.ClassAgent && w.disk.frozen[k.o.Conversation]
 	for _, old := range w.callsOf(k.o.Conversation) {
 		same := old.o.Item == k.o.Item
 		switch {
@@ -89,7 +90,9 @@ func (w *world) judgeStopped(c *carrier, p *patient, k *call) {
 		after := last != nil && (t.sent > last.sent || t.acked == 0 || t.acked >= last.acked)
 		return t.from == p.phone && t.kind == start && t.sent < k.begun && after
 	})
-	if !stopped {
+	// A damaged journal takes what was said before along: the carrier's own block
+	// stands for it.
+	if !stopped || last.acked <= w.damaged {
 		return
 	}
 	texts := w.daemon.steps.Rules().Texts

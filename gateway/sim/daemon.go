@@ -190,7 +190,6 @@ func (w *world) step(j *job) {
 func (w *world) lookBack() {
 	w.settle()
 	next := w.daemon.steps.LookBack(context.Background())
-	w.looked = w.now
 	if next > 0 && !w.longCalm() {
 		w.after(next.Sub(w.now), w.daemon.life, "back-fill", w.lookBack)
 	}

@@ -38,8 +38,8 @@ type attemptID struct {
 // record is everything that the daemon wrote down.
 type record struct {
 	journals []*journal
-	inbound  map[string]int // by provider id: in how many events
-	attempts map[attemptID]molt.Time
+	inbound  map[string]int          // by provider id: in how many events
+	attempts map[attemptID]molt.Time // when it was first on record
 }
 
 func (w *world) read() (*record, error) {
@@ -134,7 +134,10 @@ func (r *record) note(j *journal) {
 		case *channels.Inbound:
 			r.inbound[b.ProviderID]++
 		case *turn.Attempted:
-			r.attempts[attemptID{b.Item, b.Attempt}] = e.At
+			id := attemptID{b.Item, b.Attempt}
+			if at, there := r.attempts[id]; !there || e.At < at { // a successor counts from 1
+				r.attempts[id] = e.At
+			}
 		}
 	}
 }

@@ -65,7 +65,7 @@ type world struct {
 	rules   map[string]*turn.Rules // all that were ever in force, by digest
 	daemon  *daemon                // nil while it is down
 	lives   int
-	looked  molt.Time // through the carriers' lists
+	damaged molt.Time // when a journal became unreadable; 0: none did
 	down    []span    // when nobody was there to act
 	weather weather
 	variant int // of the configuration
@@ -182,7 +182,7 @@ func (w *world) rested() bool {
 		return false
 	}
 	for _, t := range w.texts {
-		if t.acked == 0 && t.listed >= w.looked { // the list has still to bring it
+		if t.acked == 0 && t.listed >= t.carrier.looked { // the list has still to bring it
 			return false
 		}
 	}
