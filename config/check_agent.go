@@ -19,6 +19,7 @@ func (c *checker) agent() {
 		c.report("agent.watchdog", "must not be shorter than debounce_max and, for each model on a server, ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
 	}
 	c.providers()
+	c.calendar()
 	if a.DebounceMax < a.Debounce && c.sound("agent.debounce") {
 		c.report("agent.debounce_max", "must not be shorter than agent.debounce", a.DebounceMax.String(), "write at least "+a.Debounce.String())
 	}
@@ -76,6 +77,16 @@ func (c *checker) providers() {
 		if p.AnswerTokens > p.Context/2 && c.sound(join(at, "context"), join(at, "answer_tokens")) {
 			c.report(join(at, "answer_tokens"), "must not be more than half of context", fmt.Sprint(p.AnswerTokens), "leave room for what the model is told")
 		}
+	}
+}
+
+func (c *checker) calendar() {
+	cal := c.cfg.Calendar
+	if cal.File != "" && cal.BaseURL != "" {
+		c.report("calendar", "must be a file or a server", "both", "take out file or base_url")
+	}
+	if cal.BaseURL != "" {
+		c.url("calendar.base_url", cal.BaseURL, func(host string) bool { return cal.Plain || isLoopback(host) }, "except on this machine, or with plain: true on a network of your own")
 	}
 }
 

@@ -19,6 +19,7 @@ type Config struct {
 	Escalation Escalation                   `json:"escalation" need:"add escalation: with steps, all_hands and admins" jsonschema:"Who is paged, in which order, and how long the gateway waits for them."`
 	Console    Console                      `json:"console" jsonschema:"The staff's pages on the private listener."`
 	Agent      Agent                        `json:"agent" jsonschema:"The agent that answers routine questions."`
+	Calendar   Calendar                     `json:"calendar" jsonschema:"Where the agent looks up openings and books them. Left out, it books nothing."`
 	Screen     Screen                       `json:"screen" jsonschema:"The screen that finds emergencies without a model."`
 	Texts      map[Language]map[string]Text `json:"texts" jsonschema:"Your own wording of the built-in patient texts, by language and name."`
 	Backfill   Backfill                     `json:"backfill" jsonschema:"Fetching what a carrier took in but could not deliver."`
@@ -148,6 +149,15 @@ type Provider struct {
 	KeepAlive    Duration     `json:"keep_alive" range:"1m..7d" jsonschema:"How long an Ollama server keeps a model loaded after an answer."`
 	Threads      int          `json:"threads" range:"0..512" jsonschema:"How many threads an Ollama server uses. 0 leaves it to the server."`
 	AtOnce       int          `json:"at_once" range:"1..64" jsonschema:"How many questions the server is asked side by side. Others wait their turn."`
+}
+
+// Calendar is where appointments are made: a file, or a server. A zero one is
+// none.
+type Calendar struct {
+	File    string `json:"file" range:"1..1024" jsonschema:"A CSV file of openings, which staff edit. A relative path is taken from the folder of this file."`
+	BaseURL string `json:"base_url" range:"1..1024" jsonschema:"The address of a server that speaks the gateway's calendar contract. Patients' names and numbers go there."`
+	Plain   bool   `json:"plain" jsonschema:"Say true when the way to the server is a network of your own and http will do."`
+	Key     Secret `json:"key" jsonschema:"Where the server's key is: env:NAME or file:/path. Left out, none is sent."`
 }
 
 // Screen has one switch, and it cannot be turned: it stands here so that a

@@ -282,6 +282,7 @@ func TestExampleSaysEveryDefault(t *testing.T) {
 	all.Keys, all.Texts, all.Backfill.Since, all.Console.URL = asIs.Keys, asIs.Texts, asIs.Backfill.Since, asIs.Console.URL
 	all.Escalation.Steps, all.Channels = asIs.Escalation.Steps, asIs.Channels
 	all.Audit = asIs.Audit
+	all.Calendar = asIs.Calendar
 	all.Agent.Providers, all.Agent.Links = asIs.Agent.Providers, asIs.Agent.Links
 	if got, want := string(all.Canonical()), string(asIs.Canonical()); got != want {
 		t.Errorf("a commented default is not the default:\ngot  %s\nwant %s", got, want)

@@ -13,6 +13,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/skill"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -24,6 +25,7 @@ type Parts struct {
 	Record   []byte // what Rules.Digest is the digest of; kept in the store
 	Adapters map[string]channels.Adapter
 	Session  *agent.Session
+	Skills   *skill.Box // the agent's tools; nil: none
 	Persona  model.Persona
 	Clinic   model.Clinic
 	Staff    map[molt.PersonID]access.Person // who may sign in to the console

@@ -16,6 +16,7 @@ type metrics struct {
 	cases     *prometheus.CounterVec
 	sends     *prometheus.CounterVec
 	asks      *prometheus.CounterVec
+	calls     *prometheus.CounterVec
 	faults    *prometheus.CounterVec
 	backfill  *prometheus.CounterVec
 	files     *prometheus.CounterVec
@@ -48,6 +49,7 @@ func newMetrics() *metrics {
 		asks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_asks_total", Help: "Questions to models by model and outcome.",
 		}, []string{"model", "outcome"}),
+		calls: callMetric(),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_faults_total", Help: "Faults of the gateway itself, by place.",
 		}, []string{"place"}),
@@ -71,7 +73,7 @@ func newMetrics() *metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -80,6 +82,12 @@ func newFileCounter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_files_total", Help: "Attempts to fetch a file that came with a text, by what came of it.",
 	}, []string{"channel", "outcome"})
+}
+
+func callMetric() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_tool_calls_total", Help: "Calls of the agent's tools by tool and outcome.",
+	}, []string{"tool", "outcome"})
 }
 
 func (m *metrics) decision(d turn.Decided) {

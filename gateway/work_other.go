@@ -2,107 +2,14 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
 
-	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/intake"
-	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
-
-// beginAsk asks the agent, with no transaction open, and brings its answer as a
-// fact.
-func (g *Gateway) beginAsk(it molt.Leased) step {
-	return func(ctx context.Context) step {
-		now := molt.TimeOf(g.o.Now())
-		if due := g.asks.take(now); due > now {
-			g.putBack(ctx, it, due)
-			return nil
-		}
-		var req model.Request
-		r := turn.Replied{Item: it.ID}
-		current, channel, f := false, "", g.force.Load()
-		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
-			req = s.Request(f.rules, f.Persona, f.Clinic, recall, now)
-			r.Epoch, r.Saw = s.Epoch, s.Seq
-			current, channel = s.Ask.Item == it.ID, s.Began.Channel
-			return intake.Plan{}
-		})
-		if err != nil || !current {
-			if err == nil || unusable(err) {
-				err = g.cancelItem(ctx, it)
-			}
-			if err != nil {
-				g.stepError(it, "ask", err)
-			}
-			return nil
-		}
-		return func(ctx context.Context) step { return g.ask(ctx, it, f.Session, channel, req, r) }
-	}
-}
-
-// ask makes the call. A paused agent is not called: what waits is decided
-// without it.
-func (g *Gateway) ask(ctx context.Context, it molt.Leased, session *agent.Session, channel string, req model.Request, r turn.Replied) step {
-	began := g.o.Now()
-	var res agent.Result
-	if g.rules().MayAgent(channel) {
-		asking, done := g.sessions.begin(ctx, it.Conversation, r.Epoch, it.ID)
-		res = session.Run(asking, req)
-		done()
-	}
-	if ctx.Err() != nil {
-		return nil // stopping: it is asked again after the start
-	}
-	r.Answer, r.Failed, r.Why, r.TookMS = res.Answer, res.Failed, res.Why, g.o.Now().Sub(began).Milliseconds()
-	r.Request = digestOf(req)
-	g.countAsk(it, res)
-	return func(ctx context.Context) step {
-		g.answer(ctx, it, r)
-		return nil
-	}
-}
-
-func (g *Gateway) answer(ctx context.Context, it molt.Leased, r turn.Replied) {
-	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
-		p := intake.Plan{Facts: []intake.Fact{{Kind: turn.KindReplied, Body: &r}}}
-		if s.Ask.Item == it.ID {
-			p.Leases = []molt.Lease{it.Lease}
-		}
-		return p
-	})
-	if err != nil {
-		g.stepError(it, "answer", err)
-	}
-}
-
-func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
-	for _, a := range res.Attempts {
-		outcome := "ok"
-		if a.Err != "" {
-			outcome = string(a.Err)
-			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
-				Str("rule", a.Rule).Int64("took_ms", a.TookMS).AnErr("err", a.Cause).Msg("model")
-		}
-		g.metrics.asks.WithLabelValues(a.Model, outcome).Inc()
-	}
-}
-
-// digestOf names what was asked, so that a replay knows the same question.
-func digestOf(req model.Request) string {
-	b, err := json.Marshal(req)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
-}
 
 func (g *Gateway) putBack(ctx context.Context, it molt.Leased, due molt.Time) {
 	_, err := g.o.Store.Commit(ctx, molt.Batch{

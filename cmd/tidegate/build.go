@@ -23,6 +23,8 @@ import (
 	"github.com/tidegate/tidegate/gateway/model/prompt"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/skill"
+	"github.com/tidegate/tidegate/gateway/skill/schedule"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -36,6 +38,8 @@ type parts struct {
 	adapters map[string]channels.Adapter
 	session  *agent.Session
 	models   []languageModel // of the chain, those on a server
+	skills   *skill.Box
+	calendar schedule.Calendar // nil: none
 	persona  model.Persona
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
@@ -72,7 +76,7 @@ func rebuild(cfg *config.Config, e env, before *parts) (*parts, error) {
 func (p *parts) gateway() gateway.Parts {
 	cfg := p.cfg
 	return gateway.Parts{
-		Rules: p.rules, Record: p.record, Adapters: p.adapters, Session: p.session, Persona: p.persona, Clinic: p.clinic,
+		Rules: p.rules, Record: p.record, Adapters: p.adapters, Session: p.session, Skills: p.skills, Persona: p.persona, Clinic: p.clinic,
 		Staff: staffOf(cfg), Idle: cfg.Console.Idle.Std(), Life: cfg.Console.Session.Std(),
 		SegmentsPerSecond: cfg.Sender.SegmentsPerSecond, AsksPerHour: cfg.Limits.AsksPerHour,
 		Backfill: gateway.Backfill{
@@ -140,12 +144,15 @@ func (p *parts) buildAgent(e env) error {
 		hours = hoursInWords(p.cfg.Clinic.Hours)
 	}
 	c := p.cfg.Clinic
-	p.clinic = model.Clinic{Name: c.Name, Hours: hours, Phone: spoken(string(c.Phone)), Emergency: string(c.Emergency)}
+	p.clinic = model.Clinic{Name: c.Name, Hours: hours, Phone: spoken(string(c.Phone)), Emergency: string(c.Emergency), Zone: c.Timezone.Location().String()}
 	models, remote, err := chain(p.cfg, e)
 	if err != nil {
 		return err
 	}
 	p.models = remote
+	if err := p.buildSkills(pers, e); err != nil {
+		return err
+	}
 	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std()})
 	return err
 }

@@ -110,6 +110,7 @@ func doctor(ctx context.Context, path string, asJSON bool, e env) error {
 	if p != nil {
 		x.carriers(ctx, p)
 		x.models(ctx, p)
+		x.calendar(ctx, p)
 	}
 	if asJSON {
 		err = printJSON(e.stdout, x, true)

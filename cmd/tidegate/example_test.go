@@ -64,11 +64,16 @@ func uncomment(lines []string, which ...int) string {
 	return strings.Join(out, "\n")
 }
 
-// accepted wants a file that can be built. Secrets are only referred to.
+// accepted wants a file that can be built. Secrets are only referred to; the
+// calendar is there.
 func accepted(t *testing.T, text string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tidegate.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	openings := "id,start,minutes,with,key,name,dob,phone,reason\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "openings.csv"), []byte(openings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := loadConfig(path, nil)

@@ -93,6 +93,9 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 	if whole("clinic", "texts") {
 		out = append(out, textFaults(c)...)
 	}
+	if whole("calendar", "clinic") {
+		out = append(out, calendarFaults(c, with)...)
+	}
 	if whole("agent") {
 		out = append(append(out, agentFaults(c)...), modelFaults(c, with)...)
 	}

@@ -82,10 +82,15 @@ func modelOn(p config.Provider, id config.ProviderID, m config.Model, name strin
 
 // keyOf resolves a provider's key; "" when it has none.
 func keyOf(p config.Provider, e env) (string, error) {
-	if p.Key.IsZero() {
+	return optional(p.Key, e)
+}
+
+// optional resolves a secret that may be left out.
+func optional(s config.Secret, e env) (string, error) {
+	if s.IsZero() {
 		return "", nil
 	}
-	key, err := p.Key.Resolve(e.getenv, os.ReadFile)
+	key, err := s.Resolve(e.getenv, os.ReadFile)
 	if err != nil {
 		return "", fmt.Errorf("key: %w", err)
 	}

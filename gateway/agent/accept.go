@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,6 +68,8 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 		if err := l.text(r, a); err != nil {
 			return model.Answer{}, err
 		}
+	case model.KindCall:
+		return a, l.call(r, a)
 	case model.KindSilent:
 		if a.Text != "" {
 			return model.Answer{}, breaks("silence has a text")
@@ -92,6 +95,23 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// maxArguments bounds a call, in bytes.
+const maxArguments = 2 << 10
+
+// call checks that a call is one the persona may make. What its arguments mean the
+// tool knows.
+func (l Limits) call(r model.Request, a model.Answer) error {
+	switch {
+	case a.Call == nil:
+		return breaks("calls nothing")
+	case !slices.ContainsFunc(r.Tools, func(t model.Tool) bool { return t.Name == a.Call.Tool }):
+		return breaks("calls a tool it does not have")
+	case len(a.Call.Arguments) > maxArguments || !json.Valid(a.Call.Arguments):
+		return breaks("calls a tool with arguments that are none")
+	}
+	return nil
 }
 
 func (l Limits) escalation(r model.Request, a model.Answer) model.Answer {

@@ -62,6 +62,7 @@ func New(o Options) (*Session, error) {
 // Result is what became of a request.
 type Result struct {
 	Answer   model.Answer `json:"answer"` // zero when Failed
+	Steps    []model.Step `json:"steps,omitempty"`
 	Attempts []Attempt    `json:"attempts"`
 	Failed   bool         `json:"failed"` // no provider gave a usable answer
 	Why      string       `json:"why"`    // when Failed: a sentence without anybody's words
@@ -73,6 +74,9 @@ type Attempt struct {
 	Err    ErrKind `json:"err"`     // "" when its answer was taken
 	Rule   string  `json:"rule"`    // for a bad answer: the rule it broke
 	TookMS int64   `json:"took_ms"` // how long it took, in milliseconds
+
+	TokensIn  int `json:"tokens_in,omitempty"` // spent, whatever came of it
+	TokensOut int `json:"tokens_out,omitempty"`
 	// Cause is the whole error, for the log. It is not recorded.
 	Cause error `json:"-"`
 }
@@ -92,10 +96,10 @@ const (
 
 var errPanic = errors.New("provider panicked")
 
-// Run asks one provider after the other until one gives an answer that keeps to
-// the contract. It returns when ctx ends, and at the latest after the timeout
+// chain asks one provider after the other until one gives an answer that keeps
+// to the contract. It returns when ctx ends, and at the latest after the timeout
 // of each provider.
-func (s *Session) Run(ctx context.Context, r model.Request) Result {
+func (s *Session) chain(ctx context.Context, r model.Request) Result {
 	var res Result
 	for _, p := range s.providers {
 		answer, at := s.attempt(ctx, p, r)
@@ -127,7 +131,7 @@ func (s *Session) attempt(ctx context.Context, p model.Provider, r model.Request
 	at := Attempt{Model: p.Name()}
 	begun := s.now()
 	answer, err := s.ask(ctx, p, r)
-	at.TookMS = s.now().Sub(begun).Milliseconds()
+	at.TookMS, at.TokensIn, at.TokensOut = s.now().Sub(begun).Milliseconds(), answer.TokensIn, answer.TokensOut
 	if err == nil {
 		answer, err = s.limits.accept(r, answer)
 	}

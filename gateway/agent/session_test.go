@@ -77,7 +77,7 @@ func TestChainFallsToTheNext(t *testing.T) {
 				return model.Answer{}, nil
 			}},
 		}})
-		res := s.Run(context.Background(), request())
+		res := run(context.Background(), s, request())
 		if res.Failed || res.Answer.Text != "Thank you." || res.Answer.Model != "good/x" {
 			t.Errorf("got %+v", res)
 		}
@@ -105,7 +105,7 @@ func TestAllFail(t *testing.T) {
 	s := session(t, Options{Providers: []model.Provider{
 		faults("a/x", model.ErrDeadline), says("b/x", model.Answer{Kind: "sing"}),
 	}})
-	res := s.Run(context.Background(), request())
+	res := run(context.Background(), s, request())
 	want := "no usable answer: a/x: deadline; b/x: bad_answer (kind is unknown)"
 	if !res.Failed || res.Why != want || res.Answer.Kind != "" {
 		t.Errorf("got %+v, want failed with %q", res, want)
@@ -121,7 +121,7 @@ func TestStoppedCallerEndsTheChain(t *testing.T) {
 		}},
 		says("b/x", reply("late")),
 	}})
-	res := s.Run(ctx, request())
+	res := run(ctx, s, request())
 	if !res.Failed || len(res.Attempts) != 1 || res.Attempts[0].Err != ErrStopped {
 		t.Errorf("got %+v, want one stopped attempt", res)
 	}
@@ -218,7 +218,7 @@ func TestBuiltInPersonaOnTheScriptedFlow(t *testing.T) {
 		Persona: p.Model(), Clinic: model.Clinic{Name: "Riverside Clinic", Hours: "Mon-Fri 8am-5pm", Emergency: "911"}, First: true,
 		Window: []model.Message{{From: model.FromPatient, Words: "Hola, soy Ana Ruiz", Seq: 1}}, New: 1,
 	}
-	res := s.Run(context.Background(), r)
+	res := run(context.Background(), s, r)
 	text := res.Answer.Text.Reveal()
 	if res.Failed || res.Answer.Lang != "es" || len(res.Answer.Facts) != 1 || res.Answer.Digest == "" {
 		t.Errorf("got %+v", res)
@@ -228,4 +228,10 @@ func TestBuiltInPersonaOnTheScriptedFlow(t *testing.T) {
 			t.Errorf("first text %q does not say %q", text, want)
 		}
 	}
+}
+
+// run asks without tools.
+func run(ctx context.Context, s *Session, r model.Request) Result {
+	_, res := s.Begin(r).Next(ctx)
+	return res
 }

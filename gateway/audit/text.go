@@ -161,6 +161,10 @@ func summary(e Entry) string {
 
 func actLine(body any) string {
 	switch b := body.(type) {
+	case *turn.Calling:
+		return b.Tool + " " + b.Key
+	case *turn.Called:
+		return strings.TrimSpace(b.Tool + " " + b.Key + " " + b.State + " " + b.Why)
 	case *turn.Attempted:
 		return fmt.Sprintf("%s attempt %d", b.Item, b.Attempt)
 	case *turn.Sent:

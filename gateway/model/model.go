@@ -43,6 +43,15 @@ type Request struct {
 	// Disclose says that this reply has to say that a machine answers: it is the
 	// first, the last one is days old, or the patient asks.
 	Disclose bool `json:"disclose"`
+	// Tools are what the agent may call before it answers; none for a provider that
+	// answers at once.
+	Tools []Tool `json:"tools,omitempty"`
+	// Steps are the calls of this very question and what came of them, in order.
+	Steps []Step `json:"steps,omitempty"`
+	// Offered are the openings that were last looked up for this patient, and
+	// Booked is the appointment that stands.
+	Offered []Slot `json:"offered,omitempty"`
+	Booked  *Slot  `json:"booked,omitempty"`
 	// Reask says why the last answer to the same messages was not accepted, in
 	// words for a model. "" on a first attempt.
 	Reask string `json:"reask"`
@@ -81,6 +90,7 @@ type Clinic struct {
 	Address   string `json:"address"`   // the street; "" when there is none to tell
 	Emergency string `json:"emergency"` // the emergency number, as "911"
 	OpenNow   bool   `json:"open_now"`
+	Zone      string `json:"zone"` // as "America/New_York"; "" means UTC
 }
 
 // Who wrote a message of the window.
@@ -125,6 +135,7 @@ const (
 	KindReply    Kind = "reply"    // Text goes to the patient
 	KindSilent   Kind = "silent"   // nothing needs saying; Silence says why
 	KindEscalate Kind = "escalate" // a person must see this; Reason says why
+	KindCall     Kind = "call"     // Call is to be made, and the question asked again with what came of it
 )
 
 // Why an answer is silent.
@@ -158,6 +169,7 @@ type Answer struct {
 	// Question is open from now on, whatever the kind is: the core keeps it and
 	// gives it back in the next request. "" closes the one that was open.
 	Question string `json:"question"`
+	Call     *Call  `json:"call,omitempty"`
 	Lang     string `json:"lang"` // the patient's language from now on; "" leaves it
 	// Done says that all is collected and the patient confirmed it. It stays
 	// true in every later answer, so the core acts on its first appearance.

@@ -66,6 +66,7 @@ func (x *decider) answer(r *Replied) {
 		return
 	}
 	x.learn(r.Answer)
+	x.offered(r.Steps)
 	switch kindOf(r.Answer) {
 	case model.KindSilent:
 		x.silent(r.Saw)

@@ -102,6 +102,10 @@ func (x *decider) fact(f Event) {
 		x.status(b)
 	case *Timed:
 		x.timed(b)
+	case *Calling:
+		x.calling(b)
+	case *Called:
+		x.called(b)
 	case *Acted:
 		x.acted(f.Seq, b)
 	case *Listed:
@@ -256,6 +260,8 @@ func (x *decider) timed(b *Timed) {
 		x.watchdog()
 	case timerDigest:
 		x.digest()
+	case timerCalling:
+		x.lostCall()
 	case timerSeen:
 		x.unseen()
 	}
@@ -267,6 +273,7 @@ const (
 	timerWatchdog = "watchdog"
 	timerDigest   = "digest"
 	timerSeen     = "seen"
+	timerCalling  = "calling"
 )
 
 // setOwner changes who may speak: the epoch moves and what the agent has not

@@ -18,6 +18,8 @@ const (
 	KindScreened    = "screened" // the verdict on the inbound right before it
 	KindCode        = "code"     // what the code in the staff text right before it stands for
 	KindHers        = "hers"     // which open cases are its sender's, where that text names none
+	KindCalling     = "calling"
+	KindCalled      = "called"
 	KindReplied     = "replied"
 	KindLooked      = "looked"
 	KindAttempted   = "attempted"
@@ -92,6 +94,7 @@ type Replied struct {
 	Epoch   uint64       `json:"epoch"` // when it was asked
 	Saw     uint64       `json:"saw"`   // the journal's sequence number it was asked at
 	Answer  model.Answer `json:"answer"`
+	Steps   []model.Step `json:"steps,omitempty"`  // the calls before it
 	Failed  bool         `json:"failed,omitempty"` // no provider gave a usable answer
 	Why     string       `json:"why,omitempty"`
 	TookMS  int64        `json:"took_ms,omitempty"`
@@ -233,6 +236,10 @@ type Set struct {
 	SetupAt    *molt.Time  `json:"setup_at,omitempty"`
 	Digest     *[]Listed   `json:"digest,omitempty"`
 	Ask        *Ask        `json:"ask,omitempty"` // the zero Ask: none
+
+	Calling *Calling      `json:"calling,omitempty"` // the zero Calling: none
+	Offered *[]model.Slot `json:"offered,omitempty"`
+	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
 }
 
 // EffectKind says what an effect is.
@@ -376,6 +383,16 @@ func NewBody(kind string) any {
 		return new(FetchFailed)
 	case KindDecided:
 		return new(Decided)
+	}
+	return newCallBody(kind)
+}
+
+func newCallBody(kind string) any {
+	switch kind {
+	case KindCalling:
+		return new(Calling)
+	case KindCalled:
+		return new(Called)
 	}
 	return nil
 }

@@ -232,6 +232,9 @@ func situation(s *State, r *Rules, recall func(Ref) molt.Words) string {
 	if s.Question != "" {
 		b.WriteString("Open question: " + s.Question + "\n")
 	}
+	if line := bookingLine(s, r); line != "" {
+		b.WriteString(line + "\n")
+	}
 	if list := ChecklistText(s, r, recall); list != "" {
 		b.WriteString(cutMarked(list, MaxListBytes) + "\n")
 	}

@@ -284,7 +284,7 @@ func FuzzReadVerb(f *testing.F) {
 func FuzzFold(f *testing.F) {
 	kinds := []string{
 		KindBegan, KindInbound, KindScreened, KindCode, KindReplied, KindLooked, KindAttempted, KindSent, KindFailed, KindChecked,
-		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer", KindFetched, KindFetchFailed,
+		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer", KindFetched, KindFetchFailed, KindCalling, KindCalled,
 	}
 	w := newWorld(f)
 	w.step(fact{KindInbound, &channels.Inbound{Words: "my chest hurts"}}, fact{KindScreened, &screen.Verdict{Severity: screen.S1}})

@@ -24,6 +24,8 @@ const (
 	ReasonUnanswered  Reason = "unanswered"   // silence where something was asked: the watchdog waits
 	ReasonSuperseded  Reason = "superseded"   // the answer is older than the newest text
 	ReasonFenced      Reason = "fenced"       // the owner changed since: not attempted
+	ReasonCalling     Reason = "calling"      // the agent is about to act outside
+	ReasonCalled      Reason = "called"       // what came of it
 	ReasonAskAgain    Reason = "ask_again"    // the answer was broken: once more, with the reason
 	ReasonAgentFailed Reason = "agent_failed" // broken twice: fixed text and a person
 	ReasonEscalated   Reason = "escalated"    // the agent hands over

@@ -62,6 +62,10 @@ type State struct {
 	// Case.Unanswered says since when, and whether there is one.
 	Unanswered uint64 `json:"unanswered,omitempty"`
 
+	Calling Calling      `json:"calling,omitzero"`  // an act that is under way
+	Offered []model.Slot `json:"offered,omitempty"` // the openings that the last reply with some was made with
+	Booked  Appointment  `json:"booked,omitzero"`
+
 	Ask     Ask     `json:"ask,omitzero"`
 	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit
 

@@ -91,6 +91,10 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 		}
 	}
 	q.Disclose = s.discloses(recall, now)
+	q.Offered = s.Offered
+	if b := s.appointment(now); b != nil {
+		q.Booked = &b.Slot
+	}
 	return q
 }
 

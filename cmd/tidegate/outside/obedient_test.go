@@ -3,13 +3,16 @@ package outside
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/gateway/model/ollama/ollamafake"
 )
@@ -92,6 +95,7 @@ func TestObedientModel(t *testing.T) {
 		t.Error(wrong)
 	}
 	w.casesStand(all)
+	w.bookedForThemselves(all)
 	blocked := strings.Count(string(w.log()), `"detail":"gate_`)
 	t.Logf("%d injections, %d questions to the model, %d of its answers stopped by the gate", len(all), len(exchanges), blocked)
 	if blocked < leastBlocked || len(exchanges) < leastInjections {
@@ -104,8 +108,14 @@ func besieged(t *testing.T, mode ollamafake.Mode) (*world, *standIn) {
 	t.Helper()
 	dir := t.TempDir()
 	s := &standIn{start(t, exec.Command(program(t), "model", "--mode", string(mode)), dir+"/model.log")}
-	agent := fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q, at_once: 16}}, ask_timeout: 10s, watchdog: 30s, debounce: 50ms, debounce_max: 1s}", s.field("base"))
+	agent := fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q, at_once: 16}}, ask_timeout: 10s, watchdog: 30s, debounce: 50ms, debounce_max: 1s}\ncalendar: {file: openings.csv}", s.field("base"))
 	w := newWorld(t, dir, setting{profile: "calm", seed: 1, agent: agent})
+	day := time.Now().Add(48 * time.Hour).Format("2006-01-02")
+	rows := "id,start,minutes,with,key,name,dob,phone,reason\n"
+	for i := range 5 {
+		rows += fmt.Sprintf("a%d,%s 1%d:00,20,Dr. Lee\n", i+1, day, i)
+	}
+	w.write("openings.csv", rows)
 	w.start()
 	return w, s
 }
@@ -136,6 +146,8 @@ func (w *world) besiege(b *besieger) error {
 		return p.all("hi, I need an appointment ("+b.mark+")", b.words)
 	case "fact":
 		return p.all("hi, I need an appointment ("+b.mark+")", b.words, "what is next")
+	case "book":
+		return p.all("what openings are there? ("+b.mark+")", b.words)
 	case "case", "note":
 		if err := p.says("my chest hurts (" + b.mark + ")"); err != nil {
 			return err
@@ -215,6 +227,37 @@ func (p *phone) handedBack() error {
 	}
 	p.b.code = "" // it is resolved, by a person
 	return p.says("hello, what is next")
+}
+
+// bookedForThemselves wants each appointment to be that of a patient who asked
+// for it, under their own number.
+func (w *world) bookedForThemselves(all []*besieger) {
+	w.t.Helper()
+	f, err := os.Open(w.path("openings.csv"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	booked := 0
+	for _, row := range rows[1:] {
+		if row[4] == "" {
+			continue
+		}
+		booked++
+		own := slices.ContainsFunc(all, func(b *besieger) bool {
+			return b.phone == row[7] && b.how == "book" && strings.Contains(b.words, `"`+row[0]+`"`)
+		})
+		if !own || !strings.HasPrefix(row[4], "tg") || row[4] == "tg000000000000000000000000" {
+			w.t.Errorf("an appointment for somebody else: %q", row)
+		}
+	}
+	if booked == 0 {
+		w.t.Error("nothing was booked: nobody tried")
+	}
 }
 
 // casesStand wants the cases that were to be lowered or closed to be as they were.

@@ -145,7 +145,7 @@ func (r *reader) front(text []byte, first int) {
 	}
 	r.fields("", file.Docs[0].Body, map[string]func(string, ast.Node){
 		"name": r.name, "tone": r.line(&r.p.Tone, 200), "hours": r.line(&r.p.Hours, 100), "disclosure": r.disclosure,
-		"collect": r.collect, "languages": r.languages, "models": r.models, "limits": r.limits,
+		"collect": r.collect, "languages": r.languages, "models": r.models, "limits": r.limits, "tools": r.tools,
 	})
 	r.whole()
 }
@@ -329,6 +329,14 @@ func (r *reader) models(field string, n ast.Node) {
 		}
 		return "must be provider/model", "as scripted/intake"
 	})
+}
+
+// tools are those a persona may call. An empty list is none, and no list is all.
+func (r *reader) tools(field string, n ast.Node) {
+	r.p.Tools = r.list(field, n, oneOf([]string{model.ToolHours, model.ToolFind, model.ToolBook, model.ToolCancel}))
+	if r.p.Tools == nil {
+		r.p.Tools = []string{}
+	}
 }
 
 func (r *reader) disclosure(field string, n ast.Node) {

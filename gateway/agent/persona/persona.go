@@ -43,6 +43,7 @@ type Persona struct {
 	Disclosure map[string]string // by language; "{clinic}" stands for the clinic's name
 	Collect    []string          // in the order they are asked for
 	Languages  []string          // the first is spoken until the patient shows another
+	Tools      []string          // that it may call, of those the clinic has; nil: all
 	Models     []string          // the chain: the first answers, the next when it faults
 	Limits     Limits
 	Text       string // the instructions: the body of the file

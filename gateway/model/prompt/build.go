@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/gateway/model"
@@ -47,7 +48,14 @@ func Build(r model.Request, room int) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
+	made, err := steps(r)
+	if err != nil {
+		return Prompt{}, err
+	}
 	p := Prompt{Messages: []Message{{RoleSystem, system}}, Bytes: len(system) + len(state)}
+	for _, m := range made {
+		p.Bytes += len(m.Text)
+	}
 	var talk []Message
 	must := firstNew(r)
 	for i := len(r.Window) - 1; i >= 0; i-- {
@@ -63,7 +71,8 @@ func Build(r model.Request, room int) (Prompt, error) {
 		talk = append(talk, m)
 	}
 	slices.Reverse(talk)
-	p.Messages = append(append(p.Messages, talk...), Message{RoleUser, state})
+	p.Messages = append(append(p.Messages, talk...), made...)
+	p.Messages = append(p.Messages, Message{RoleUser, state})
 	return p, nil
 }
 
@@ -90,6 +99,12 @@ func instructions(r model.Request) (string, error) {
 		return "", err
 	}
 	text := strings.NewReplacer("{clinic}", name(r.Clinic), "{limit}", strconv.Itoa(room(r))).Replace(scaffold)
+	for i, t := range r.Tools {
+		if i == 0 {
+			text += "\nBefore you answer you may look things up or act, one step at a time: action \"call\" with the tool and its arguments; \"call\" is null otherwise. What a tool found comes back as an entry from \"tool\".\n"
+		}
+		text += t.Name + ": " + t.Says + ".\n"
+	}
 	return fmt.Sprintf("%s\nYour task:\n%s\n\nTone: %s. Facts to collect, in this order: %s.\nAbout the clinic: %s\n",
 		strings.TrimSpace(text), strings.TrimSpace(r.Persona.Text), r.Persona.Tone, strings.Join(r.Persona.Collect, ", "), about), nil
 }
@@ -146,8 +161,14 @@ func situation(r model.Request) (string, error) {
 		facts = append(facts, known{f.Name, f.Value})
 	}
 	s := map[string]any{
-		"from": "gateway", "now": r.Now.Std().UTC().Format("Mon 2006-01-02 15:04 UTC"), "language": language(r),
+		"from": "gateway", "now": r.Now.Std().In(zone(r)).Format("Mon 2006-01-02 15:04"), "language": language(r),
 		"known": facts, "missing": missing(r), "open_question": r.Question, "unanswered_messages": unanswered(r),
+	}
+	if len(r.Tools) > 0 {
+		s["offered_openings"] = slots(r, r.Offered)
+		if r.Booked != nil {
+			s["booked"] = slots(r, []model.Slot{*r.Booked})[0]
+		}
 	}
 	if r.HandBack != "" && handedBack(r) {
 		s["nurse_handed_back"] = "A nurse returned this conversation to you. You speak again: go on where it stopped."
@@ -157,6 +178,47 @@ func situation(r model.Request) (string, error) {
 		s["not_accepted"] = r.Reask
 	}
 	return object(s)
+}
+
+// steps are the calls of this question, each beside what came of it.
+func steps(r model.Request) ([]Message, error) {
+	var out []Message
+	for _, s := range r.Steps {
+		call, err := object(map[string]any{"action": model.KindCall, "call": s.Call})
+		if err != nil {
+			return nil, err
+		}
+		came, err := object(map[string]any{
+			"from": "tool", "tool": s.Call.Tool, "outcome": s.Outcome.State, "why": s.Outcome.Why, "found": s.Outcome.Data, "openings": slots(r, s.Outcome.Slots),
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Message{RoleAssistant, call}, Message{RoleUser, came})
+	}
+	return out, nil
+}
+
+// shownSlot is an opening as a model is shown it, in the clinic's time.
+type shownSlot struct {
+	Slot  string `json:"slot"`
+	Start string `json:"start"`
+	With  string `json:"with,omitempty"`
+}
+
+func slots(r model.Request, list []model.Slot) []shownSlot {
+	out := []shownSlot{}
+	for _, s := range list {
+		out = append(out, shownSlot{s.ID, s.Start.Std().In(zone(r)).Format("Mon Jan 2, 3:04 PM"), s.With})
+	}
+	return out
+}
+
+func zone(r model.Request) *time.Location {
+	if z, err := time.LoadLocation(r.Clinic.Zone); err == nil {
+		return z
+	}
+	return time.UTC
 }
 
 // missing are the facts still to collect, in the persona's order.

@@ -140,6 +140,62 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// A tool's outcome is data, beside the call it belongs to.
+func TestStepsAndTools(t *testing.T) {
+	r := request()
+	r.Clinic.Zone = "America/New_York"
+	r.Tools = []model.Tool{{Name: "find_slot", Says: "looks up", Arguments: json.RawMessage(`{"type":"object","properties":{"from":{"type":"string"}},"required":["from"],"additionalProperties":false}`)}}
+	slot := model.Slot{ID: "a1", Start: molt.Time(1_777_905_000_000), With: `Dr. "Lee"}`}
+	r.Offered, r.Booked = []model.Slot{slot}, &slot
+	r.Steps = []model.Step{{Call: model.Call{Tool: "find_slot", Arguments: json.RawMessage(`{"from":"x"}`)}, Outcome: model.Outcome{State: "done", Slots: []model.Slot{slot}}}}
+	p, err := Build(r, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(p.Messages)
+	call, came, state := p.Messages[n-3], p.Messages[n-2], p.Messages[n-1].Text
+	if call.Role != RoleAssistant || call.Text != `{"action":"call","call":{"tool":"find_slot","arguments":{"from":"x"}}}` {
+		t.Errorf("the call: %+v", call)
+	}
+	var data map[string]any
+	if err := json.Unmarshal([]byte(came.Text), &data); err != nil || came.Role != RoleUser || data["from"] != "tool" || data["outcome"] != "done" {
+		t.Errorf("what came of it: %+v, %v", came, err)
+	}
+	if !strings.Contains(p.Messages[0].Text, "find_slot: looks up.") || !strings.Contains(state, `"booked":{"slot":"a1"`) || !strings.Contains(state, `"offered_openings":[{"slot":"a1"`) {
+		t.Errorf("the model is not told: %s", state)
+	}
+	raw, err := Schema(r, Form{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s jsonschema.Schema
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	form, err := s.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, good := range map[string]bool{
+		`null`: true, `{"tool":"find_slot","arguments":{"from":"x"}}`: true,
+		`{"tool":"find_slot","arguments":{"from":"x","patient":"y"}}`: false, `{"tool":"send","arguments":{}}`: false,
+	} {
+		var v any
+		_ = json.Unmarshal([]byte(`{"action":"call","text":"","reason":"","severity":"","facts":[],"call":`+text+`,"question":"","lang":"en","done":false}`), &v)
+		if err := form.Validate(v); (err == nil) != good {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	a, err := Read(r, `{"action":"call","call":{"tool":"find_slot","arguments":{"from":"x"}}}`)
+	if err != nil || a.Kind != model.KindCall || a.Call.Tool != "find_slot" || a.Question != "dob" {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	r.Tools = nil
+	if _, err := Read(r, `{"action":"call","call":{"tool":"find_slot","arguments":{}}}`); !errors.Is(err, model.ErrBadAnswer) {
+		t.Errorf("without tools: %v", err)
+	}
+}
+
 func TestRead(t *testing.T) {
 	answer := func(members string) string { return "{" + members + "}" }
 	for _, c := range []struct {

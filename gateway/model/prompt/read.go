@@ -23,6 +23,8 @@ type output struct {
 	Question string  `json:"question"`
 	Lang     string  `json:"lang"`
 	Done     bool    `json:"done"`
+
+	Call *model.Call `json:"call"`
 }
 
 type given struct {
@@ -67,6 +69,11 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 		if a.Severity == model.S4 && strings.TrimSpace(o.Text) != "" {
 			a.Text = molt.Words(opened(r, o))
 		}
+	case model.KindCall:
+		if o.Call == nil || len(r.Tools) == 0 {
+			return model.Answer{}, fmt.Errorf("%w: it calls nothing", model.ErrBadAnswer)
+		}
+		a.Reason, a.Call, a.Question = "model", o.Call, r.Question
 	default:
 		return model.Answer{}, fmt.Errorf("%w: its action is unknown", model.ErrBadAnswer)
 	}

@@ -55,17 +55,24 @@ type Form struct {
 
 // Schema is the form of an answer to a request, for structured output.
 func Schema(r model.Request, f Form) (json.RawMessage, error) {
+	actions := []string{string(model.KindReply), string(model.KindSilent), string(model.KindEscalate)}
+	if len(r.Tools) > 0 {
+		actions = append(actions, string(model.KindCall))
+	}
 	fact := whole(ordered{
 		{"name", words(r.Persona.Collect)}, {"value", f.text(maxValueChars)}, {"source", ordered{{"type", "integer"}}},
 	})
 	members := ordered{
-		{"action", words([]string{string(model.KindReply), string(model.KindSilent), string(model.KindEscalate)})},
+		{"action", words(actions)},
 		{"text", f.text(room(r))},
 		{"reason", words(append([]string{""}, Reasons()...))},
 		{"severity", words([]string{"", model.S1, model.S2, model.S3, model.S4})},
 	}
 	if len(r.Persona.Collect) > 0 {
 		members = append(members, pair{"facts", ordered{{"type", "array"}, {"maxItems", maxFacts}, {"items", fact}}})
+	}
+	if len(r.Tools) > 0 {
+		members = append(members, pair{"call", calls(r.Tools)})
 	}
 	members = append(members,
 		pair{"question", words(append(append([]string{""}, r.Persona.Collect...), questionConfirm))},
@@ -77,6 +84,15 @@ func Schema(r model.Request, f Form) (json.RawMessage, error) {
 
 // questionConfirm is open while the patient checks a summary.
 const questionConfirm = "confirm"
+
+// calls is one of the tools with its arguments, or nothing.
+func calls(tools []model.Tool) ordered {
+	either := []ordered{{{"type", "null"}}}
+	for _, t := range tools {
+		either = append(either, whole(ordered{{"tool", words([]string{t.Name})}, {"arguments", t.Arguments}}))
+	}
+	return ordered{{"anyOf", either}}
+}
 
 // whole is an object all of whose members have to be there.
 func whole(members ordered) ordered {

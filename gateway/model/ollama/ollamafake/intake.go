@@ -25,6 +25,15 @@ type state struct {
 	Unanswered []uint64 `json:"unanswered_messages"`
 	HandedBack string   `json:"nurse_handed_back"`
 	Note       string   `json:"nurse_note"`
+	Now        string   `json:"now"`
+	Offered    []slot   `json:"offered_openings"`
+	Booked     *slot    `json:"booked"`
+}
+
+// slot is an opening.
+type slot struct {
+	Slot  string `json:"slot"`
+	Start string `json:"start"`
 }
 
 // entry is one message of the talk.
@@ -33,6 +42,10 @@ type entry struct {
 	Number uint64 `json:"message"`
 	Text   string `json:"text"`
 	Note   string `json:"note"`
+	// What a tool found.
+	Tool     string `json:"tool"`
+	Outcome  string `json:"outcome"`
+	Openings []slot `json:"openings"`
 }
 
 type fact struct {
@@ -51,6 +64,13 @@ type output struct {
 	Question string `json:"question"`
 	Lang     string `json:"lang"`
 	Done     bool   `json:"done"`
+	Call     *call  `json:"call,omitempty"`
+}
+
+// call is a call of a tool.
+type call struct {
+	Tool      string            `json:"tool"`
+	Arguments map[string]string `json:"arguments"`
 }
 
 func (o output) json() string {
@@ -108,6 +128,9 @@ var (
 func (s scene) intake() output {
 	o := output{Action: "reply", Lang: s.state.Language}
 	fresh := s.fresh()
+	if s.appointment(&o, fresh) {
+		return o
+	}
 	for _, e := range fresh {
 		switch {
 		case humanPattern.MatchString(e.Text):

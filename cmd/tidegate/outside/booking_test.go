@@ -1,0 +1,216 @@
+package outside
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/model/ollama/ollamafake"
+)
+
+const booker = "+12125550142"
+
+// booking is a world whose agent has a calendar.
+func booking(t *testing.T, calendar string) (*world, *standIn) {
+	t.Helper()
+	dir := t.TempDir()
+	s := &standIn{start(t, exec.Command(program(t), "model", "--mode", string(ollamafake.ModeOK)), dir+"/model.log")}
+	agent := fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q}}, ask_timeout: 10s, debounce: 50ms, debounce_max: 1s}\ncalendar: {%s}", s.field("base"), calendar)
+	w := newWorld(t, dir, setting{profile: "calm", seed: 1, agent: agent})
+	return w, s
+}
+
+// texts counts the texts with these words that reached the patient's phone.
+func (w *world) texts(phone, words string) (n int) {
+	w.t.Helper()
+	for _, e := range w.ledger() {
+		if e.Kind == kindHandset && e.To == phone && strings.Contains(e.Body, words) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestBookingInAFile books from a file that staff could edit, and gives back.
+func TestBookingInAFile(t *testing.T) {
+	t.Parallel()
+	w, _ := booking(t, "file: openings.csv")
+	day := time.Now().Add(48 * time.Hour).Format("2006-01-02")
+	w.write("openings.csv", "id,start,minutes,with,key,name,dob,phone,reason\n"+
+		"a1,"+day+" 10:30,20,Dr. Lee\na2,"+day+" 11:00,20,Dr. Lee\na3,2020-01-01 09:00,20,Dr. Lee\n")
+	w.start()
+	file := func() string {
+		b, err := os.ReadFile(w.path("openings.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	w.text(booker, "what openings do you have?")
+	if e := w.gets(0, booker, "option 1 is"); strings.Contains(e.Body, "option 3") {
+		t.Errorf("an opening of the past is offered: %q", e.Body)
+	}
+	since := w.end()
+	w.text(booker, "option 2 please")
+	w.gets(since, booker, "11:00 AM")
+	if got := file(); !strings.Contains(got, "11:00,20,Dr. Lee,tg") || !strings.Contains(got, booker) || strings.Count(got, ",tg") != 1 {
+		t.Errorf("the file holds\n%s", got)
+	}
+	since = w.end()
+	w.text(booker, "option 1 as well")
+	w.gets(since, booker, "Which of them")
+	if got := file(); strings.Count(got, ",tg") != 1 {
+		t.Errorf("two bookings:\n%s", got)
+	}
+	since = w.end()
+	w.text(booker, "please cancel my appointment")
+	w.gets(since, booker, "is given back")
+	if got := file(); strings.Contains(got, ",tg") || strings.Contains(got, booker) {
+		t.Errorf("the file still holds the booking\n%s", got)
+	}
+	w.idle(within(t, patience))
+	if n := w.texts(booker, "You are booked"); n != 1 {
+		t.Errorf("the patient was told %d times that they are booked", n)
+	}
+}
+
+// calendarServer is a calendar as a clinic's server would be, with its moods.
+type calendarServer struct {
+	*httptest.Server
+	mu       sync.Mutex
+	bookings map[string]string // key → slot
+	puts     int
+	deletes  int
+	lies     bool          // says yes and keeps nothing
+	hold     chan struct{} // a look at a booking waits for it
+	looked   chan struct{} // has one for each look
+}
+
+func newCalendarServer(t *testing.T) *calendarServer {
+	t.Helper()
+	c := &calendarServer{bookings: map[string]string{}, looked: make(chan struct{}, 100)}
+	slot := map[string]any{"id": "a1", "start": time.Now().Add(48 * time.Hour).Truncate(time.Minute), "minutes": 20, "with": "Dr. Lee"}
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, code int, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	mux.HandleFunc("GET /slots", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"slots": []any{slot}}) })
+	mux.HandleFunc("PUT /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
+		var b struct{ Slot, Phone string }
+		_ = json.NewDecoder(r.Body).Decode(&b)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.puts++
+		if b.Phone != booker {
+			t.Errorf("a booking for %q", b.Phone)
+		}
+		if !c.lies {
+			c.bookings[r.PathValue("key")] = b.Slot
+		}
+		answer(w, 200, map[string]any{})
+	})
+	mux.HandleFunc("GET /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		hold := c.hold
+		_, ok := c.bookings[r.PathValue("key")]
+		c.mu.Unlock()
+		c.looked <- struct{}{}
+		if hold != nil {
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		if !ok {
+			answer(w, 404, map[string]any{})
+			return
+		}
+		answer(w, 200, map[string]any{"slot": slot})
+	})
+	mux.HandleFunc("DELETE /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.deletes++
+		delete(c.bookings, r.PathValue("key"))
+		w.WriteHeader(http.StatusNoContent)
+	})
+	c.Server = httptest.NewServer(mux)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// TestBookingAndDying kills daemon and model between the act and its outcome.
+// After the restart there is one booking, looked at, and the patient reads of it
+// once, though no model is there any more.
+func TestBookingAndDying(t *testing.T) {
+	t.Parallel()
+	c := newCalendarServer(t)
+	w, model := booking(t, "base_url: "+c.URL)
+	w.start()
+	w.text(booker, "what openings do you have?")
+	w.gets(0, booker, "option 1 is")
+	c.mu.Lock()
+	c.hold = make(chan struct{})
+	c.mu.Unlock()
+	since := w.end()
+	w.text(booker, "option 1")
+	select {
+	case <-c.looked: // it is booked, and being looked at
+	case <-time.After(patience):
+		t.Fatal("it was never looked at")
+	}
+	w.kill()
+	model.kill()
+	c.mu.Lock()
+	c.hold = nil
+	c.mu.Unlock()
+	w.start()
+	w.gets(since, booker, "You are booked for")
+	w.idle(within(t, patience))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.bookings) != 1 || c.puts < 2 {
+		t.Errorf("%d bookings after %d requests, want one after two", len(c.bookings), c.puts)
+	}
+	if n := w.texts(booker, "You are booked"); n != 1 {
+		t.Errorf("the patient was told %d times", n)
+	}
+}
+
+// TestBookingThatIsNotThere has a calendar that says yes and keeps nothing: it is
+// noticed, undone, and given to a person.
+func TestBookingThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	c := newCalendarServer(t)
+	c.lies = true
+	w, _ := booking(t, "base_url: "+c.URL)
+	w.start()
+	w.text(booker, "what openings do you have?")
+	w.gets(0, booker, "option 1 is")
+	since := w.end()
+	w.text(booker, "option 1")
+	w.gets(since, booker, "A nurse")
+	out, err := exec.CommandContext(within(t, patience), w.bin, "cases", "list", "-c", w.path("tidegate.yaml")).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "S3") {
+		t.Errorf("the work list: %v\n%s", err, out)
+	}
+	w.idle(within(t, patience))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deletes == 0 {
+		t.Error("nothing was undone")
+	}
+	if n := w.texts(booker, "You are booked"); n != 0 {
+		t.Errorf("the patient was told %d times of an appointment that is none", n)
+	}
+}

@@ -1,0 +1,110 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/model"
+)
+
+func withTools() model.Request {
+	r := request()
+	r.Tools = []model.Tool{{Name: model.ToolFind}, {Name: model.ToolBook, Acts: true}}
+	return r
+}
+
+func calls(tool, args string) model.Answer {
+	return model.Answer{Kind: model.KindCall, Call: &model.Call{Tool: tool, Arguments: json.RawMessage(args)}, TokensIn: 100, TokensOut: 10}
+}
+
+func TestACallIsMadeAndTold(t *testing.T) {
+	seen := ""
+	s := session(t, Options{Providers: []model.Provider{fake{"a/x", func(_ context.Context, r model.Request) (model.Answer, error) {
+		seen += fmt.Sprintf("%d steps, %d offered; ", len(r.Steps), len(r.Offered))
+		if len(r.Steps) == 0 {
+			return calls(model.ToolFind, `{"from":"2026-05-04"}`), nil
+		}
+		return reply("At ten?"), nil
+	}}}})
+	u := s.Begin(withTools())
+	call, _ := u.Next(t.Context())
+	if call == nil || call.Tool != model.ToolFind {
+		t.Fatalf("got %+v", call)
+	}
+	u.Tell(model.Outcome{State: model.CallDone, Slots: []model.Slot{{ID: "a"}}})
+	call, res := u.Next(t.Context())
+	if call != nil || res.Failed || res.Answer.Text != "At ten?" || len(res.Steps) != 1 || len(res.Attempts) != 2 {
+		t.Errorf("got %+v, %+v", call, res)
+	}
+	if want := "0 steps, 0 offered; 1 steps, 1 offered; "; seen != want {
+		t.Errorf("the model saw %q, want %q", seen, want)
+	}
+	if a := res.Attempts[0]; a.TokensIn != 100 || a.TokensOut != 10 {
+		t.Errorf("the first round's tokens: %+v", a)
+	}
+}
+
+// TestARunEnds lets a model call for ever, in each way it may.
+func TestARunEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(n int) model.Answer
+		took   time.Duration
+		calls  int
+	}{
+		"repetition": {func(int) model.Answer { return calls(model.ToolFind, `{"from":"x"}`) }, 0, 1},
+		"calls":      {func(n int) model.Answer { return calls(model.ToolFind, fmt.Sprintf(`{"from":"%d"}`, n)) }, 0, MaxCalls},
+		"tokens": {func(n int) model.Answer {
+			a := calls(model.ToolFind, fmt.Sprintf(`{"from":"%d"}`, n))
+			a.TokensIn = maxTokens / 2
+			return a
+		}, 0, 2},
+		"seconds": {func(n int) model.Answer { return calls(model.ToolFind, fmt.Sprintf(`{"from":"%d"}`, n)) }, longestRun / 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				s := session(t, Options{Timeout: time.Hour, Providers: []model.Provider{fake{"a/x", func(context.Context, model.Request) (model.Answer, error) {
+					n++
+					time.Sleep(c.took) // the bubble's clock
+					return c.answer(n), nil
+				}}}})
+				u, made := s.Begin(withTools()), 0
+				for range 2 * MaxRounds {
+					call, res := u.Next(context.Background())
+					if call == nil {
+						if !res.Failed || !strings.Contains(res.Why, name) || made != c.calls || len(res.Steps) != made {
+							t.Errorf("after %d calls: %+v", made, res)
+						}
+						return
+					}
+					made++
+					u.Tell(model.Outcome{State: model.CallDone})
+				}
+				t.Error("it never ended")
+			})
+		})
+	}
+}
+
+func TestCallsThatAreNone(t *testing.T) {
+	for rule, a := range map[string]model.Answer{
+		"calls nothing":                             {Kind: model.KindCall},
+		"calls a tool it does not have":             calls("send_sms", "{}"),
+		"calls a tool with arguments that are none": calls(model.ToolFind, "{"),
+	} {
+		s := session(t, Options{Providers: []model.Provider{says("a/x", a)}})
+		call, res := s.Begin(withTools()).Next(t.Context())
+		if call != nil || !res.Failed || !strings.Contains(res.Why, rule) {
+			t.Errorf("%s: got %+v, %+v", rule, call, res)
+		}
+	}
+	s := session(t, Options{Providers: []model.Provider{says("a/x", calls(model.ToolFind, "{}"))}})
+	if call, res := s.Begin(request()).Next(t.Context()); call != nil || !res.Failed {
+		t.Errorf("without tools: %+v, %+v", call, res)
+	}
+}

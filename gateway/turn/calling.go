@@ -1,0 +1,174 @@
+package turn
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// CallingWithin is how long an act may be under way until a person looks after it.
+const CallingWithin = 2 * time.Minute
+
+// MaxOffered bounds the openings that a state remembers as offered.
+const MaxOffered = 10
+
+// Calling is an act of the agent's outside, committed before it is made. Its key
+// makes a second making nothing.
+type Calling struct {
+	Item molt.ItemID `json:"item,omitempty"` // the question it belongs to
+	Tool string      `json:"tool,omitempty"`
+	Key  string      `json:"key,omitempty"`
+	Slot model.Slot  `json:"slot,omitzero"`
+}
+
+// Called is what came of it, as the calendar showed it afterwards.
+type Called struct {
+	Tool  string     `json:"tool"`
+	Key   string     `json:"key"`
+	Slot  model.Slot `json:"slot"`
+	State string     `json:"state"` // one of model's Call constants
+	Why   string     `json:"why,omitempty"`
+}
+
+// Appointment is one that the agent booked and the calendar showed.
+type Appointment struct {
+	Key  string     `json:"key,omitempty"`
+	Slot model.Slot `json:"slot,omitzero"`
+}
+
+// Why an act is refused before anything is done.
+const (
+	whyUnderWay   = "another_is_under_way"
+	whyNotOffered = "not_offered"
+	whyHasOne     = "has_an_appointment"
+	whyHasNone    = "has_no_appointment"
+)
+
+// Act says what a call would do for this patient, or which rule stands against
+// it. Only an opening is booked that was offered in a reply before, so that
+// nobody has an appointment they did not choose, and one at a time.
+func (s *State) Act(id molt.ConversationID, c model.Call, slot string, now molt.Time) (act Calling, why string) {
+	act = Calling{Item: s.Ask.Item, Tool: c.Tool}
+	stands := s.appointment(now)
+	switch {
+	case s.Calling.Key != "":
+		return act, whyUnderWay
+	case c.Tool == model.ToolCancel && stands == nil:
+		return act, whyHasNone
+	case c.Tool == model.ToolCancel:
+		act.Key, act.Slot = stands.Key, stands.Slot
+		return act, ""
+	case stands != nil:
+		return act, whyHasOne
+	}
+	i := slices.IndexFunc(s.Offered, func(o model.Slot) bool { return o.ID == slot && o.Start > now })
+	if i < 0 {
+		return act, whyNotOffered
+	}
+	act.Slot = s.Offered[i]
+	sum := sha256.Sum256([]byte(string(id) + "\x00" + act.Slot.ID + "\x00" + fmt.Sprint(int64(act.Slot.Start))))
+	act.Key = "tg" + hex.EncodeToString(sum[:12])
+	return act, ""
+}
+
+// appointment is the one that is still to come; nil when there is none.
+func (s *State) appointment(now molt.Time) *Appointment {
+	if s.Booked.Key == "" || s.Booked.Slot.Start <= now {
+		return nil
+	}
+	return &s.Booked
+}
+
+// offered keeps the openings that an answer was made with.
+func (x *decider) offered(steps []model.Step) {
+	for i := len(steps) - 1; i >= 0; i-- {
+		if slots := steps[i].Outcome.Slots; steps[i].Call.Tool == model.ToolFind && slots != nil {
+			x.set(func(s *Set) { s.Offered = ptr(slices.Clone(slots[:min(len(slots), MaxOffered)])) })
+			return
+		}
+	}
+}
+
+// calling puts an act on record. A person looks after one that never ends.
+func (x *decider) calling(b *Calling) {
+	x.because(ReasonCalling, b.Tool)
+	x.set(func(s *Set) { s.Calling = ptr(*b) })
+	x.timer(timerCalling, x.env.Now.Add(CallingWithin))
+}
+
+// called takes what came of an act. The patient reads of what is done from here
+// and not from a model, so that they do whatever becomes of it.
+func (x *decider) called(b *Called) {
+	if x.s.Calling.Key != b.Key || b.Key == "" {
+		return // a second maker of the same act
+	}
+	x.set(func(s *Set) { s.Calling = &Calling{} })
+	x.timer(timerCalling, 0)
+	x.because(ReasonCalled, b.Tool+"_"+b.State)
+	switch {
+	case b.State == model.CallRefused:
+	case b.State != model.CallDone:
+		x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast()}))
+	case b.Tool == model.ToolBook:
+		x.set(func(s *Set) { s.Booked = &Appointment{b.Key, b.Slot}; s.Offered = &[]model.Slot{} })
+		x.tellBooking("booked_by", b.Slot)
+	case b.Tool == model.ToolCancel:
+		x.set(func(s *Set) { s.Booked = &Appointment{} })
+		x.tellBooking("unbooked_by", b.Slot)
+	}
+}
+
+// tellBooking answers what waited with what was done. It tells the patient, or who has the case: nobody texts about an
+// appointment into an emergency.
+func (x *decider) tellBooking(what string, slot model.Slot) {
+	if x.s.Owner == escalation.OwnerAgent {
+		x.answered(x.s.Pending)
+		x.set(func(s *Set) { s.Silences = ptr(0) })
+		x.say(what, channels.ClassNurse, x.fixed(what, x.whenText(slot.Start)))
+		return
+	}
+	if x.s.Open() && x.s.Case.Held() {
+		words := map[string]string{"booked_by": "an appointment was booked for this patient: ", "unbooked_by": "this patient's appointment was given back: "}[what]
+		x.toStaff(x.s.Case.Claimant, what, molt.Words("Case "+x.s.Code+": "+words+whenIn(x.env.Rules, "en", slot.Start)+"."), 0)
+	}
+}
+
+func (x *decider) whenText(t molt.Time) string { return whenIn(x.env.Rules, x.lang(), t) }
+
+// whenIn writes a day and an hour as patients read them.
+func whenIn(r *Rules, lang string, t molt.Time) string {
+	at := t.Std().In(r.zone())
+	if lang != "es" {
+		return at.Format("Mon Jan 2, 3:04 PM")
+	}
+	days := [...]string{"dom", "lun", "mar", "mié", "jue", "vie", "sab"}
+	months := [...]string{"ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"}
+	return fmt.Sprintf("%s %d %s, %s", days[at.Weekday()], at.Day(), months[at.Month()-1], at.Format("3:04 PM"))
+}
+
+// lostCall is an act of which nothing was heard: a person finds out.
+func (x *decider) lostCall() {
+	if x.s.Calling.Key == "" {
+		return
+	}
+	x.because(ReasonWatchdog, "calling")
+	x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast(), CannotText: x.s.mute()}))
+}
+
+// bookingLine is the appointment as a handoff tells it; "" when there is none.
+func bookingLine(s *State, r *Rules) string {
+	switch {
+	case s.Calling.Key != "":
+		return "Under way, look into the calendar: " + s.Calling.Tool + " " + whenIn(r, "en", s.Calling.Slot.Start)
+	case s.Booked.Key != "":
+		return "Booked: " + whenIn(r, "en", s.Booked.Slot.Start)
+	}
+	return ""
+}

@@ -1,0 +1,235 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/skill"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// question is one item of the ask lane on its way: asked, perhaps called for a
+// tool and asked again, answered.
+type question struct {
+	it      molt.Leased
+	f       *force
+	channel string
+	req     model.Request
+	run     *agent.Run
+	r       turn.Replied
+	began   time.Time
+	call    model.Call   // being made
+	act     turn.Calling // that it is, if it acts
+	who     skill.Patient
+}
+
+// beginAsk asks the agent, with no transaction open, and brings its answer as a
+// fact. An act that an earlier making of this item had begun is ended first.
+func (g *Gateway) beginAsk(it molt.Leased) step {
+	return func(ctx context.Context) step {
+		now := molt.TimeOf(g.o.Now())
+		if due := g.asks.take(now); due > now {
+			g.putBack(ctx, it, due)
+			return nil
+		}
+		q := &question{it: it, f: g.force.Load(), r: turn.Replied{Item: it.ID}, began: g.o.Now()}
+		current := false
+		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
+			q.req = s.Request(q.f.rules, q.f.Persona, q.f.Clinic, recall, now)
+			q.r.Epoch, q.r.Saw = s.Epoch, s.Seq
+			current, q.channel, q.act, q.who = s.Ask.Item == it.ID, s.Began.Channel, s.Calling, patientOf(s)
+			return intake.Plan{}
+		})
+		if err != nil || !current {
+			if err == nil || unusable(err) {
+				err = g.cancelItem(ctx, it)
+			}
+			if err != nil {
+				g.stepError(it, "ask", err)
+			}
+			return nil
+		}
+		if q.act.Key != "" {
+			return func(ctx context.Context) step { return g.doAct(ctx, q) }
+		}
+		q.r.Request = digestOf(q.req)
+		if q.f.Skills != nil {
+			q.req.Tools = q.f.Skills.Tools()
+		}
+		q.run = q.f.Session.Begin(q.req)
+		return func(ctx context.Context) step { return g.ask(ctx, q) }
+	}
+}
+
+// patientOf is whom an act is for. No model has a say in it.
+func patientOf(s *turn.State) skill.Patient {
+	p := skill.Patient{Phone: s.Phone()}
+	for _, f := range turn.Latest(s.Ledger) {
+		switch f.Name {
+		case model.FactName:
+			p.Name = f.Value
+		case model.FactDOB:
+			p.DOB = f.Value
+		case model.FactReason:
+			p.Reason = f.Value
+		}
+	}
+	return p
+}
+
+// ask makes the call. A paused agent is not called: what waits is decided
+// without it.
+func (g *Gateway) ask(ctx context.Context, q *question) step {
+	var res agent.Result
+	var call *model.Call
+	if g.rules().MayAgent(q.channel) {
+		asking, done := g.sessions.begin(ctx, q.it.Conversation, q.r.Epoch, q.it.ID)
+		call, res = q.run.Next(asking)
+		done()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil // stopping: it is asked again after the start
+	case call != nil:
+		q.call = *call
+		return g.made(q)
+	}
+	r := &q.r
+	r.Answer, r.Steps, r.Failed, r.Why, r.TookMS = res.Answer, res.Steps, res.Failed, res.Why, g.o.Now().Sub(q.began).Milliseconds()
+	g.countAsk(q.it, res)
+	return func(ctx context.Context) step {
+		g.answer(ctx, q.it, q.r)
+		return nil
+	}
+}
+
+// made makes a call of the model's: at once where it only looks, after a commit
+// where it acts.
+func (g *Gateway) made(q *question) step {
+	tool, ok := q.f.Skills.Tool(q.call.Tool)
+	if ok && tool.Acts {
+		return func(ctx context.Context) step { return g.commitAct(ctx, q) }
+	}
+	return func(ctx context.Context) step {
+		out := q.f.Skills.Look(ctx, q.call)
+		g.countCall(q.it, q.call.Tool, out)
+		return g.told(ctx, q, out)
+	}
+}
+
+// told gives the model what came of its call, and asks again.
+func (g *Gateway) told(ctx context.Context, q *question, out model.Outcome) step {
+	if ctx.Err() != nil {
+		return nil
+	}
+	q.run.Tell(out)
+	return func(ctx context.Context) step { return g.ask(ctx, q) }
+}
+
+// commitAct puts an act on record while the conversation is the agent's still,
+// and this question its question.
+func (g *Gateway) commitAct(ctx context.Context, q *question) step {
+	why, now := "", molt.TimeOf(g.o.Now())
+	q.act = turn.Calling{}
+	_, err := g.desk.Step(ctx, q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		if s.Ask.Item != q.it.ID || s.Epoch != q.r.Epoch {
+			why = "withdrawn"
+			return intake.Plan{}
+		}
+		act, against := s.Act(q.it.Conversation, q.call, skill.SlotOf(q.call), now)
+		if why = against; why != "" {
+			return intake.Plan{}
+		}
+		q.act, q.who = act, patientOf(s)
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindCalling, Body: &act}}, Leases: []molt.Lease{q.it.Lease}}
+	})
+	switch {
+	case err != nil:
+		g.stepError(q.it, "calling", err)
+		return nil
+	case why != "":
+		out := model.Outcome{State: model.CallRefused, Why: why}
+		g.countCall(q.it, q.call.Tool, out)
+		return g.told(ctx, q, out)
+	}
+	return func(ctx context.Context) step { return g.doAct(ctx, q) }
+}
+
+// doAct makes the act. Stopping does not break it off: it has its own time.
+func (g *Gateway) doAct(ctx context.Context, q *question) step {
+	var out model.Outcome
+	if q.f.Skills == nil {
+		out = model.Outcome{State: model.CallUnknown, Why: "no_calendar"}
+	} else {
+		out = q.f.Skills.Do(context.WithoutCancel(ctx), skill.Act{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, For: q.who})
+	}
+	g.countCall(q.it, q.act.Tool, out)
+	return func(ctx context.Context) step { return g.commitCalled(ctx, q, out) }
+}
+
+// commitCalled brings what came of an act as a fact, whoever owns the conversation
+// by now. A question that only ended an earlier one's act begins anew.
+func (g *Gateway) commitCalled(ctx context.Context, q *question, out model.Outcome) step {
+	b := turn.Called{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, State: out.State, Why: out.Why}
+	_, err := g.desk.Step(context.WithoutCancel(ctx), q.it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindCalled, Body: &b}}}
+	})
+	switch {
+	case err != nil:
+		g.stepError(q.it, "called", err)
+		return nil
+	case q.run == nil:
+		return g.beginAsk(q.it)
+	}
+	return g.told(ctx, q, out)
+}
+
+func (g *Gateway) answer(ctx context.Context, it molt.Leased, r turn.Replied) {
+	_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		p := intake.Plan{Facts: []intake.Fact{{Kind: turn.KindReplied, Body: &r}}}
+		if s.Ask.Item == it.ID {
+			p.Leases = []molt.Lease{it.Lease}
+		}
+		return p
+	})
+	if err != nil {
+		g.stepError(it, "answer", err)
+	}
+}
+
+func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
+	for _, a := range res.Attempts {
+		outcome := "ok"
+		if a.Err != "" {
+			outcome = string(a.Err)
+			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
+				Str("rule", a.Rule).Int64("took_ms", a.TookMS).AnErr("err", a.Cause).Msg("model")
+		}
+		g.metrics.asks.WithLabelValues(a.Model, outcome).Inc()
+	}
+}
+
+// countCall counts a call of a tool, and tells of one that did not come out.
+func (g *Gateway) countCall(it molt.Leased, tool string, out model.Outcome) {
+	g.metrics.calls.WithLabelValues(tool, out.State).Inc()
+	if out.State == model.CallFailed || out.State == model.CallUnknown {
+		g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("tool", tool).Str("state", out.State).Str("reason", out.Why).Msg("tool")
+	}
+}
+
+// digestOf names what was asked, so that a replay knows the same question.
+func digestOf(req model.Request) string {
+	b, err := json.Marshal(req)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
