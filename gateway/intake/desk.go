@@ -96,10 +96,14 @@ type Ticket struct{ l *letter }
 func (t Ticket) Wait(ctx context.Context) (Answer, error) {
 	select {
 	case <-t.l.done:
-		return t.l.answer, t.l.err
 	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+		select {
+		case <-t.l.done: // an answer that is there is not thrown away
+		default:
+			return Answer{}, ctx.Err()
+		}
 	}
+	return t.l.answer, t.l.err
 }
 
 // Done is closed when Wait would not block.

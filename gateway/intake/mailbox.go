@@ -46,6 +46,9 @@ type mailbox struct {
 // post puts a letter into a mailbox and sees to it that somebody drains it.
 func (d *Desk) post(ctx context.Context, id molt.ConversationID, l *letter) (Ticket, error) {
 	l.done = make(chan struct{})
+	if err := ctx.Err(); err != nil { // whoever stopped waiting begins nothing, room or not
+		return Ticket{}, err
+	}
 	select {
 	case d.waiting <- struct{}{}:
 	case <-ctx.Done():
