@@ -109,15 +109,15 @@ func TestWorlds(t *testing.T) {
 func TestSeedReplays(t *testing.T) {
 	o := options(t)
 	digests := map[string]bool{}
-	for seed := range uint64(6) {
+	for seed := range uint64(10) {
 		one, two := lives(t, o, seed), lives(t, o, seed)
 		if one.Digest != two.Digest || one.Steps != two.Steps {
 			t.Errorf("seed %d: %d steps with digest %s, then %d with %s", seed, one.Steps, one.Digest, two.Steps, two.Digest)
 		}
 		digests[one.Digest] = true
 	}
-	if len(digests) != 6 {
-		t.Errorf("6 seeds are %d worlds", len(digests))
+	if len(digests) != 10 {
+		t.Errorf("10 seeds are %d worlds", len(digests))
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	maxCrash   = 6
 	plotHours  = 1                  // of plot; then all is left to calm down
 	calmWithin = 6 * 24 * time.Hour // a weekend and what hangs on its opening
+	lookWithin = time.Hour          // after the plot every list has been looked through
 	traceKept  = 400
 )
 
@@ -182,7 +183,7 @@ func (w *world) rested() bool {
 		return false
 	}
 	for _, t := range w.texts {
-		if t.acked == 0 && t.listed >= t.carrier.looked { // the list has still to bring it
+		if t.acked == 0 && t.listed >= t.carrier.looked && w.now < w.ends.Add(lookWithin) { // the list has still to bring it
 			return false
 		}
 	}
