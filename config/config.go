@@ -133,9 +133,18 @@ type Agent struct {
 	Watchdog    Duration `json:"watchdog" range:"5s..15m" jsonschema:"How long a patient may be left without an answer before a person is told."`
 	AskTimeout  Duration `json:"ask_timeout" range:"1s..5m" jsonschema:"How long a model has for one answer, waiting for its turn included."`
 	Links       []Host   `json:"links" range:"0..50" jsonschema:"The hosts that the agent may link to. A text of its with any other link never leaves."`
+	Budget      Budget   `json:"budget" jsonschema:"How much models on servers may spend in a day. When it is used up a patient gets a fixed text and a nurse the case."`
 	// Providers are the servers that models run on. The name before a model's
 	// slash is one of them, or scripted, which is built in.
 	Providers map[ProviderID]Provider `json:"providers" range:"0..16" jsonschema:"The servers that models run on. The word before the slash of a model names one of them."`
+}
+
+// Budget bounds what models spend in a day of the clinic's zone. 0 is no limit.
+type Budget struct {
+	ConversationTokens int     `json:"conversation_tokens" range:"0..100000000" jsonschema:"How many tokens one conversation may use in a day. 0 is no limit."`
+	ConversationMoney  float64 `json:"conversation_money" range:"0..100000" jsonschema:"How much money one conversation may cost in a day, in the currency of the prices. 0 is no limit."`
+	Tokens             int     `json:"tokens" range:"0..10000000000" jsonschema:"How many tokens all conversations may use in a day. 0 is no limit."`
+	Money              float64 `json:"money" range:"0..1000000" jsonschema:"How much money all conversations may cost in a day. 0 is no limit."`
 }
 
 // Provider is a server that language models run on.
@@ -148,6 +157,8 @@ type Provider struct {
 	AnswerTokens int          `json:"answer_tokens" range:"64..16384" jsonschema:"How many tokens one answer may have."`
 	KeepAlive    Duration     `json:"keep_alive" range:"1m..7d" jsonschema:"How long an Ollama server keeps a model loaded after an answer."`
 	Threads      int          `json:"threads" range:"0..512" jsonschema:"How many threads an Ollama server uses. 0 leaves it to the server."`
+	PriceIn      float64      `json:"price_in" range:"0..10000" jsonschema:"What a million tokens cost that a model reads, in your currency. 0 where it costs nothing."`
+	PriceOut     float64      `json:"price_out" range:"0..10000" jsonschema:"What a million tokens cost that a model writes."`
 	AtOnce       int          `json:"at_once" range:"1..64" jsonschema:"How many questions the server is asked side by side. Others wait their turn."`
 }
 

@@ -27,6 +27,7 @@ func Default() *Config {
 			DebounceMax: span(10 * time.Second),
 			Watchdog:    span(2 * time.Minute),
 			AskTimeout:  span(30 * time.Second),
+			Budget:      Budget{ConversationTokens: 300_000, Tokens: 20_000_000},
 		},
 		Screen:   Screen{Enabled: true},
 		Backfill: Backfill{Enabled: true, Every: span(5 * time.Minute), Overlap: span(time.Hour)},

@@ -83,6 +83,7 @@ type Gateway struct {
 	workers  []worker
 	asks     *askBudget
 	sessions *sessions
+	spent    *spending // on models, today
 	console  *console.Console
 	access   *access.Access
 	keeper   *reload.Keeper // nil: no file
@@ -126,6 +127,9 @@ func New(o Options) (*Gateway, error) {
 		o.Log.Error().Err(err).Msg("the agent is paused: turn the switch to let it speak")
 	}
 	g.force.Store(newForce(o.Parts, pause))
+	if g.spent, err = readSpending(context.Background(), o.Store, g.rules().Day(molt.TimeOf(o.Now()))); err != nil {
+		return nil, err
+	}
 	g.desk, err = intake.New(intake.Options{
 		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: g.rules,
 		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Spawn: o.Spawn, Kick: g.kick, Watch: g.watch, Log: o.Log,
@@ -248,6 +252,7 @@ func (g *Gateway) laneError(err error) {
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
 	g.sessions.decided(id, &s)
+	g.spent.note(id, s.Spent, g.rules().Day(s.At))
 	g.console.Changed(id, &s, d)
 	if a, _ := g.adapter(s.Began.Channel); s.Began.Live {
 		if l, ok := a.(channels.Live); ok {

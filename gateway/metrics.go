@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/turn"
 )
 
@@ -17,6 +18,8 @@ type metrics struct {
 	sends     *prometheus.CounterVec
 	asks      *prometheus.CounterVec
 	calls     *prometheus.CounterVec
+	tokens    *prometheus.CounterVec
+	money     *prometheus.CounterVec
 	faults    *prometheus.CounterVec
 	backfill  *prometheus.CounterVec
 	files     *prometheus.CounterVec
@@ -49,7 +52,7 @@ func newMetrics() *metrics {
 		asks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_asks_total", Help: "Questions to models by model and outcome.",
 		}, []string{"model", "outcome"}),
-		calls: callMetric(),
+		calls: callMetric(), tokens: tokenMetric(), money: moneyMetric(),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_faults_total", Help: "Faults of the gateway itself, by place.",
 		}, []string{"place"}),
@@ -73,7 +76,7 @@ func newMetrics() *metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -88,6 +91,28 @@ func callMetric() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_tool_calls_total", Help: "Calls of the agent's tools by tool and outcome.",
 	}, []string{"tool", "outcome"})
+}
+
+func tokenMetric() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_model_tokens_total", Help: "Tokens that models on servers read and wrote, as the servers count them.",
+	}, []string{"model", "direction"})
+}
+
+func moneyMetric() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_model_cost_total", Help: "What models cost by the configured prices, in their currency.",
+	}, []string{"model"})
+}
+
+// asked counts one attempt of a model's.
+func (m *metrics) asked(a agent.Attempt, outcome string) {
+	m.asks.WithLabelValues(a.Model, outcome).Inc()
+	if a.TokensIn+a.TokensOut > 0 {
+		m.tokens.WithLabelValues(a.Model, "in").Add(float64(a.TokensIn))
+		m.tokens.WithLabelValues(a.Model, "out").Add(float64(a.TokensOut))
+		m.money.WithLabelValues(a.Model).Add(float64(a.Micros) / 1e6)
+	}
 }
 
 func (m *metrics) decision(d turn.Decided) {

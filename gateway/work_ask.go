@@ -44,6 +44,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
 			q.req = s.Request(q.f.rules, q.f.Persona, q.f.Clinic, recall, now)
 			q.r.Epoch, q.r.Saw = s.Epoch, s.Seq
+			q.r.Budget = g.overBudget(q.f.rules, s.Spent, now)
 			current, q.channel, q.act, q.who = s.Ask.Item == it.ID, s.Began.Channel, s.Calling, patientOf(s)
 			return intake.Plan{}
 		})
@@ -64,6 +65,9 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 			q.req.Tools = q.f.Skills.Tools()
 		}
 		q.run = q.f.Session.Begin(q.req)
+		if q.r.Budget == budgetClinic && q.run.Thrift() {
+			q.r.Budget = "" // a model that costs nothing answers
+		}
 		return func(ctx context.Context) step { return g.ask(ctx, q) }
 	}
 }
@@ -89,7 +93,7 @@ func patientOf(s *turn.State) skill.Patient {
 func (g *Gateway) ask(ctx context.Context, q *question) step {
 	var res agent.Result
 	var call *model.Call
-	if g.rules().MayAgent(q.channel) {
+	if g.rules().MayAgent(q.channel) && q.r.Budget == "" {
 		asking, done := g.sessions.begin(ctx, q.it.Conversation, q.r.Epoch, q.it.ID)
 		call, res = q.run.Next(asking)
 		done()
@@ -103,6 +107,10 @@ func (g *Gateway) ask(ctx context.Context, q *question) step {
 	}
 	r := &q.r
 	r.Answer, r.Steps, r.Failed, r.Why, r.TookMS = res.Answer, res.Steps, res.Failed, res.Why, g.o.Now().Sub(q.began).Milliseconds()
+	for _, a := range res.Attempts {
+		r.Tokens, r.Micros = r.Tokens+a.TokensIn+a.TokensOut, r.Micros+a.Micros
+	}
+	r.Failed = r.Failed || r.Budget != ""
 	g.countAsk(q.it, res)
 	return func(ctx context.Context) step {
 		g.answer(ctx, q.it, q.r)
@@ -212,7 +220,7 @@ func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
 			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
 				Str("rule", a.Rule).Int64("took_ms", a.TookMS).AnErr("err", a.Cause).Msg("model")
 		}
-		g.metrics.asks.WithLabelValues(a.Model, outcome).Inc()
+		g.metrics.asked(a, outcome)
 	}
 }
 

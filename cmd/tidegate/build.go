@@ -153,7 +153,7 @@ func (p *parts) buildAgent(e env) error {
 	if err := p.buildSkills(pers, e); err != nil {
 		return err
 	}
-	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std()})
+	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std(), Prices: pricesOf(p.cfg)})
 	return err
 }
 
@@ -186,7 +186,9 @@ func (p *parts) buildRules() error {
 		Disclose: true,
 		Agent:    cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
 		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,
-		Screen: p.screen,
+		PerConversation: turn.Budget{Tokens: cfg.Agent.Budget.ConversationTokens, Micros: micros(cfg.Agent.Budget.ConversationMoney)},
+		PerClinic:       turn.Budget{Tokens: cfg.Agent.Budget.Tokens, Micros: micros(cfg.Agent.Budget.Money)},
+		Screen:          p.screen,
 	}
 	for _, l := range cfg.Clinic.Languages {
 		r.Languages = append(r.Languages, string(l))

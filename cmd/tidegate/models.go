@@ -115,3 +115,18 @@ func modelFaults(c *config.Config, with *env) []config.Fault {
 	}
 	return out
 }
+
+// pricesOf are the prices of the models on servers, by name.
+func pricesOf(cfg *config.Config) map[string]agent.Price {
+	out := map[string]agent.Price{}
+	for _, m := range cfg.Agent.Models {
+		provider, _ := m.Split()
+		if p, ok := cfg.Agent.Providers[config.ProviderID(provider)]; ok {
+			out[string(m)] = agent.Price{In: p.PriceIn, Out: p.PriceOut}
+		}
+	}
+	return out
+}
+
+// micros writes money in millionths.
+func micros(money float64) int64 { return int64(money * 1e6) }

@@ -23,6 +23,7 @@ const (
 // goroutines.
 type Run struct {
 	s      *Session
+	models []model.Provider
 	r      model.Request
 	res    Result
 	begun  time.Time
@@ -32,7 +33,19 @@ type Run struct {
 }
 
 // Begin begins a question. It asks nobody yet.
-func (s *Session) Begin(r model.Request) *Run { return &Run{s: s, r: r, begun: s.now()} }
+func (s *Session) Begin(r model.Request) *Run {
+	return &Run{s: s, models: s.providers, r: r, begun: s.now()}
+}
+
+// Thrift leaves only the models that cost nothing, and reports whether there are
+// any.
+func (u *Run) Thrift() bool {
+	u.models = slices.DeleteFunc(slices.Clone(u.models), func(p model.Provider) bool {
+		_, paid := u.s.prices[p.Name()]
+		return paid
+	})
+	return len(u.models) > 0
+}
 
 // Next asks the chain. With a call it wants that made, and Tell, and Next again;
 // else the result is the end.
@@ -41,7 +54,7 @@ func (u *Run) Next(ctx context.Context) (*model.Call, Result) {
 		return nil, u.ends(rule)
 	}
 	u.rounds++
-	one := u.s.chain(ctx, u.r)
+	one := u.s.chain(ctx, u.r, u.models)
 	u.res.Attempts = append(u.res.Attempts, one.Attempts...)
 	for _, a := range one.Attempts {
 		u.tokens += a.TokensIn + a.TokensOut

@@ -108,3 +108,28 @@ func TestCallsThatAreNone(t *testing.T) {
 		t.Errorf("without tools: %+v, %+v", call, res)
 	}
 }
+
+func TestWhatAQuestionCosts(t *testing.T) {
+	paid := reply("Thank you.")
+	paid.TokensIn, paid.TokensOut = 1000, 100
+	bad := model.Answer{Kind: "sing", TokensIn: 10, TokensOut: 1}
+	s := session(t, Options{
+		Providers: []model.Provider{says("bad/x", bad), says("paid/x", paid), says("free/x", reply("Hello."))},
+		Prices:    map[string]Price{"bad/x": {In: 0.5, Out: 2}, "paid/x": {In: 0.25, Out: 2}},
+	})
+	_, res := s.Begin(request()).Next(t.Context())
+	if len(res.Attempts) != 2 || res.Attempts[0].Micros != 7 || res.Attempts[1].Micros != 450 {
+		t.Errorf("got %+v, want 7 and 450 millionths", res.Attempts)
+	}
+	u := s.Begin(request())
+	if _, res := u.Next(t.Context()); !u.Thrift() || res.Answer.Model != "paid/x" {
+		t.Errorf("got %+v", res)
+	}
+	if _, res := u.Next(t.Context()); res.Answer.Model != "free/x" {
+		t.Errorf("thrifty: got %+v", res)
+	}
+	all := session(t, Options{Providers: []model.Provider{says("paid/x", paid)}, Prices: map[string]Price{"paid/x": {}}})
+	if all.Begin(request()).Thrift() {
+		t.Error("a model on a server counts as free")
+	}
+}

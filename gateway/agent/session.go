@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -23,7 +24,16 @@ type Options struct {
 	Providers []model.Provider // the chain: each is asked when all before it faulted
 	Timeout   time.Duration    // for one provider; 0 means DefaultTimeout
 	Limits    Limits
+	Prices    map[string]Price // of models on servers, by name; the others cost nothing
 	Now       func() time.Time // to measure how long an attempt took; nil means time.Now
+}
+
+// Price is what a model costs for a million tokens read and written.
+type Price struct{ In, Out float64 }
+
+// micros is what tokens cost, in millionths.
+func (p Price) micros(in, out int) int64 {
+	return int64(math.Ceil(float64(in)*p.In + float64(out)*p.Out))
 }
 
 // Session asks a chain of models. It may be used from many goroutines.
@@ -31,6 +41,7 @@ type Session struct {
 	providers []model.Provider
 	timeout   time.Duration
 	limits    Limits
+	prices    map[string]Price
 	now       func() time.Time
 }
 
@@ -49,7 +60,7 @@ func New(o Options) (*Session, error) {
 			return nil, fmt.Errorf("agent session: provider %d is nil", i)
 		}
 	}
-	s := &Session{providers: o.Providers, timeout: o.Timeout, limits: o.Limits.filled(), now: o.Now}
+	s := &Session{providers: o.Providers, timeout: o.Timeout, limits: o.Limits.filled(), prices: o.Prices, now: o.Now}
 	if s.timeout == 0 {
 		s.timeout = DefaultTimeout
 	}
@@ -77,6 +88,8 @@ type Attempt struct {
 
 	TokensIn  int `json:"tokens_in,omitempty"` // spent, whatever came of it
 	TokensOut int `json:"tokens_out,omitempty"`
+
+	Micros int64 `json:"micros,omitempty"` // what they cost, in millionths
 	// Cause is the whole error, for the log. It is not recorded.
 	Cause error `json:"-"`
 }
@@ -99,9 +112,9 @@ var errPanic = errors.New("provider panicked")
 // chain asks one provider after the other until one gives an answer that keeps
 // to the contract. It returns when ctx ends, and at the latest after the timeout
 // of each provider.
-func (s *Session) chain(ctx context.Context, r model.Request) Result {
+func (s *Session) chain(ctx context.Context, r model.Request, providers []model.Provider) Result {
 	var res Result
-	for _, p := range s.providers {
+	for _, p := range providers {
 		answer, at := s.attempt(ctx, p, r)
 		res.Attempts = append(res.Attempts, at)
 		if at.Err == "" {
@@ -132,6 +145,7 @@ func (s *Session) attempt(ctx context.Context, p model.Provider, r model.Request
 	begun := s.now()
 	answer, err := s.ask(ctx, p, r)
 	at.TookMS, at.TokensIn, at.TokensOut = s.now().Sub(begun).Milliseconds(), answer.TokensIn, answer.TokensOut
+	at.Micros = s.prices[at.Model].micros(at.TokensIn, at.TokensOut)
 	if err == nil {
 		answer, err = s.limits.accept(r, answer)
 	}

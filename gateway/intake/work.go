@@ -22,11 +22,12 @@ type Work struct {
 
 // The marks that the gateway keeps.
 const (
-	MarkCode      = "code:" // a short code → turn.Code
-	MarkWork      = "work:" // a case → turn.WorkRow
-	MarkSuccessor = "succ:" // a frozen conversation → who follows it
-	MarkLead      = "lead:" // a source of chats → the case of it that rings
-	MarkWatermark = "wm:"   // a channel's account → how far the back-filler got
+	MarkCode      = "code:"  // a short code → turn.Code
+	MarkWork      = "work:"  // a case → turn.WorkRow
+	MarkSuccessor = "succ:"  // a frozen conversation → who follows it
+	MarkLead      = "lead:"  // a source of chats → the case of it that rings
+	MarkSpent     = "spent:" // a day and a conversation → turn.Spent
+	MarkWatermark = "wm:"    // a channel's account → how far the back-filler got
 )
 
 // MarkCarried says that a staff act was delivered to its case.
@@ -56,6 +57,8 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 			err = s.putLead(b, next, e.Name)
 		case turn.EffectUncode:
 			b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkCode + e.Name), Drop: true})
+		case turn.EffectSpent:
+			err = s.putSpent(b, e)
 		case turn.EffectWork:
 			if e.Work.Gone {
 				b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkWork + string(e.Work.Case)), Drop: true})
@@ -68,6 +71,16 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 		}
 	}
 	return nil
+}
+
+// putSpent keeps what a conversation spent on a day.
+func (s *step) putSpent(b *molt.Batch, e turn.Effect) error {
+	id := MarkSpent + e.Name + ":" + string(s.m.id)
+	if e.Spent == nil {
+		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(id), Drop: true})
+		return nil
+	}
+	return mark(b, id, e.Spent)
 }
 
 // end finishes an item: Done where its lease is held by this step, Cancel where

@@ -15,6 +15,7 @@ import (
 // the conversation by now, because a newer text overtook it, because it is
 // switched off, or because it is no answer.
 func (x *decider) replied(r *Replied) {
+	x.spend(r)
 	current := r.Item == x.s.Ask.Item && r.Item != ""
 	switch {
 	case x.s.Owner != escalation.OwnerAgent || r.Epoch != x.s.Epoch:
@@ -61,6 +62,10 @@ func (x *decider) finishAsk(r *Replied, current bool) {
 func (x *decider) answer(r *Replied) {
 	ask := x.s.Ask
 	x.finishAsk(r, true)
+	if r.Budget != "" {
+		x.spentUp(r)
+		return
+	}
 	if why := x.broken(r); why != "" {
 		x.askAgain(ask, why)
 		return
@@ -170,6 +175,11 @@ func (x *decider) askAgain(ask Ask, why string) {
 	}
 	x.because(ReasonAgentFailed, why)
 	x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Evidence: x.waitingOrLast()}))
+	x.sayUnavailable()
+}
+
+// sayUnavailable tells the patient, where the case says nothing to them.
+func (x *decider) sayUnavailable() {
 	if !x.said() {
 		x.say("unavailable", channels.ClassNurse, x.fixed("unavailable", ""))
 	}

@@ -306,6 +306,7 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Calling, set.Calling)
 	put(&s.Offered, set.Offered)
 	put(&s.Booked, set.Booked)
+	put(&s.Spent, set.Spent)
 	put(&s.Unanswered, set.Unanswered)
 	s.wait(at, set.Waits)
 	s.answer(at, set.Answered)

@@ -98,6 +98,9 @@ type Replied struct {
 	Failed  bool         `json:"failed,omitempty"` // no provider gave a usable answer
 	Why     string       `json:"why,omitempty"`
 	TookMS  int64        `json:"took_ms,omitempty"`
+	Tokens  int          `json:"tokens,omitempty"`  // in and out, of all models asked
+	Micros  int64        `json:"micros,omitempty"`  // what they cost, in millionths
+	Budget  string       `json:"budget,omitempty"`  // which budget is used up, and so nobody was asked
 	Request string       `json:"request,omitempty"` // digest of what was asked
 }
 
@@ -240,6 +243,7 @@ type Set struct {
 	Calling *Calling      `json:"calling,omitempty"` // the zero Calling: none
 	Offered *[]model.Slot `json:"offered,omitempty"`
 	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
+	Spent   *Spent        `json:"spent,omitempty"`
 }
 
 // EffectKind says what an effect is.
@@ -264,6 +268,7 @@ const (
 	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
 	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
 	EffectFetch  EffectKind = "fetch"  // a file of a message, by File
+	EffectSpent  EffectKind = "spent"  // the mark of the day Name is Spent; without one it goes
 	EffectWork   EffectKind = "work"   // the work list's row of this case changes
 )
 
@@ -280,6 +285,7 @@ type Effect struct {
 	File    *FileAt     `json:"file,omitempty"`
 	Code    *Code       `json:"code,omitempty"`
 	Work    *WorkRow    `json:"work,omitempty"`
+	Spent   *Spent      `json:"spent,omitempty"`
 }
 
 // ends reports whether the effect says what becomes of an item that was there.

@@ -38,6 +38,9 @@ type Rules struct {
 	HoldTextEvery time.Duration
 	AsksPerHour   int
 
+	PerConversation Budget // of a day
+	PerClinic       Budget // of a day, all conversations together
+
 	base *Rules // without the pause; nil: these
 }
 

@@ -65,6 +65,7 @@ type State struct {
 	Calling Calling      `json:"calling,omitzero"`  // an act that is under way
 	Offered []model.Slot `json:"offered,omitempty"` // the openings that the last reply with some was made with
 	Booked  Appointment  `json:"booked,omitzero"`
+	Spent   Spent        `json:"spent,omitzero"` // on the last day on which something was
 
 	Ask     Ask     `json:"ask,omitzero"`
 	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit

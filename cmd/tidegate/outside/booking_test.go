@@ -41,7 +41,7 @@ func (w *world) texts(phone, words string) (n int) {
 // TestBookingInAFile books from a file that staff could edit, and gives back.
 func TestBookingInAFile(t *testing.T) {
 	t.Parallel()
-	w, _ := booking(t, "file: openings.csv")
+	w, stand := booking(t, "file: openings.csv")
 	day := time.Now().Add(48 * time.Hour).Format("2006-01-02")
 	w.write("openings.csv", "id,start,minutes,with,key,name,dob,phone,reason\n"+
 		"a1,"+day+" 10:30,20,Dr. Lee\na2,"+day+" 11:00,20,Dr. Lee\na3,2020-01-01 09:00,20,Dr. Lee\n")
@@ -78,6 +78,25 @@ func TestBookingInAFile(t *testing.T) {
 	w.idle(within(t, patience))
 	if n := w.texts(booker, "You are booked"); n != 1 {
 		t.Errorf("the patient was told %d times that they are booked", n)
+	}
+	w.tokensAddUp(stand)
+}
+
+// tokensAddUp holds the daemon's count of tokens against the server's own.
+func (w *world) tokensAddUp(s *standIn) {
+	w.t.Helper()
+	in, out := 0, 0
+	for _, x := range s.asked(w.t) {
+		in, out = in+x.TokensIn, out+x.TokensOut
+	}
+	_, metrics := get(w.t, "http://"+w.private+"/metrics")
+	for _, want := range []string{
+		fmt.Sprintf(`tidegate_model_tokens_total{direction="in",model="ollama/stand-in"} %d`, in),
+		fmt.Sprintf(`tidegate_model_tokens_total{direction="out",model="ollama/stand-in"} %d`, out),
+	} {
+		if in == 0 || !strings.Contains(metrics, want) {
+			w.t.Errorf("the metrics lack %s", want)
+		}
 	}
 }
 

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// costly answers for so many tokens.
+func costly(tokens int) func(context.Context, model.Request) (model.Answer, error) {
+	return func(context.Context, model.Request) (model.Answer, error) {
+		return model.Answer{Kind: model.KindReply, Text: "hello from the agent", TokensIn: tokens - 10, TokensOut: 10}, nil
+	}
+}
+
+func TestARunawayConversationStops(t *testing.T) {
+	r := newRig(t)
+	r.gateway.rules().PerConversation = turn.Budget{Tokens: 100}
+	r.model.do = costly(60)
+	for range 2 {
+		r.text(patient, "when are you open")
+		if o := r.leaves(); o.Class != channels.ClassAgent {
+			t.Fatalf("a text of class %s left", o.Class)
+		}
+	}
+	r.text(patient, "and tomorrow?")
+	if o := r.leaves(); o.Class == channels.ClassAgent || !strings.Contains(o.Words.Reveal(), "911") {
+		t.Errorf("over its budget a text of class %s left", o.Class)
+	}
+	if n := len(r.model.asked); n != 2 {
+		t.Errorf("the model was asked %d times, want 2", n)
+	}
+	other := molt.Address("+15550100198")
+	r.text(other, "when are you open")
+	if o := r.leaves(); o.Peer != other || o.Class != channels.ClassAgent {
+		t.Errorf("another conversation is stopped too: class %s", o.Class)
+	}
+	if got := r.gateway.spent.total(r.today()).Tokens; got != 180 {
+		t.Errorf("all spent %d, want 180", got)
+	}
+	next := r.again()
+	if got := next.gateway.spent.total(next.today()).Tokens; got != 180 {
+		t.Errorf("after a restart all spent %d, want 180", got)
+	}
+}
+
+func (r *rig) today() string { return r.gateway.rules().Day(molt.TimeOf(r.gateway.o.Now())) }
+
+// When the clinic's budget is used up, a model that costs nothing answers; where
+// there is none, a fixed text and a person.
+func TestTheClinicsBudget(t *testing.T) {
+	for _, free := range []bool{true, false} {
+		r := newRig(t)
+		r.gateway.rules().PerClinic = turn.Budget{Micros: 50}
+		r.model.do = costly(60)
+		chain := []model.Provider{r.model}
+		if free {
+			chain = append(chain, cheap{})
+		}
+		session, err := agent.New(agent.Options{Providers: chain, Timeout: bound, Prices: map[string]agent.Price{"test/thinker": {In: 1, Out: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.gateway.force.Load().Session = session
+		r.text(patient, "when are you open")
+		if o := r.leaves(); !strings.Contains(o.Words.Reveal(), "hello") {
+			t.Fatalf("first left %q", o.Words.Reveal())
+		}
+		other := molt.Address("+15550100198")
+		r.text(other, "when are you open")
+		o := r.leaves()
+		if free != (o.Words.Reveal() == "from the built-in flow") || o.Peer != other || len(r.model.asked) != 1 {
+			t.Errorf("free model %v: %q left after %d questions to the paid one", free, o.Words.Reveal(), len(r.model.asked))
+		}
+	}
+}
+
+// cheap costs nothing.
+type cheap struct{}
+
+func (cheap) Name() string { return "scripted/intake" }
+
+func (cheap) Ask(context.Context, model.Request) (model.Answer, error) {
+	return model.Answer{Kind: model.KindReply, Text: "from the built-in flow"}, nil
+}
