@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -70,6 +71,32 @@ func TestAnAnswerOfAModelIsGated(t *testing.T) {
 			x := newDecider(s, Env{Now: 2, Rules: &rules, Recall: func(Ref) molt.Words { return molt.Words(c.said) }})
 			if got := x.blocked(c.a); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A routine case is listed without a word to the patient. Where they asked and
+// the agent's own words cannot leave, it is for a person the same day.
+func TestARoutineCaseWithoutAWord(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked, said string
+		want        escalation.Severity
+	}{
+		"with words":           {"how much is a visit", "I pass this on to the staff.", escalation.S4},
+		"without":              {"how much is a visit", "", escalation.S3},
+		"words that are gated": {"how much is a visit", "Call 900 555 0199.", escalation.S3},
+		"nothing was asked":    {"ok thanks", "", escalation.S4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.step(fact{KindInbound, &channels.Inbound{Words: molt.Words(c.asked), ProviderID: "1"}})
+			w.step(fact{KindReplied, &Replied{
+				Item: w.s.Ask.Item, Epoch: w.s.Epoch, Saw: w.s.Seq,
+				Answer: model.Answer{Kind: model.KindEscalate, Severity: model.S4, Reason: "cost", Text: molt.Words(c.said)},
+			}})
+			if w.s.Case == nil || w.s.Case.Severity != c.want {
+				t.Errorf("case %+v, want %s", w.s.Case, c.want)
 			}
 		})
 	}
