@@ -146,6 +146,8 @@ func turns(t *testing.T, atOnce int) {
 			synctest.Wait()
 		}
 		time.Sleep(10 * time.Second) // the bubble's clock
+		mu.Lock()
+		defer mu.Unlock()
 		if got := fmt.Sprint(order); most != atOnce || len(order) != 9 || atOnce == 1 && got != "[0 1 2 3 4 5 6 7 8]" {
 			t.Errorf("order %s with %d at once", got, most)
 		}
