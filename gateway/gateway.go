@@ -186,8 +186,9 @@ func (g *Gateway) kick(class molt.Lane) {
 	}
 }
 
-// Run serves until ctx ends. The watermarks are committed before the doors
-// open; the doors open before anything else is caught up on.
+// Run serves until ctx ends. The watermarks and the configuration in force are
+// committed before the doors open; the doors open before anything else is caught
+// up on.
 func (g *Gateway) Run(ctx context.Context) error {
 	now := g.force.Load()
 	if err := errors.Join(g.commitMarks(ctx, now.marks()), g.markStart(ctx, now), g.openRestored(ctx)); err != nil {
@@ -195,6 +196,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 			return nil // told to stop before it began, which is no fault
 		}
 		return err
+	}
+	if g.keeper != nil {
+		g.keeper.KeepFirst(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -76,8 +76,9 @@ func versionOf(m molt.Mark) (Version, error) {
 	return v, err
 }
 
-// keepFirst keeps the content in force at the start, unless it is the newest kept.
-func (k *Keeper) keepFirst(ctx context.Context) {
+// KeepFirst keeps the content in force at the start, unless it is the newest kept.
+// It is done before the first decision that is made under that content.
+func (k *Keeper) KeepFirst(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	old, err := k.History(ctx)

@@ -237,20 +237,11 @@ func TestLinksAreFollowed(t *testing.T) {
 	}
 }
 
-// settled waits until the folders are watched: the keeper has kept the first.
+// settled waits until the folders are watched: the keeper takes a signal.
 func (h *house) settled() {
 	h.t.Helper()
-	deadline := time.Now().Add(bound)
-	for {
-		v, err := h.k.History(h.t.Context())
-		must(h.t, err)
-		if len(v) > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			h.t.Fatal("the keeper does not begin")
-		}
-	}
+	h.again <- syscall.SIGHUP
+	h.next()
 }
 
 func put(t *testing.T, dir, name, text string) {
@@ -376,13 +367,13 @@ func TestApplyKeepsALink(t *testing.T) {
 
 func TestHistoryIsBoundedAndOutlivesRestarts(t *testing.T) {
 	h := open(t)
-	h.k.keepFirst(t.Context())
+	h.k.KeepFirst(t.Context())
 	for i := range MaxHistory + 5 {
 		h.write("good " + strings.Repeat("x", i+1))
 		h.k.look(t.Context(), false)
 	}
 	h.begin()
-	h.k.keepFirst(t.Context()) // what was in force before the restart is in force after it
+	h.k.KeepFirst(t.Context()) // what was in force before the restart is in force after it
 	v, err := h.k.History(t.Context())
 	must(t, err)
 	if len(v) != MaxHistory || v[0].N != MaxHistory+6 || string(v[0].Text) != "good "+strings.Repeat("x", MaxHistory+5) || v[0].Via != ViaFile {

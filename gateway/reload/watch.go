@@ -17,7 +17,7 @@ const (
 	lookEvery = time.Minute
 )
 
-// Run watches until ctx ends.
+// Run watches until ctx ends. KeepFirst comes before it.
 func (k *Keeper) Run(ctx context.Context) error {
 	events, errs := make(<-chan fsnotify.Event), make(<-chan error)
 	w, err := fsnotify.NewWatcher()
@@ -30,7 +30,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	every := time.NewTicker(lookEvery)
 	defer every.Stop()
-	k.keepFirst(ctx)
 	k.look(ctx, false) // it may have changed since it was loaded
 	var quiet <-chan time.Time
 	var first time.Time
