@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,9 @@ import (
 const (
 	maxToldSeeds = 3
 	toldLines    = 60
-	// A world's garbage is gone as a whole: collecting seldom is twice as fast.
-	simGCPercent = 400
+	// simMemory is what worlds may fill before their garbage is collected. It is
+	// gone as a whole: collecting seldom is a quarter faster.
+	simMemory = 512 << 20
 )
 
 // simPlan says which worlds are lived.
@@ -80,7 +82,8 @@ type lived struct {
 }
 
 func simulate(ctx context.Context, p *simPlan, e env) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(simGCPercent))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(simMemory, debug.SetMemoryLimit(-1))))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	scr, err := screen.New()
 	if err != nil {
 		return fmt.Errorf("screen: %w", err)
@@ -93,7 +96,7 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 			return err
 		}
 	}
-	began := time.Now()
+	began, worked := time.Now(), cpuTime()
 	l := &lived{sum: sim.Result{Cover: sim.NewCover()}}
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -110,7 +113,17 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 		})
 	}
 	workers.Wait()
-	return l.print(e, time.Since(began))
+	return l.print(e, time.Since(began), cpuTime()-worked)
+}
+
+// cpuTime is what this process has used of the cores. Beside other work it says
+// what a world costs, where the clock on the wall does not.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (l *lived) goesOn(ctx context.Context) bool {
@@ -148,7 +161,7 @@ func (l *lived) take(r sim.Result, err error, e env) {
 	l.err = errors.Join(l.err, printText(e.stdout, "%s", told))
 }
 
-func (l *lived) print(e env, took time.Duration) error {
+func (l *lived) print(e env, took, worked time.Duration) error {
 	if l.err != nil {
 		return l.err
 	}
@@ -158,9 +171,10 @@ func (l *lived) print(e env, took time.Duration) error {
 		}
 	}
 	n := max(l.worlds, 1)
-	if err := printText(e.stdout, "%d worlds, %d broke a promise; a world has %d steps, %d events, %d texts, %d calls, %.1f crashes; %.0f worlds a minute on %d cores\n",
+	if err := printText(e.stdout, "%d worlds, %d broke a promise; a world has %d steps, %d events, %d texts, %d calls, %.1f crashes; %.0f worlds a minute on %d cores, %.0f ms of one core each\n",
 		l.worlds, l.broken, l.sum.Steps/n, l.sum.Events/n, l.sum.Texts/n, l.sum.Calls/n, float64(l.sum.Crashes)/float64(n),
-		float64(l.worlds)/took.Minutes(), runtime.GOMAXPROCS(0)); err != nil {
+		float64(l.worlds)/took.Minutes(), runtime.GOMAXPROCS(0),
+		worked.Seconds()*1000/float64(n)); err != nil {
 		return err
 	}
 	if l.broken > 0 {

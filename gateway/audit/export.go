@@ -176,7 +176,7 @@ type exporter struct {
 
 func (x *exporter) event(e entry) {
 	x.f.Journal = append(x.f.Journal, Entry{Seq: e.Seq, At: e.At, Time: e.At.String(), Kind: e.Kind, Body: e.plain, Gone: e.gone})
-	x.state = turn.Apply(x.state, e.Event)
+	x.state.Fold(e.Event)
 	switch b := e.Body.(type) {
 	case *channels.Inbound:
 		x.inbound(e.Event, b)

@@ -85,7 +85,7 @@ func (a *Auditor) state(ctx context.Context, id molt.ConversationID) (turn.State
 		if err != nil {
 			return s, err
 		}
-		s = turn.Apply(s, read.Event)
+		s.Fold(read.Event)
 	}
 	return s, nil
 }

@@ -62,36 +62,41 @@ func (a *Auditor) Replay(ctx context.Context, id molt.ConversationID, rules func
 	if err != nil {
 		return err
 	}
-	r := replay{id: id, rules: rules, words: words{}}
-	return a.walk(ctx, j, func(e entry) error {
-		r.gone = r.gone || e.gone
-		if d, ok := e.Body.(*turn.Decided); ok {
-			out, err := r.decide(e, d)
-			if err != nil {
-				return err
-			}
-			if err := each(out); err != nil {
-				return err
-			}
-			r.facts, r.decided = nil, true
-		} else {
-			r.facts = append(r.facts, e.Event)
-		}
-		r.words.note(e.Event)
-		r.state = turn.Apply(r.state, e.Event)
-		return nil
-	})
+	r := replay{id: id, rules: rules, words: words{}, each: each}
+	return a.walk(ctx, j, r.take)
 }
 
 // replay is a journal folded as far as the walk has come.
 type replay struct {
 	id      molt.ConversationID
-	rules   func(string) *turn.Rules
+	rules   func(string) *turn.Rules // nil: nothing is decided once more
+	each    func(Redecision) error
 	state   turn.State
 	words   words
 	facts   []turn.Event // since the last decision
 	decided bool         // a decision came already
 	gone    bool         // something before is not there any more
+}
+
+// take decides an event once more if it is a decision, and folds it.
+func (r *replay) take(e entry) error {
+	defer r.state.Fold(e.Event)
+	if r.rules == nil {
+		return nil
+	}
+	defer r.words.note(e.Event)
+	r.gone = r.gone || e.gone
+	d, ok := e.Body.(*turn.Decided)
+	if !ok {
+		r.facts = append(r.facts, e.Event)
+		return nil
+	}
+	out, err := r.decide(e, d)
+	if err != nil {
+		return err
+	}
+	r.facts, r.decided = nil, true
+	return r.each(out)
 }
 
 // decide compares one decision with what it would be from the same facts.

@@ -122,7 +122,10 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 	if err != nil {
 		return err
 	}
-	var state turn.State
+	f := replay{id: id, rules: c.Rules, words: words{}, each: func(d Redecision) error {
+		r.Decisions.count(d.Outcome)
+		return nil
+	}}
 	gone, folded := 0, []byte(nil)
 	err = a.walk(ctx, j, func(e entry) error {
 		r.Events++
@@ -135,10 +138,12 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 				return err
 			}
 		}
-		state = turn.Apply(state, e.Event)
+		if err := f.take(e); err != nil {
+			return err
+		}
 		if e.Seq == j.snapshot.Seq {
 			var err error
-			folded, err = json.Marshal(state)
+			folded, err = json.Marshal(f.state)
 			return err
 		}
 		return nil
@@ -147,16 +152,7 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 	if err != nil {
 		return err
 	}
-	if err := j.snapshotIs(folded, gone > 0, r); err != nil {
-		return err
-	}
-	if c.Rules == nil {
-		return nil
-	}
-	return a.Replay(ctx, id, c.Rules, func(d Redecision) error {
-		r.Decisions.count(d.Outcome)
-		return nil
-	})
+	return j.snapshotIs(folded, gone > 0, r)
 }
 
 // fileFault opens a file that was kept. What is wrong with it is no fault of the

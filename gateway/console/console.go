@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -63,7 +64,7 @@ type Options struct {
 type Console struct {
 	o     Options
 	home  *url.URL
-	pages map[string]*template.Template
+	pages func() map[string]*template.Template // made when the first is shown: a start waits for none
 	hub   *hub
 	looks *looks
 	asks  *limiter
@@ -86,27 +87,25 @@ func New(o Options) (*Console, error) {
 		o.Kick = func(molt.Lane) {}
 	}
 	c := &Console{o: o, home: home, hub: newHub(), looks: newLooks(), asks: newLimiter(o.Now), said: newFlashes()}
-	c.pages, err = c.parse()
-	return c, err
+	c.pages = sync.OnceValue(c.parse)
+	return c, nil
 }
 
-func (c *Console) parse() (map[string]*template.Template, error) {
+// parse reads the pages. They are in the binary, so that a fault in one is the
+// build's, and every test that shows a page finds it.
+func (c *Console) parse() map[string]*template.Template {
 	names, err := fs.Glob(pageFiles, "pages/*.html")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
 	pages := map[string]*template.Template{}
 	for _, n := range names {
 		if n == "pages/layout.html" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(c.funcs()).ParseFS(pageFiles, "pages/layout.html", n)
-		if err != nil {
-			return nil, err
-		}
-		pages[n[len("pages/"):len(n)-len(".html")]] = t
+		pages[n[len("pages/"):len(n)-len(".html")]] = template.Must(template.New("layout.html").Funcs(c.funcs()).ParseFS(pageFiles, "pages/layout.html", n))
 	}
-	return pages, nil
+	return pages
 }
 
 // Changed tells the pages that show a conversation, and the lists, that there
@@ -247,7 +246,7 @@ func (c *Console) write(w http.ResponseWriter, r *http.Request, name string, pag
 		f.Said = c.said.take(f.Me)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := c.pages[name].Execute(w, f); err != nil {
+	if err := c.pages()[name].Execute(w, f); err != nil {
 		c.o.Log.Debug().Str("page", name).Msg("page not read to its end")
 	}
 }

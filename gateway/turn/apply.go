@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -17,11 +18,13 @@ import (
 // changes nothing else.
 func Apply(s State, e Event) State {
 	c := s.clone()
-	c.fold(e)
+	c.Fold(e)
 	return *c
 }
 
-func (s *State) fold(e Event) {
+// Fold is Apply in place, for who has the only copy of a state and reads a whole
+// journal into it.
+func (s *State) Fold(e Event) {
 	s.Seq, s.At = e.Seq, max(s.At, e.At)
 	if s.Owner == "" {
 		s.Owner = escalation.OwnerAgent
@@ -182,10 +185,10 @@ func (s *State) foldStatus(b *channels.StatusReport) {
 
 // fault counts an attempt that ended so.
 func (d *Send) fault(k channels.FaultKind) {
-	if d.Faults == nil {
-		d.Faults = map[channels.FaultKind]int{}
-	}
-	d.Faults[k]++
+	faults := make(map[channels.FaultKind]int, len(d.Faults)+1) // copies of the state share the old one
+	maps.Copy(faults, d.Faults)
+	faults[k]++
+	d.Faults = faults
 }
 
 // overtakes reports whether a report is about an attempt that a later one

@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/tidegate/tidegate/channels"
@@ -219,10 +218,7 @@ func (s *State) clone() *State {
 	c.Undecided = append([]Heard(nil), s.Undecided...)
 	c.Pending = append([]uint64(nil), s.Pending...)
 	c.AskedAt = append([]int64(nil), s.AskedAt...)
-	c.Sends = append([]Send(nil), s.Sends...)
-	for i := range c.Sends {
-		c.Sends[i].Faults = maps.Clone(c.Sends[i].Faults)
-	}
+	c.Sends = append([]Send(nil), s.Sends...) // their Faults are never written in place
 	c.Files = append([]File(nil), s.Files...)
 	c.Timers = append([]Timer(nil), s.Timers...)
 	c.Told = append([]Told(nil), s.Told...)
