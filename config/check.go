@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A checker holds the decoded configuration against the rules that no single
@@ -188,6 +190,7 @@ func unknownText(name string, known []string) string {
 }
 
 func (c *checker) rest() {
+	c.custody()
 	if !c.cfg.Screen.Enabled {
 		c.report("screen.enabled", "must be true", "false", "the screen is what finds emergencies; to pause the agent write agent: {enabled: false}")
 	}
@@ -196,5 +199,21 @@ func (c *checker) rest() {
 	}
 	if l := c.cfg.Limits; l.AsksPerPeerHour > l.AsksPerHour && c.sound("limits.asks_per_hour") {
 		c.report("limits.asks_per_peer_hour", "must not be more than limits.asks_per_hour", "", "one patient cannot have more than all together")
+	}
+}
+
+// custody refuses what would leave copies worth nothing, or everything.
+func (c *checker) custody() {
+	if k := c.cfg.Keys; !k.Previous.IsZero() && k.Tenant.IsZero() {
+		c.report("keys.previous", "needs keys.tenant", "", "a key in the data folder is changed with tidegate keys rotate, which keeps the earlier one beside it as long as it is needed")
+	}
+	if e := c.cfg.Erase; e.Backup != "" && filepath.Clean(c.cfg.Path(e.Backup)) == filepath.Clean(c.cfg.Path(e.Escrow)) {
+		c.report("erase.escrow", "must not be the folder of erase.backup", "", "whoever has a backup and the key beside it can read everything: keep them apart")
+	}
+	if every := c.cfg.Erase.Every; every > 0 && every < span(time.Hour) {
+		c.report("erase.every", "must be an hour or more", every.String(), "each run wraps the whole record anew; to erase at once there is tidegate erase --now")
+	}
+	if b := c.cfg.Retention.Bodies; b > 0 && b < 30*Day {
+		c.report("retention.bodies", "must be 30d or more", b.String(), "a conversation under way needs what was said in it")
 	}
 }

@@ -26,6 +26,8 @@ type Config struct {
 	Limits     Limits                       `json:"limits" jsonschema:"How much model work patients can set in motion. Over a limit a message is still stored and screened; only its model work waits."`
 	Sender     Sender                       `json:"sender" jsonschema:"How fast a number of yours may send."`
 	Audit      Audit                        `json:"audit,omitzero" jsonschema:"What proves the record to somebody who does not trust this machine."`
+	Erase      Erase                        `json:"erase,omitzero" jsonschema:"How what somebody asked to be erased is erased."`
+	Retention  Retention                    `json:"retention,omitzero" jsonschema:"How long what was said is kept."`
 	Log        Log                          `json:"log" jsonschema:"What the gateway writes about itself. Patient words are never in it."`
 
 	text  []byte
@@ -62,6 +64,9 @@ type Listen struct {
 // folder that is made at the first start.
 type Keys struct {
 	Tenant Secret `json:"tenant" jsonschema:"Where the key that wraps all others is: env:NAME or file:/path. Left out, a file in the data folder is made at the first start."`
+	// Previous opens what Tenant does not yet wrap, while the one takes the place
+	// of the other.
+	Previous Secret `json:"previous,omitzero" jsonschema:"Where the key before keys.tenant is, while the record is wrapped anew: env:NAME or file:/path. Take it out once tidegate keys show says that nothing needs it."`
 }
 
 // A Person is a member of staff.

@@ -16,6 +16,7 @@ import (
 	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/console"
+	"github.com/tidegate/tidegate/gateway/custody"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -52,7 +53,8 @@ type Options struct {
 	Private net.Listener // health, metrics, the console
 	Admin   net.Listener // the operator's socket; nil: none
 
-	File        *File  // what Parts were made from; nil: they stay in force
+	File        *File // what Parts were made from; nil: they stay in force
+	Custody     CustodyOptions
 	Checkpoints string // the file of signed heads, in a second place; "": none are written
 
 	ConsoleURL string // where staff open the console; default the private listener's own address
@@ -86,6 +88,7 @@ type Gateway struct {
 	spent    *spending // on models, today
 	console  *console.Console
 	access   *access.Access
+	custody  *custody.Custody
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	ready    atomic.Bool
@@ -141,7 +144,7 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(g.makeKeeper(), g.makeConsole()); err != nil {
+	if err := errors.Join(g.makeCustody(), g.makeKeeper(), g.makeConsole()); err != nil {
 		return nil, err
 	}
 	return g, g.makeLanes()
@@ -223,6 +226,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	run("back-filler", g.backfill)
 	run("checkpoints", g.checkpoints)
+	run("custody", g.keepKeys)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

@@ -178,7 +178,11 @@ func (s *session) open(ctx context.Context, method, path string, body io.Reader)
 // lines reads a stream to its end. One that was cut is an error, never a
 // shorter answer.
 func (s *session) lines(ctx context.Context, path string, each func(operator.Line) error) error {
-	resp, err := s.open(ctx, http.MethodGet, path, nil)
+	return s.stream(ctx, http.MethodGet, path, nil, each)
+}
+
+func (s *session) stream(ctx context.Context, method, path string, body io.Reader, each func(operator.Line) error) error {
+	resp, err := s.open(ctx, method, path, body)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ record can read every message; without it nobody can.
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	w.flags(c)
-	c.AddCommand(
+	c.AddCommand(rotateCmd(w, e),
 		&cobra.Command{
 			Use: "init [FILE]", Short: "Make a tenant key, in the data folder or in FILE", Args: cobra.MaximumNArgs(1),
 			Long: `Makes a tenant key with mode 0600, in the data folder or in FILE. It replaces none,
@@ -40,7 +41,8 @@ of it. serve makes the one of a new folder by itself.
 		},
 		&cobra.Command{
 			Use: "show", Short: "Tell the ids and ages of the keys, and no secret", Args: cobra.NoArgs,
-			Long: `Tells the tenant key's id, where it is kept and since when, the public key with
+			Long: `Tells the tenant key's id, and while it changes the one before it and how many data
+keys still need that, where it is kept and since when, the public key with
 which signatures of this record are checked, and how many data keys open under it.
 It exits 1 when some do not.
 ` + whereHelp + exitHelp,
@@ -157,13 +159,24 @@ func showKeys(ctx context.Context, w *where, e env) error {
 		if k.Made > 0 {
 			since = ", since " + moment(k.Made, s.zone)
 		}
-		err = printText(e.stdout, "tenant key %s, kept in %s%s\nsignatures are checked with %s\n%d data keys open under it, of %s to %s; %d do not, %d were destroyed\n",
-			k.Tenant, k.Kept, since, k.Verifier, k.Opens, k.Oldest, k.Newest, k.Other, k.Erased)
+		err = printText(e.stdout, "tenant key %s, kept in %s%s\nsignatures are checked with %s\n%d data keys open, of %s to %s; %d do not, %d were destroyed\n%s",
+			k.Tenant, k.Kept, since, k.Verifier, k.Opens, k.Oldest, k.Newest, k.Other, k.Erased, k.earlier())
 	}
 	if err == nil && k.Other > 0 {
 		return fmt.Errorf("%d data keys do not open under this tenant key", k.Other)
 	}
 	return err
+}
+
+// earlier tells of the tenant keys that only open.
+func (k keyShown) earlier() string {
+	switch {
+	case len(k.Earlier) == 0:
+		return ""
+	case k.Under > 0:
+		return fmt.Sprintf("the tenant key changes: %d data keys still need the one before it, %s\n", k.Under, strings.Join(k.Earlier, ", "))
+	}
+	return fmt.Sprintf("nothing needs the tenant key before it, %s, any more: take keys.previous out of the configuration, start the daemon anew, and destroy that key and all its copies\n", strings.Join(k.Earlier, ", "))
 }
 
 func escrowKey(w *where, e env, path string) error {

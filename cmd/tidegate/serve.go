@@ -84,9 +84,9 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
-		Checkpoints: checkpointsOf(cfg),
-		File:        newLoader(path, cfg, p, e).file(ctx),
-		Log:         logger(cfg, e.stderr), Broken: h.store.Broken(),
+		Checkpoints: checkpointsOf(cfg), Custody: h.custody(cfg),
+		File: newLoader(path, cfg, p, e).file(ctx),
+		Log:  logger(cfg, e.stderr), Broken: h.store.Broken(),
 		Ready: func() {
 			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
 			if ready != nil {
@@ -153,6 +153,11 @@ func openHouseAt(dir string, ring func(dir string) (*seal.Keyring, error)) (*hou
 	if h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, storeFile)}); err != nil {
 		return nil, err
 	}
+	// A change of the key that was killed may have left the one before it.
+	if err := seal.SweepKeyFiles(filepath.Join(h.dir, keyFile)); err != nil {
+		h.close()
+		return nil, fmt.Errorf("key file: %w", err)
+	}
 	if h.ring, err = ring(h.dir); err != nil {
 		h.close()
 		return nil, err
@@ -178,11 +183,31 @@ func openRing(cfg *config.Config, dir string, e env) (*seal.Keyring, error) {
 	if cfg.Keys.Tenant.IsZero() {
 		return seal.LoadOrCreate(filepath.Join(dir, keyFile), rand.Reader)
 	}
-	text, err := cfg.Keys.Tenant.Resolve(e.getenv, os.ReadFile)
-	if err != nil {
-		return nil, fmt.Errorf("keys.tenant: %w", err)
+	ring, err := supplied("keys.tenant", cfg.Keys.Tenant, e)
+	if err != nil || cfg.Keys.Previous.IsZero() {
+		return ring, err
 	}
-	return seal.FromBytes([]byte(text))
+	earlier, err := supplied("keys.previous", cfg.Keys.Previous, e)
+	if err != nil {
+		return nil, err
+	}
+	if ring, err = ring.With(earlier); err != nil {
+		return nil, fmt.Errorf("keys.previous: %w", err)
+	}
+	return ring, nil
+}
+
+// supplied reads a tenant key from where the configuration says it is.
+func supplied(field string, from config.Secret, e env) (*seal.Keyring, error) {
+	text, err := from.Resolve(e.getenv, os.ReadFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	ring, err := seal.FromBytes([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	return ring, nil
 }
 
 func (h *house) close() {

@@ -15,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway"
 	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/custody"
 	door "github.com/tidegate/tidegate/gateway/intake" // "intake" is a scene of the demonstration
 	"github.com/tidegate/tidegate/gateway/operator"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -84,8 +85,14 @@ func standInOperator(h *house, cfg *config.Config, e env) (*operator.Operator, e
 	if err != nil {
 		return nil, err
 	}
+	o := h.custody(cfg)
+	keys, err := custody.New(custody.Options{Store: h.store, Ring: h.ring, Desk: desk, Files: h.files, KeyFile: o.KeyFile, Copy: o.Copy, Log: zerolog.Nop()})
+	if err != nil {
+		return nil, err
+	}
 	return operator.New(operator.Options{
-		Desk: desk, Audit: audit.New(h.store, h.ring), Files: h.files, Rules: func() *turn.Rules { return rules }, NoActs: why, Copy: h.store.Copy, Checkpoints: checkpointsOf(cfg), Log: zerolog.Nop(),
+		Custody: keys,
+		Desk:    desk, Audit: audit.New(h.store, h.ring), Files: h.files, Rules: func() *turn.Rules { return rules }, NoActs: why, Copy: h.store.Copy, Checkpoints: checkpointsOf(cfg), Log: zerolog.Nop(),
 	})
 }
 

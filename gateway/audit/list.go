@@ -63,12 +63,13 @@ func (r *Row) fill(s turn.State) {
 // and no more to be trusted than they are.
 func (a *Auditor) state(ctx context.Context, id molt.ConversationID) (turn.State, error) {
 	var s turn.State
+	ring := a.ring.Now() // before the keys are read
 	l, err := a.store.Load(ctx, id, 0)
 	if err != nil {
 		return s, faultOf(id, err)
 	}
 	j := &journal{id: id}
-	if j.box, err = seal.NewBox(a.ring, id, l.Keys, nil); err != nil {
+	if j.box, err = seal.NewBox(ring, id, l.Keys, nil); err != nil {
 		return s, &Fault{Conversation: id, Cause: "a key of another conversation lies among its keys"}
 	}
 	if l.Snapshot.Body != nil {

@@ -231,6 +231,7 @@ func (a *Auditor) verifyItem(ctx context.Context, it molt.Item) error {
 	if it.Body == nil {
 		return nil
 	}
+	ring := a.ring.Now() // before the keys are read
 	keys, err := a.store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: it.Conversation, Limit: molt.MaxPage})
 	if err != nil {
 		return err
@@ -238,7 +239,7 @@ func (a *Auditor) verifyItem(ctx context.Context, it molt.Item) error {
 	fault := func(cause string) error {
 		return &Fault{Conversation: it.Conversation, Cause: "item " + string(it.ID) + ": " + cause}
 	}
-	box, err := seal.NewBox(a.ring, it.Conversation, keys.Keys, nil)
+	box, err := seal.NewBox(ring, it.Conversation, keys.Keys, nil)
 	if err != nil {
 		return fault("a key of another conversation lies among its keys")
 	}

@@ -57,11 +57,12 @@ type entry struct {
 
 // open loads where a journal stands. What is committed later is not looked at.
 func (a *Auditor) open(ctx context.Context, id molt.ConversationID) (*journal, error) {
+	ring := a.ring.Now() // before the keys are read
 	l, err := a.store.Load(ctx, id, 0)
 	if err != nil {
 		return nil, faultOf(id, err)
 	}
-	box, err := seal.NewBox(a.ring, id, l.Keys, nil)
+	box, err := seal.NewBox(ring, id, l.Keys, nil)
 	if err != nil {
 		return nil, &Fault{Conversation: id, Cause: "a key of another conversation lies among its keys"}
 	}

@@ -160,6 +160,13 @@ func (d *Desk) Step(ctx context.Context, id molt.ConversationID, began *turn.Beg
 	return t.Wait(ctx)
 }
 
+// Alone has f done while nothing else of the conversation is, frozen or not, and
+// its journal read anew afterwards. It is for what changes the record beside the
+// decisions: its keys.
+func (d *Desk) Alone(ctx context.Context, id molt.ConversationID, f func(context.Context) error) (Ticket, error) {
+	return d.post(ctx, id, &letter{alone: f})
+}
+
 // beganOf says whose conversation a text belongs to.
 func (d *Desk) beganOf(in channels.Inbound) turn.Began {
 	b := turn.Began{Channel: in.Channel, Account: in.Account, Peer: in.Peer}

@@ -192,9 +192,10 @@ func (d *Desk) Inbound(ctx context.Context, id molt.ConversationID, seq uint64) 
 
 // boxOf makes a box of a conversation's keys, for reading beside its mailbox.
 func (d *Desk) boxOf(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
+	ring := d.o.Ring.Now() // before the keys are read
 	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	return seal.NewBox(d.o.Ring, id, p.Keys, d.o.Random)
+	return seal.NewBox(ring, id, p.Keys, d.o.Random)
 }

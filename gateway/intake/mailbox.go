@@ -18,6 +18,7 @@ type letter struct {
 	text    uint64            // its event, once it is in a step
 	seen    molt.MarkID       // the text's own mark
 	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
+	alone   func(context.Context) error // done in the mailbox's turn, beside its state
 
 	done     chan struct{}
 	answer   Answer

@@ -21,6 +21,12 @@ import (
 // Every letter is answered before it returns, or has moved to another mailbox.
 func (d *Desk) handle(m *mailbox, letters []*letter) {
 	ctx := context.Background() // a commit is waited for whoever stopped waiting for it
+	if alone := letters[0].alone; alone != nil {
+		err := alone(ctx)
+		m.forget()
+		d.finishAll(letters, Answer{}, err)
+		return
+	}
 	for conflicts := 0; len(letters) > 0; {
 		if err := d.load(ctx, m); err != nil {
 			d.unloadable(ctx, m, letters, err)
@@ -345,9 +351,18 @@ func (s *step) commit(ctx context.Context, next turn.State, decided turn.Decided
 	if b.SnapshotKey, b.Snapshot, err = s.m.box.Seal(s.now, seal.KindSnapshot, plain); err != nil {
 		return molt.Head{}, fmt.Errorf("seal snapshot: %w", err)
 	}
-	b.Keys = s.m.box.Fresh()
-	c, err := s.d.o.Store.Commit(ctx, b)
-	return c.Head, err
+	return s.d.commit(ctx, s.m.box, b)
+}
+
+// commit commits what was sealed in a box, with the keys that were made for it.
+func (d *Desk) commit(ctx context.Context, box *seal.Box, b molt.Batch) (head molt.Head, err error) {
+	err = box.Commit(func(fresh []molt.WrappedKey) error {
+		b.Keys = append(b.Keys, fresh...)
+		c, err := d.o.Store.Commit(ctx, b)
+		head = c.Head
+		return err
+	})
+	return head, err
 }
 
 func (s *step) sealEvent(b *molt.Batch, e turn.Event) error {

@@ -221,9 +221,7 @@ func (s *step) commitSuccessor(ctx context.Context, old molt.ConversationID, nex
 		return molt.Head{}, err
 	}
 	b.Cancel = append(b.Cancel, s.d.agentItems(ctx, old)...)
-	b.Keys = s.m.box.Fresh()
-	c, err := s.d.o.Store.Commit(ctx, b)
-	return c.Head, err
+	return s.d.commit(ctx, s.m.box, b)
 }
 
 // takeOverRows takes the frozen conversation's cases, torn rows too, off the work
@@ -308,8 +306,7 @@ func (d *Desk) bare(ctx context.Context, id molt.ConversationID, l *letter) erro
 	if err := s.put(&b, &state, effects); err != nil {
 		return err
 	}
-	b.Keys = box.Fresh()
-	_, err = d.o.Store.Commit(ctx, b)
+	_, err = d.commit(ctx, box, b)
 	return err
 }
 
@@ -364,7 +361,6 @@ func (d *Desk) Bare(ctx context.Context, id molt.ConversationID, facts []Fact, l
 	default:
 		b.Retry = []molt.Retry{{Item: lease.Item, Due: end}}
 	}
-	b.Keys = box.Fresh()
-	_, err = d.o.Store.Commit(ctx, b)
+	_, err = d.commit(ctx, box, b)
 	return err
 }

@@ -10,6 +10,8 @@
 //	POST /conversations/{id}/take-over    open a case and hold it
 //	POST /staff/{id}/link                 a one-time link to the console
 //	GET  /export                          every conversation, a JSON line each: recorded reads
+//	GET  /keys                            the keys, and no secret
+//	POST /keys/rotate                     another tenant key, progress as JSON lines
 //	GET  /verify                          the record from its first event, progress as JSON lines
 //
 // Who asks is "os:" and the name of the user at the other end of the socket, as

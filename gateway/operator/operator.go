@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/casework"
+	"github.com/tidegate/tidegate/gateway/custody"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -34,6 +35,10 @@ type Options struct {
 	Daemon bool
 	// NoActs says why nothing can be acted on here; "": it can.
 	NoActs string
+	// Custody changes keys and erases; nil: it cannot be done here.
+	Custody *custody.Custody
+	// End ends with whoever answers: work that outlives its request ends then.
+	End context.Context //nolint:containedctx // It is the daemon's own, not a request's.
 	// Copy backs the store up; nil: it cannot be.
 	Copy Copy
 	// Checkpoints is the file of signed heads that verify compares with; "": none.
@@ -58,6 +63,9 @@ func New(o Options) (*Operator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.End == nil {
+		o.End = context.Background()
+	}
 	work, err := casework.New(casework.Options{Desk: o.Desk, Rules: o.Rules})
 	if err != nil {
 		return nil, err
@@ -81,6 +89,7 @@ func (p *Operator) Handler() http.Handler {
 		"GET /verify":                        p.verify,
 		"GET /backup":                        p.backup,
 		"GET /keys":                          p.keys,
+		"POST /keys/rotate":                  p.rotate,
 	} {
 		mux.HandleFunc(pattern, p.answer(answer))
 	}
@@ -138,6 +147,10 @@ func problemOf(err error) *Problem {
 		return &Problem{http.StatusConflict, "the conversation's journal cannot be gone on with; tidegate verify says why, and its patient is with staff in the conversation that follows it"}
 	case errors.Is(err, audit.ErrCheckpoints):
 		return &Problem{http.StatusConflict, "the checkpoints cannot be read: look at the file that audit.checkpoints or --checkpoints names"}
+	case errors.Is(err, custody.ErrBusy), errors.Is(err, custody.ErrUnreadable):
+		return &Problem{http.StatusConflict, err.Error() + "; tidegate keys show tells how it stands, and tidegate verify what does not open"}
+	case errors.Is(err, custody.ErrSupplied):
+		return &Problem{http.StatusConflict, err.Error() + ": make the next one with tidegate keys rotate --to FILE, which says what to do with it"}
 	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
 		return &Problem{http.StatusServiceUnavailable, "the store takes nothing more; the daemon is stopping"}
 	}
@@ -177,12 +190,13 @@ func (s *stream) line(v any) error {
 
 // Line is one line of a stream: exactly one field is set.
 type Line struct {
-	File     *audit.File   `json:"file,omitempty"`
-	Row      *audit.Row    `json:"row,omitempty"`
-	Progress *audit.Report `json:"progress,omitempty"`
-	Report   *audit.Report `json:"report,omitempty"`
-	Error    string        `json:"error,omitempty"`
-	Done     bool          `json:"done,omitempty"` // the last line: nothing is missing
+	File     *audit.File       `json:"file,omitempty"`
+	Row      *audit.Row        `json:"row,omitempty"`
+	Progress *audit.Report     `json:"progress,omitempty"`
+	Rotation *custody.Rotation `json:"rotation,omitempty"`
+	Report   *audit.Report     `json:"report,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Done     bool              `json:"done,omitempty"` // the last line: nothing is missing
 }
 
 // end closes a stream: a reader that does not see Done knows that it was cut.

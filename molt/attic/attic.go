@@ -130,11 +130,12 @@ func (a *Attic) Read(ctx context.Context, id molt.ConversationID, r Ref) ([]byte
 }
 
 func (a *Attic) box(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
+	ring := a.o.Ring.Now() // before the keys are read
 	p, err := a.o.Store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	return seal.NewBox(a.o.Ring, id, p.Keys, a.o.Random)
+	return seal.NewBox(ring, id, p.Keys, a.o.Random)
 }
 
 func (a *Attic) name(id molt.ConversationID, key molt.KeyID, plain []byte) string {

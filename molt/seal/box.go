@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +40,7 @@ const (
 // mailbox at a time: it takes no lock.
 type Box struct {
 	ring         *Keyring
+	tenants      []tenantKey // those the keyring held when the box was made
 	conversation molt.ConversationID
 	random       io.Reader
 	wrapped      []molt.WrappedKey // ascending by id
@@ -59,7 +59,7 @@ func NewBox(ring *Keyring, conversation molt.ConversationID, wrapped []molt.Wrap
 	}
 	wrapped = slices.Clone(wrapped)
 	slices.SortFunc(wrapped, func(a, b molt.WrappedKey) int { return cmp.Compare(a.ID, b.ID) })
-	return &Box{ring: ring, conversation: conversation, random: random, wrapped: wrapped, open: map[molt.KeyID]cipher.AEAD{}}, nil
+	return &Box{ring: ring, tenants: ring.tenants(), conversation: conversation, random: random, wrapped: wrapped, open: map[molt.KeyID]cipher.AEAD{}}, nil
 }
 
 // Seal encrypts a body under the data key of the month of `at`, which it makes
@@ -69,7 +69,7 @@ func (b *Box) Seal(at molt.Time, kind string, plain []byte) (molt.KeyID, []byte,
 	if err != nil {
 		return "", nil, fmt.Errorf("seal: %w", err)
 	}
-	sealed, err := b.encrypt(key, []byte{sealVersion}, plain, b.bodyContext(id, kind))
+	sealed, err := encrypt(key, []byte{sealVersion}, plain, b.bodyContext(id, kind), b.random)
 	if err != nil {
 		return "", nil, fmt.Errorf("seal: %w", err)
 	}
@@ -121,6 +121,35 @@ func (b *Box) Kept() {
 	b.offered = 0
 }
 
+// Commit calls commit with the keys that belong into the batch, wrapped under
+// the tenant key in force: none is put in force before commit has returned. Each
+// batch with something sealed in it passes here, or a change of the tenant key
+// could miss a data key.
+func (b *Box) Commit(commit func(fresh []molt.WrappedKey) error) error {
+	if len(b.fresh) == 0 {
+		b.Fresh()
+		return commit(nil)
+	}
+	b.ring.live.fence.RLock()
+	defer b.ring.live.fence.RUnlock()
+	for i, k := range b.fresh {
+		again, changed, err := b.ring.rewrap(k, append(slices.Clone(b.tenants), b.ring.live.now()...), b.random)
+		if err != nil {
+			return fmt.Errorf("wrap key %s: %w", k.ID, err)
+		}
+		if !changed {
+			continue
+		}
+		b.fresh[i] = again
+		for j := range b.wrapped {
+			if b.wrapped[j].ID == k.ID {
+				b.wrapped[j] = again
+			}
+		}
+	}
+	return commit(b.Fresh())
+}
+
 // keyOf returns the data key of a month: the first by id that was not erased.
 func (b *Box) keyOf(period string) (molt.KeyID, cipher.AEAD, error) {
 	for _, k := range b.wrapped {
@@ -138,12 +167,8 @@ func (b *Box) makeKey(period string) (molt.KeyID, cipher.AEAD, error) {
 		return "", nil, fmt.Errorf("make a data key: %w", err)
 	}
 	k := molt.WrappedKey{ID: molt.KeyID("k_" + encode(secret[secretBytes:])), Conversation: b.conversation, Period: period}
-	tenant, err := newAEAD(b.ring.tenant[:])
-	if err != nil {
-		return "", nil, err
-	}
-	head := append([]byte{sealVersion}, b.ring.tenantID()...)
-	if k.Wrapped, err = b.encrypt(tenant, head, secret[:secretBytes], keyContext(k)); err != nil {
+	var err error
+	if k.Wrapped, err = b.ring.live.now()[0].wrap(k, secret[:secretBytes], b.random); err != nil {
 		return "", nil, err
 	}
 	key, err := newAEAD(secret[:secretBytes])
@@ -165,47 +190,19 @@ func (b *Box) key(id molt.KeyID) (cipher.AEAD, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("key %q: %w", id, ErrNoKey)
 	}
-	key, err := b.ring.unwrap(b.wrapped[i])
+	secret, err := unwrap(b.tenants, b.wrapped[i])
+	if errors.Is(err, ErrOtherTenantKey) { // wrapped since the box was made
+		secret, err = unwrap(b.ring.live.now(), b.wrapped[i])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", id, err)
+	}
+	key, err := newAEAD(secret)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", id, err)
 	}
 	b.open[id] = key
 	return key, nil
-}
-
-// Unwraps says whether a data key opens under this keyring: nil, or an error
-// that wraps ErrErased, ErrOtherTenantKey or molt.ErrCorrupt.
-func (k *Keyring) Unwraps(w molt.WrappedKey) error {
-	_, err := k.unwrap(w)
-	return err
-}
-
-func (k *Keyring) unwrap(w molt.WrappedKey) (cipher.AEAD, error) {
-	if len(w.Wrapped) == 0 {
-		return nil, ErrErased
-	}
-	const head = 1 + ringIDBytes
-	if len(w.Wrapped) > head && !slices.Equal(w.Wrapped[1:head], k.tenantID()) {
-		return nil, ErrOtherTenantKey
-	}
-	tenant, err := newAEAD(k.tenant[:])
-	if err != nil {
-		return nil, err
-	}
-	secret, err := decrypt(tenant, head, w.Wrapped, keyContext(w))
-	if err != nil {
-		return nil, err
-	}
-	return newAEAD(secret)
-}
-
-// ID names the tenant key, and tells nothing about it.
-func (k *Keyring) ID() string { return encode(k.tenantID()) }
-
-// tenantID tells tenant keys apart without telling anything about them.
-func (k *Keyring) tenantID() []byte {
-	sum := sha256.Sum256(appendText([]byte("tidegate tenant key\x00"), string(k.tenant[:])))
-	return sum[:ringIDBytes]
 }
 
 // bodyContext is what a sealed body is bound to, beside its bytes.
@@ -228,11 +225,11 @@ func contextOf(parts ...string) []byte {
 // encrypt returns head ‖ nonce ‖ ciphertext. A random nonce of 96 bits is safe
 // for 2³² bodies a key (NIST SP 800-38D, 8.3); a month of one conversation has
 // a few thousand.
-func (b *Box) encrypt(key cipher.AEAD, head, plain, context []byte) ([]byte, error) {
+func encrypt(key cipher.AEAD, head, plain, context []byte, random io.Reader) ([]byte, error) {
 	out := make([]byte, len(head)+nonceBytes, len(head)+nonceBytes+len(plain)+key.Overhead())
 	copy(out, head)
 	nonce := out[len(head):]
-	if _, err := io.ReadFull(b.random, nonce); err != nil {
+	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("nonce: %w", err)
 	}
 	return key.Seal(out, nonce, plain, context), nil

@@ -19,13 +19,17 @@ import (
 
 // The key file is text: comment lines, and one line of keyPrefix and the base32
 // of both secrets followed by the first bytes of their digest, which catches a
-// mistyped copy.
+// mistyped copy. While one tenant key takes the place of another a second such
+// line holds the earlier one, with the same second secret.
 const (
 	keyPrefix    = "tidegate-key-1-"
 	secretBytes  = 32
 	checkBytes   = 4
 	keyFileLimit = 64 << 10
 	markInfo     = "tidegate marks 1"
+
+	newKeyName = ".tenant-key-new-" // of a file that has not got its name yet
+	oldKeyName = ".tenant-key-old-" // of one that lost it
 )
 
 const keyHeader = `# The tenant key of this data folder. Whoever has it and the data can read
@@ -50,11 +54,13 @@ func (e *KeyFileError) Error() string {
 func (e *KeyFileError) Unwrap() error { return ErrKey }
 
 // Keyring holds the tenant key, which wraps data keys, and the mark key, behind
-// ids that tell nobody who is meant. It does not change and may be used by many
-// goroutines. Printed, it shows nothing.
+// ids that tell nobody who is meant. While the tenant key changes it holds two;
+// see Adopt. It may be used by many goroutines. Printed, it shows nothing.
 type Keyring struct {
-	tenant [secretBytes]byte
-	mark   [secretBytes]byte
+	drawn [secretBytes]byte // from which the mark key derives; it is in every key file of a record
+	mark  [secretBytes]byte
+	live  *tenants
+	view  []tenantKey // of Now's: what it held then; nil on the keyring itself
 }
 
 // String shows no key.
@@ -113,6 +119,95 @@ func readKeyFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, keyFileLimit))
 }
 
+// WriteFile puts the keyring in the place of the key file at path: written whole
+// under another name, synced, renamed. After a kill there is the old file or the
+// new one. What the old one held is then written over, as far as the file system
+// lets anybody do that.
+func (k *Keyring) WriteFile(path string) error {
+	if err := SweepKeyFiles(path); err != nil { // a killed change left them
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, newKeyName+"*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	defer os.Remove(f.Name()) // nothing is there once it has its name
+	_, err = io.WriteString(f, k.text())
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	old := filepath.Join(folder, oldKeyName+strings.TrimPrefix(filepath.Base(f.Name()), newKeyName))
+	if err := os.Link(path, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	if err := errors.Join(syncFolder(folder), SweepKeyFiles(path)); err != nil {
+		return fmt.Errorf("key file %s: %w", path, err)
+	}
+	return nil
+}
+
+// SweepKeyFiles wipes, for who alone may change the key file at path, the key files beside path that nobody reads any more: a
+// new one that never got its name, and an old one that lost it. A second name of
+// the file at path itself is taken away and nothing else.
+func SweepKeyFiles(path string) error {
+	folder := filepath.Dir(path)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	inForce, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), newKeyName) && !strings.HasPrefix(e.Name(), oldKeyName) {
+			continue
+		}
+		at := filepath.Join(folder, e.Name())
+		info, err := os.Lstat(at)
+		if err != nil {
+			return err
+		}
+		if inForce != nil && os.SameFile(info, inForce) {
+			err = os.Remove(at)
+		} else {
+			err = Wipe(at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return syncFolder(folder)
+}
+
+// Wipe takes a key file away, its bytes written over first as far as the file
+// system lets anybody do that.
+func Wipe(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, min(info.Size(), keyFileLimit)))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
 // createKeyFile writes the whole file under another name, syncs it, gives it
 // its name and syncs the folder, so that after a power cut there is either no
 // key file or a whole one. The name is given by a link, which unlike a rename
@@ -160,16 +255,32 @@ func keyText(secrets []byte) string {
 // FromBytes reads a keyring from the text of a key file, as it comes from a
 // secret store or an environment variable. Comments may be missing.
 func FromBytes(text []byte) (*Keyring, error) {
-	var line string
+	var k *Keyring
 	for l := range strings.Lines(string(text)) {
 		if l = strings.TrimSpace(l); l == "" || strings.HasPrefix(l, "#") {
 			continue
 		}
-		if line != "" {
-			return nil, fmt.Errorf("%w: it holds more than one key", ErrKey)
+		next, err := fromLine(l)
+		switch {
+		case err != nil:
+			return nil, err
+		case k == nil:
+			k = next
+			continue
+		case next.ID() == k.ID():
+			return nil, fmt.Errorf("%w: it holds one key twice", ErrKey)
 		}
-		line = l
+		if k, err = k.With(next); err != nil {
+			return nil, err
+		}
 	}
+	if k == nil {
+		return nil, fmt.Errorf("%w: no line begins with %s", ErrKey, keyPrefix)
+	}
+	return k, nil
+}
+
+func fromLine(line string) (*Keyring, error) {
 	body, ok := strings.CutPrefix(line, keyPrefix)
 	if !ok {
 		return nil, fmt.Errorf("%w: no line begins with %s", ErrKey, keyPrefix)
@@ -186,7 +297,7 @@ func FromBytes(text []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the mark key: %w", err)
 	}
-	return &Keyring{tenant: [secretBytes]byte(secrets[:secretBytes]), mark: [secretBytes]byte(mark)}, nil
+	return newKeyring([secretBytes]byte(secrets[secretBytes:]), [secretBytes]byte(mark), []tenantKey{newTenantKey([secretBytes]byte(secrets[:secretBytes]))}), nil
 }
 
 // Mark returns "class:" and the keyed hash of the parts. Different parts, and

@@ -19,6 +19,9 @@ import (
 // chance is a source that gives the same bytes for the same seed.
 func chance(seed byte) *mathrand.ChaCha8 { return mathrand.NewChaCha8([32]byte{seed}) }
 
+// same tells two keyrings of one record and one tenant key.
+func same(a, b *seal.Keyring) bool { return a.ID() == b.ID() && a.Mark("x") == b.Mark("x") }
+
 func ring(t *testing.T, seed byte) *seal.Keyring {
 	t.Helper()
 	r, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "key"), chance(seed))
@@ -39,7 +42,7 @@ func TestKeyFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *first != *again {
+	if !same(first, again) {
 		t.Errorf("the second load gives another key")
 	}
 	info, err := os.Stat(path)
@@ -88,7 +91,7 @@ func TestManyFirstStartsAgreeOnOneKey(t *testing.T) {
 	}
 	wg.Wait()
 	for _, r := range rings {
-		if r == nil || *r != *rings[0] {
+		if r == nil || !same(r, rings[0]) {
 			t.Fatalf("two starts hold different keys")
 		}
 	}
@@ -107,7 +110,7 @@ func TestFromBytes(t *testing.T) {
 	_, rest, _ := bytes.Cut(text, []byte("tidegate-key-1-"))
 	line := append([]byte("tidegate-key-1-"), rest...)
 	for _, good := range [][]byte{text, line, bytes.TrimSpace(line), append([]byte("\r\n  "), line...)} {
-		if got, err := seal.FromBytes(good); err != nil || *got != *want {
+		if got, err := seal.FromBytes(good); err != nil || !same(got, want) {
 			t.Errorf("text of %d bytes: got %v, want the same key", len(good), err)
 		}
 	}
@@ -168,5 +171,83 @@ func TestIDs(t *testing.T) {
 	}
 	if r.Mark("x", "a") != ring(t, 1).Mark("x", "a") {
 		t.Errorf("the same key and parts make different marks")
+	}
+}
+
+// TestAChangeOfTheKeyFileKilledAnywhere builds what each moment of a change of the
+// key file leaves: the file reads as the old keyring or the new, and after the
+// sweep no other file holds either.
+func TestAChangeOfTheKeyFileKilledAnywhere(t *testing.T) {
+	const fresh, old = ".tenant-key-new-7", ".tenant-key-old-7"
+	for name, c := range map[string]struct {
+		leaves func(t *testing.T, path string)
+		next   bool
+	}{
+		"half written": {func(t *testing.T, path string) { rename(t, path+".next", beside(path, fresh)) }, false},
+		"the old one has two names": {func(t *testing.T, path string) {
+			rename(t, path+".next", beside(path, fresh))
+			link(t, path, beside(path, old))
+		}, false},
+		"renamed": {func(t *testing.T, path string) {
+			link(t, path, beside(path, old))
+			rename(t, path+".next", path)
+		}, true},
+		"done": {func(t *testing.T, path string) { rename(t, path+".next", path) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tenant.key")
+			first, err := seal.LoadOrCreate(path, rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := first.Next(rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := next.WriteFile(path + ".next"); err != nil {
+				t.Fatal(err)
+			}
+			c.leaves(t, path)
+			if err := seal.SweepKeyFiles(path); err != nil {
+				t.Fatal(err)
+			}
+			got, err := seal.LoadOrCreate(path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, earlier := first, 0
+			if c.next {
+				want, earlier = next, 1
+			}
+			if !same(got, want) || len(got.Earlier()) != earlier {
+				t.Errorf("it reads as %s with %d earlier, want %s with %d", got.ID(), len(got.Earlier()), want.ID(), earlier)
+			}
+			if names, _ := os.ReadDir(filepath.Dir(path)); len(names) != 1 {
+				t.Errorf("files left: got %v, want the key alone", names)
+			}
+		})
+	}
+}
+
+func beside(path, name string) string { return filepath.Join(filepath.Dir(path), name) }
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Link(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAKeyOfAnotherRecordIsNoEarlierOne: its ids would differ.
+func TestAKeyOfAnotherRecordIsNoEarlierOne(t *testing.T) {
+	if _, err := ring(t, 1).With(ring(t, 2)); !errors.Is(err, seal.ErrOtherRecord) {
+		t.Errorf("got %v, want ErrOtherRecord", err)
 	}
 }
