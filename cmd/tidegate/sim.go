@@ -34,6 +34,7 @@ type simPlan struct {
 	from  uint64
 	spend time.Duration
 	fresh bool
+	apart bool
 }
 
 func simCmd(e env) *cobra.Command {
@@ -66,6 +67,7 @@ what happened; the verb then exits 1. Nothing is read, written or sent.
 	f := c.Flags()
 	f.IntVar(&p.seeds, "seeds", 1000, "how many worlds")
 	f.Uint64Var(&p.from, "from", 1, "the first seed")
+	f.BoolVar(&p.apart, "apart", false, "let each patient also write alone, and compare what she reads")
 	f.DurationVar(&p.spend, "for", 0, "go on for so long instead, from a seed nobody lived before unless --from is given")
 	return c
 }
@@ -75,6 +77,7 @@ var errPromise = errors.New("a promise was broken")
 // lived is what all worlds came to.
 type lived struct {
 	mu     sync.Mutex
+	flag   string // that lives such a world
 	worlds int
 	broken int
 	sum    sim.Result
@@ -98,6 +101,10 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 	}
 	began, worked := time.Now(), cpuTime()
 	l := &lived{sum: sim.Result{Cover: sim.NewCover()}}
+	live := sim.Run
+	if p.apart {
+		live, l.flag = sim.Apart, " --apart"
+	}
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -107,7 +114,7 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 				if p.spend == 0 && i >= int64(p.seeds) {
 					return
 				}
-				r, err := sim.Run(sim.Options{Screen: scr, Place: inMemory}, p.from+uint64(i))
+				r, err := live(sim.Options{Screen: scr, Place: inMemory}, p.from+uint64(i))
 				l.take(r, err, e)
 			}
 		})
@@ -151,7 +158,7 @@ func (l *lived) take(r sim.Result, err error, e env) {
 		return
 	}
 	l.broken++
-	told := fmt.Sprintf("\nseed %d broke a promise. See it again: tidegate sim --seeds 1 --from %d\n", r.Seed, r.Seed)
+	told := fmt.Sprintf("\nseed %d broke a promise. See it again: tidegate sim%s --seeds 1 --from %d\n", r.Seed, l.flag, r.Seed)
 	for _, line := range r.Trace[max(0, len(r.Trace)-toldLines):] {
 		told += "  " + line + "\n"
 	}

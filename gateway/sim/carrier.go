@@ -61,6 +61,7 @@ type call struct {
 	id      string
 	known   bool      // the daemon had the answer on record before it could die of it
 	arrived molt.Time // at the phone; 0: it did not
+	told    bool      // that it arrived: the receipt was taken
 }
 
 // ID implements channels.Adapter.
@@ -255,20 +256,22 @@ func (c *carrier) carry(k *call) {
 			copies = 2
 		}
 		for range copies {
-			c.later(at, "receipt", func() { w.report(r) })
+			c.later(at, "receipt", func() { k.told = w.report(r) && r.Status == channels.StatusDelivered || k.told })
 		}
 	}
 }
 
 // report brings a receipt to its door; one that finds nobody is lost.
-func (w *world) report(r channels.StatusReport) {
+func (w *world) report(r channels.StatusReport) (taken bool) {
 	if w.daemon == nil || w.daemon.steps == nil {
-		return
+		return false
 	}
 	w.settle()
 	if err := w.daemon.steps.Desk().Report(context.Background(), r); err != nil {
 		w.tell("receipt: %v", err)
+		return false
 	}
+	return true
 }
 
 // ListInbound implements channels.Lister. The list lags, and at times fails.

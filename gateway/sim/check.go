@@ -141,6 +141,9 @@ func (w *world) check(r *record) {
 			continue // its successor has its patient, and is looked at
 		}
 		w.checkDecidedOnce(j)
+		w.checkAlarmed(j)
+		w.checkEnded(j)
+		w.checkReported(j)
 		w.checkPaged(j)
 		w.checkAnswered(j)
 	}
@@ -182,6 +185,51 @@ func (w *world) checkDecidedOnce(j *journal) {
 	for _, e := range j.events {
 		if in, ok := e.Body.(*channels.Inbound); ok && decided[e.Seq] != 1 {
 			w.fault("text %s was decided %d times", in.ProviderID, decided[e.Seq])
+		}
+	}
+}
+
+// checkAlarmed: what everybody would call an emergency is one by the very next
+// decision, and nobody but a person speaks from there on.
+func (w *world) checkAlarmed(j *journal) {
+	for _, e := range j.events {
+		in, ok := e.Body.(*channels.Inbound)
+		if !ok || j.began.Person != "" {
+			continue
+		}
+		t := w.texts[in.ProviderID]
+		if t == nil || !t.kind.red() {
+			continue
+		}
+		i := slices.IndexFunc(j.stands, func(s stand) bool { return s.seq > e.Seq })
+		if i < 0 || j.stands[i].owner == escalation.OwnerAgent || j.stands[i].c.Settled() || j.stands[i].c.Severity.Rank() > 2 || j.stands[i].c.Severity == "" {
+			w.fault("%s: the red flag %s opens no case at once", j.id, in.ProviderID)
+		}
+	}
+}
+
+// checkEnded: a case ends by the act of somebody who had it. Until then it rings,
+// which is for checkPaged. An act that ends one may open the next in one decision.
+func (w *world) checkEnded(j *journal) {
+	held := map[molt.CaseID]bool{}
+	for i, s := range j.stands {
+		held[s.c.ID] = held[s.c.ID] || s.c.Claimant != ""
+		last := i+1 == len(j.stands) || j.stands[i+1].c.ID != s.c.ID
+		ended := s.c.Settled() || i+1 < len(j.stands) && j.stands[i+1].why == turn.ReasonActed
+		if s.c.ID != "" && last && (!ended || !held[s.c.ID]) {
+			w.fault("%s: case %s ends %s at event %d, and held by somebody: %v", j.id, s.c.ID, s.c.State, s.seq, held[s.c.ID])
+		}
+	}
+}
+
+// checkReported: a text that the carrier's receipt said arrived stays one that
+// arrived, whatever receipt came later.
+func (w *world) checkReported(j *journal) {
+	for _, k := range w.callsOf(j.id) {
+		for _, d := range j.state.Sends {
+			if k.told && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
+				w.fault("%s was delivered, and stands as %q", k.o.Item, d.Status)
+			}
 		}
 	}
 }

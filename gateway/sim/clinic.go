@@ -109,6 +109,10 @@ func (w *world) ring(k *call) {
 
 // plot plans what happens from outside.
 func (w *world) plot() {
+	if w.still {
+		w.plotStill()
+		return
+	}
 	for _, p := range w.patients {
 		p.plot(1 + w.r.IntN(3))
 	}

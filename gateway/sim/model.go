@@ -36,6 +36,9 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 	if w.calm {
 		x = 1e9
 	}
+	if w.still {
+		return stillAnswer(r, tag), nil
+	}
 	reply := model.Answer{Kind: model.KindReply, Text: molt.Words(fmt.Sprintf("About %s: we open at 8, answer %d.", tag, w.steps))}
 	if r.Lang == "es" {
 		reply.Text = molt.Words(fmt.Sprintf("Sobre %s: abrimos a las 8, respuesta %d. ¿Le ayudo con algo mas?", tag, w.steps))

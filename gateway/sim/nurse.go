@@ -42,7 +42,14 @@ func (n *nurse) read(k *call) {
 	n.got = append(n.got, k)
 	w := n.w
 	m := codeIn.FindStringSubmatch(k.o.Words.Reveal())
-	if m == nil || w.calm || n.acts >= maxActs || w.chance(n.deaf) {
+	if m == nil || w.calm {
+		return
+	}
+	if w.still {
+		n.seesTo(m[1])
+		return
+	}
+	if n.acts >= maxActs || w.chance(n.deaf) {
 		return
 	}
 	n.acts++

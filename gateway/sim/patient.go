@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/policy"
@@ -66,6 +67,7 @@ type patient struct {
 	tag   string // in her words, and in no other patient's texts
 	words said
 	stops bool
+	own   *rand.Rand // in a still world
 	got   []*call
 }
 
@@ -92,7 +94,11 @@ func (p *patient) mood() kind {
 	if carrier.stopped[p.phone] && w.chance(0.5) {
 		return start
 	}
-	x := w.r.IntN(100)
+	r := w.r
+	if p.own != nil {
+		r = p.own
+	}
+	x := r.IntN(100)
 	switch {
 	case x < 48:
 		return routine
@@ -119,7 +125,10 @@ func (p *patient) mood() kind {
 }
 
 func (p *patient) text(k kind) {
-	words := pick(p.w.r, p.words[k]...)
+	p.say(k, pick(p.w.r, p.words[k]...))
+}
+
+func (p *patient) say(k kind, words string) {
 	media := k == odd && words == ""
 	if k == routine {
 		words = fmt.Sprintf("%s %s", words, p.tag)

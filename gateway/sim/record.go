@@ -18,6 +18,7 @@ type journal struct {
 	began  turn.Began
 	events []turn.Event
 	stands []stand // after each decision, oldest first
+	state  turn.State
 }
 
 // stand is how a conversation stands from one decision on.
@@ -95,6 +96,7 @@ func (w *world) readJournal(ctx context.Context, id molt.ConversationID) (*journ
 
 func (j *journal) take(e turn.Event) {
 	j.events = append(j.events, e)
+	j.state.Fold(e)
 	switch b := e.Body.(type) {
 	case *turn.Began:
 		if e.Seq == 1 {

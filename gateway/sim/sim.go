@@ -46,8 +46,13 @@ func live(o Options, seed uint64, told bool) (r Result, err error) {
 		}
 	}()
 	w.told = told
+	return w.result()
+}
+
+// result lives a world and judges it.
+func (w *world) result() (r Result, err error) {
 	w.run()
-	r = Result{Seed: seed, Steps: w.steps, Texts: len(w.texts), Crashes: w.lives - 1}
+	r = Result{Seed: w.seed, Steps: w.steps, Texts: len(w.texts), Crashes: w.lives - 1}
 	for _, c := range w.carriers {
 		r.Calls += len(c.calls)
 	}

@@ -2,8 +2,11 @@ package sim_test
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -69,17 +72,24 @@ func number(t *testing.T, name string, usual uint64) uint64 {
 func lives(t *testing.T, o sim.Options, seed uint64) sim.Result {
 	t.Helper()
 	r, err := sim.Run(o, seed)
-	if err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
-	}
-	if len(r.Faults) > 0 {
-		t.Log(strings.Join(r.Trace[max(0, len(r.Trace)-40):], "\n"))
-		for _, f := range r.Faults {
-			t.Errorf("broken: %s", f)
-		}
-		t.Fatalf("see it again: tidegate sim --seeds 1 --from %d", seed)
+	if told(t, r, err); t.Failed() {
+		t.FailNow()
 	}
 	return r
+}
+
+// told tells of what was broken in a world.
+func told(t *testing.T, r sim.Result, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("seed %d: %v", r.Seed, err)
+	}
+	for _, f := range r.Faults {
+		t.Errorf("broken: %s", f)
+	}
+	if len(r.Faults) > 0 {
+		t.Logf("see it again: tidegate sim --seeds 1 --from %d\n%s", r.Seed, strings.Join(r.Trace[max(0, len(r.Trace)-40):], "\n"))
+	}
 }
 
 // TestWorlds lives worlds. TIDEGATE_SEEDS says how many, TIDEGATE_FROM from
@@ -88,14 +98,25 @@ func TestWorlds(t *testing.T) {
 	o := options(t)
 	n, from := number(t, "TIDEGATE_SEEDS", 25), number(t, "TIDEGATE_FROM", 1)
 	sum, cover := sim.Result{}, sim.NewCover()
-	for seed := from; seed < from+n; seed++ {
-		r := lives(t, o, seed)
-		sum.Events += r.Events
-		sum.Crashes += r.Crashes
-		cover.Add(r.Cover)
+	var mu sync.Mutex
+	var next atomic.Uint64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() { // ends with the seeds, or with a world that broke a promise
+			for seed := from + next.Add(1) - 1; seed < from+n && !t.Failed(); seed = from + next.Add(1) - 1 {
+				r, err := sim.Run(o, seed)
+				mu.Lock()
+				told(t, r, err)
+				sum.Events += r.Events
+				sum.Crashes += r.Crashes
+				cover.Add(r.Cover)
+				mu.Unlock()
+			}
+		})
 	}
+	all.Wait()
 	// A world in which little happens proves little.
-	if each := uint64(sum.Events) / n; n >= 25 && (each < 200 || uint64(sum.Crashes) < n) {
+	if each := uint64(sum.Events) / n; n >= 25 && !t.Failed() && (each < 200 || uint64(sum.Crashes) < n) {
 		t.Errorf("a world has %d events, and %d worlds have %d crashes", each, n, sum.Crashes)
 	}
 	var table strings.Builder
@@ -103,6 +124,25 @@ func TestWorlds(t *testing.T) {
 		t.Error(err)
 	}
 	t.Log("\n" + table.String())
+}
+
+// TestApart: what a patient reads is the same whether others write or nobody does.
+func TestApart(t *testing.T) {
+	o := options(t)
+	n, from := number(t, "TIDEGATE_SEEDS", 10), number(t, "TIDEGATE_FROM", 1)
+	for seed := from; seed < from+n; seed++ {
+		r, err := sim.Apart(o, seed)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for _, f := range r.Faults {
+			t.Errorf("broken: %s", f)
+		}
+		if t.Failed() {
+			t.Log(strings.Join(r.Trace, "\n"))
+			t.Fatalf("see it again: tidegate sim --apart --seeds 1 --from %d", seed)
+		}
+	}
 }
 
 // TestSeedReplays: one seed is one world, to the last byte of its journals.

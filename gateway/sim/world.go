@@ -52,13 +52,14 @@ func (q *queue) Pop() any {
 
 // world is one life of a clinic.
 type world struct {
-	o      Options
-	seed   uint64
-	r      *rand.Rand
-	random *rand.ChaCha8 // the daemon's own chance
-	now    molt.Time
-	queue  queue
-	steps  int
+	o       Options
+	seed    uint64
+	r       *rand.Rand
+	random  *rand.ChaCha8 // the daemon's own chance
+	now     molt.Time
+	queue   queue
+	planned uint64 // events, in a still world
+	steps   int
 
 	place   Place
 	disk    *disk
@@ -69,7 +70,9 @@ type world struct {
 	damaged molt.Time // when a journal became unreadable; 0: none did
 	down    []span    // when nobody was there to act
 	weather weather
-	variant int // of the configuration
+	variant int    // of the configuration
+	still   bool   // nothing is left to chance but who writes what, and when
+	only    string // the one patient who writes; "": all do
 	calm    bool
 	ends    molt.Time // of the plot
 
@@ -118,18 +121,23 @@ func (w *world) fault(format string, args ...any) {
 
 // after plans something. life is the daemon's it belongs to; 0: the outside's.
 func (w *world) after(d time.Duration, life int, what string, do func()) {
-	heap.Push(&w.queue, event{at: w.now.Add(max(d, 0)), tie: w.r.Uint64(), life: life, what: what, do: do})
+	tie := w.r.Uint64()
+	if w.still {
+		w.planned++
+		tie = w.planned
+	}
+	heap.Push(&w.queue, event{at: w.now.Add(max(d, 0)), tie: tie, life: life, what: what, do: do})
 }
 
 // within draws a duration.
 func (w *world) within(from, to time.Duration) time.Duration {
-	if to <= from {
+	if to <= from || w.still {
 		return from
 	}
 	return from + time.Duration(w.r.Int64N(int64(to-from)/int64(time.Millisecond)+1))*time.Millisecond
 }
 
-func (w *world) chance(p float64) bool { return p > 0 && w.r.Float64() < p }
+func (w *world) chance(p float64) bool { return p > 0 && !w.still && w.r.Float64() < p }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
