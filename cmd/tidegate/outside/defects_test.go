@@ -3,13 +3,18 @@ package outside
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,16 +73,21 @@ func defects(t *testing.T) []defect {
 
 // TestDefects breaks a copy of the tree in one place at a time and wants each
 // named harness to turn red. It takes minutes: TIDEGATE_DEFECTS=1 asks for all of
-// it, and with a package instead, as ./gateway/sim, for the harnesses there.
+// it; a package instead, as ./gateway/sim, for the harnesses there; and
+// commit:HASH for the three that fall to a commit, over worlds that do too.
 func TestDefects(t *testing.T) {
 	asked := os.Getenv("TIDEGATE_DEFECTS")
 	if asked == "" {
 		t.Skip("TIDEGATE_DEFECTS is not set: planting defects takes minutes")
 	}
-	if why := straceFault(); why != "" && asked == "1" {
+	if why := straceFault(); why != "" && asked == "1" { // those of a commit need none
 		needs(t, "strace", why)
 	}
-	for _, d := range defects(t) {
+	all := defects(t)
+	if hash, ok := strings.CutPrefix(asked, "commit:"); ok {
+		all, asked = drawn(all, hash), "1"
+	}
+	for _, d := range all {
 		t.Run(d.name, func(t *testing.T) {
 			h := slices.DeleteFunc(slices.Clone(d.harnesses), func(h harness) bool { return asked != "1" && h.pkg != asked })
 			if len(h) == 0 {
@@ -93,6 +103,64 @@ func TestDefects(t *testing.T) {
 				h.turnsRed(t, tree, d.what)
 			}
 		})
+	}
+}
+
+// Limits of what falls to a commit.
+const (
+	defectsDrawn = 3
+	mostWorlds   = 500  // that a defect may need by its own word to be drawn
+	drawnWorlds  = 2000 // that it is given instead, all of them unseen
+)
+
+// drawn chooses by a commit's hash. Only those are in the draw that a test inside
+// the tree sees soon; a simulator begins at a seed that is the commit's too.
+func drawn(all []defect, hash string) []defect {
+	number := func(s string) uint64 {
+		sum := sha256.Sum256([]byte(hash + " " + s))
+		return binary.BigEndian.Uint64(sum[:]) >> 1
+	}
+	var soon []defect
+	for _, d := range all {
+		i := slices.IndexFunc(d.harnesses, func(h harness) bool { return h.pkg != "./cmd/tidegate/outside" && h.worlds() <= mostWorlds })
+		if i < 0 {
+			continue
+		}
+		h := d.harnesses[i]
+		if h.worlds() > 0 {
+			h.environ = []string{fmt.Sprintf("TIDEGATE_SEEDS=%d", drawnWorlds), fmt.Sprintf("TIDEGATE_FROM=%d", number("worlds"))}
+		}
+		d.harnesses = []harness{h}
+		soon = append(soon, d)
+	}
+	slices.SortFunc(soon, func(a, b defect) int { return cmp.Compare(number(a.name), number(b.name)) })
+	return soon[:defectsDrawn]
+}
+
+// worlds is how many a simulator is asked for; 0: it is none.
+func (h harness) worlds() (n int) {
+	for _, v := range h.environ {
+		if s, ok := strings.CutPrefix(v, "TIDEGATE_SEEDS="); ok {
+			n, _ = strconv.Atoi(s)
+		}
+	}
+	return n
+}
+
+// TestDrawIsWide: over some commits every defect that can be drawn is.
+func TestDrawIsWide(t *testing.T) {
+	all, seen := defects(t), map[string]bool{}
+	for n := range 200 {
+		three := drawn(all, fmt.Sprint(n))
+		for _, d := range three {
+			seen[d.name] = true
+		}
+		if again := drawn(all, fmt.Sprint(n)); again[0].name != three[0].name || three[0].name == three[1].name {
+			t.Errorf("commit %d draws %s, then %s", n, three[0].name, again[0].name)
+		}
+	}
+	if len(seen) < 15 {
+		t.Errorf("200 commits draw only %d defects", len(seen))
 	}
 }
 
