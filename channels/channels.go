@@ -62,10 +62,20 @@ const (
 	ViaLive     = "live" // over a connection that its peer holds open
 )
 
-// Media is an attachment by reference; it is fetched later or never.
+// Media is an attachment by reference: it is fetched later or never, or it came
+// with the text and lies sealed beside the database.
 type Media struct {
 	URL  string `json:"url"`
 	Type string `json:"type"`
+	Kept *Kept  `json:"kept,omitempty"`
+}
+
+// Kept is where a file lies that was there before its text was committed. Its
+// Media.Type is what its bytes are.
+type Kept struct {
+	Hash  string     `json:"hash"` // its name: a keyed hash of what is in it
+	Key   molt.KeyID `json:"key"`  // that sealed it
+	Bytes int64      `json:"bytes"`
 }
 
 // Status is where an outbound text stands at the carrier.

@@ -3,6 +3,8 @@ package channels
 import (
 	"context"
 	"fmt"
+	"mime"
+	"net/http"
 	"time"
 )
 
@@ -13,6 +15,23 @@ const (
 	MaxMessageBytes = 5 << 20         // all files of one message
 	FetchTimeout    = 2 * time.Minute // one attempt, from dial to the last byte
 )
+
+// TypeOf is what a file is by its bytes: who sends it may say anything. Beside
+// what browsers know, it knows the format that telephones keep pictures in (ISO/IEC
+// 23008-12: HEIF).
+func TypeOf(body []byte) string {
+	if len(body) >= 12 && string(body[4:8]) == "ftyp" {
+		switch string(body[8:12]) {
+		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
+			return "image/heic"
+		}
+	}
+	kind, _, err := mime.ParseMediaType(http.DetectContentType(body))
+	if err != nil {
+		return "application/octet-stream"
+	}
+	return kind
+}
 
 // Fetcher is an adapter that can fetch the files its inbound refers to.
 type Fetcher interface {

@@ -28,6 +28,10 @@ type House interface {
 	// Take takes a text in. It is committed when Take returns without an error,
 	// at the position returned; 0: it was known before, or is not shown yet.
 	Take(ctx context.Context, in Inbound) (Position, error)
+	// TakeFile takes in a file, of at most MaxFileBytes, as an inbound of its own. It
+	// lies sealed beside the database, and the inbound that names it is committed,
+	// when TakeFile returns without an error. Called again it keeps nothing twice.
+	TakeFile(ctx context.Context, in Inbound, body []byte) (Position, error)
 	// Look reads what the peer may see after a position, oldest first, looking at
 	// no more than a bounded part of the record; More asks to go on from Next.
 	Look(ctx context.Context, account, peer molt.Address, after Position) (View, error)
@@ -57,6 +61,7 @@ type Shown struct {
 	Kind       ShownKind
 	ProviderID string // of an own text
 	Words      molt.Words
+	Files      []string // of an own text: what its files are
 }
 
 // ShownKind says who speaks.

@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -31,6 +33,51 @@ func (h house) Take(ctx context.Context, in channels.Inbound) (channels.Position
 	}
 	h.g.traffic.came(h.channel)
 	return h.g.desk.TextAt(ctx, h.conversation(in.Account, in.Peer), a)
+}
+
+// TakeFile seals a file and brings the text that names it through the same door.
+// Where another journal takes over meanwhile it is sealed for that one.
+func (h house) TakeFile(ctx context.Context, in channels.Inbound, body []byte) (channels.Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, intake.AnswerWithin)
+	defer cancel()
+	in.Channel, in.Via = h.channel, channels.ViaLive
+	if known, err := h.g.desk.Known(ctx, in); known || err != nil {
+		return 0, err
+	}
+	a, err := h.keep(ctx, in, body)
+	if errors.Is(err, intake.ErrMoved) {
+		a, err = h.keep(ctx, in, body)
+	}
+	if err != nil {
+		return 0, err
+	}
+	h.g.traffic.came(h.channel)
+	h.g.metrics.files.WithLabelValues(h.channel, "kept").Inc()
+	return h.g.desk.TextAt(ctx, h.conversation(in.Account, in.Peer), a)
+}
+
+// keep seals the file for the journal that goes on now, and commits its text there.
+func (h house) keep(ctx context.Context, in channels.Inbound, body []byte) (a intake.Answer, err error) {
+	if h.g.o.Files == nil {
+		return a, errors.New("there is no folder for files")
+	}
+	id, err := h.g.desk.Latest(ctx, h.conversation(in.Account, in.Peer))
+	if err != nil {
+		return a, err
+	}
+	ref, keys, err := h.g.o.Files.KeepFirst(ctx, id, molt.TimeOf(h.g.o.Now()), body)
+	if err != nil {
+		h.g.metrics.faults.WithLabelValues("file").Inc()
+		h.g.metrics.files.WithLabelValues(h.channel, string(turn.WhyDisk)).Inc()
+		h.g.o.Log.Error().Str("conversation", string(id)).Err(err).Msg("keep file")
+		return a, err
+	}
+	in.Media = []channels.Media{{Type: channels.TypeOf(body), Kept: &channels.Kept{Hash: ref.Name, Key: ref.Key, Bytes: int64(len(body))}}}
+	t, err := h.g.desk.AcceptFile(ctx, in, intake.Sealed{Conversation: id, Keys: keys})
+	if err != nil {
+		return a, err
+	}
+	return t.Wait(ctx)
 }
 
 // Look reads the record, and the state for how the talk stands.

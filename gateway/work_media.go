@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"mime"
-	"net/http"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/intake"
@@ -97,7 +95,7 @@ func (f file) fetch(ctx context.Context) step {
 		return f.failed(&channels.FetchError{Kind: turn.WhyDisk, Err: err})
 	}
 	return f.kept(turn.Fetched{
-		Item: f.it.ID, Seq: f.at.Seq, Index: f.at.Index, Hash: ref.Name, Key: ref.Key, Type: typeOf(body), Bytes: int64(len(body)),
+		Item: f.it.ID, Seq: f.at.Seq, Index: f.at.Index, Hash: ref.Name, Key: ref.Key, Type: channels.TypeOf(body), Bytes: int64(len(body)),
 	})
 }
 
@@ -111,15 +109,6 @@ func (f file) room(ctx context.Context) (room int64, err error) {
 		return channels.MaxMessageBytes, nil // the step that commits ends the item
 	}
 	return room, err
-}
-
-// typeOf is what a file is by its bytes.
-func typeOf(body []byte) string {
-	kind, _, err := mime.ParseMediaType(http.DetectContentType(body))
-	if err != nil {
-		return "application/octet-stream"
-	}
-	return kind
 }
 
 // kept commits that the file is there, unless others of its message took the

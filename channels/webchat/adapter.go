@@ -37,6 +37,9 @@ type Adapter struct {
 	sessions *meter // new visitors, by source
 	asks     *meter // tickets, by source: a page that reloads without end
 	texts    *meter // by visitor
+	files    *meter // by source
+	allFiles *meter // of all sources
+	uploads  *slots
 	upgrader websocket.Upgrader
 	hub      *hub
 
@@ -75,6 +78,7 @@ func New(o Options) (*Adapter, error) {
 		o: o, origin: serialize(&url.URL{Scheme: u.Scheme, Host: u.Host}), account: molt.Address("chat:" + o.ID), tickets: newTickets(),
 		sessions: newMeter(o.SessionsPerHour, time.Hour), asks: newMeter(o.SessionsPerHour*ticketsPerSession, time.Hour),
 		texts: newMeter(o.MessagesPerMinute, time.Minute), hub: newHub(),
+		files: newMeter(o.FilesPerHour, time.Hour), allFiles: newMeter(o.FilesPerHour*FilesOfAll, time.Hour), uploads: newSlots(),
 	}
 	a.upgrader = websocket.Upgrader{
 		HandshakeTimeout: writeWait, ReadBufferSize: bufferBytes, WriteBufferSize: bufferBytes, WriteBufferPool: a.hub.buffers(),

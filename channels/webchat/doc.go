@@ -14,6 +14,7 @@
 //	POST   /chat/{channel}/session     begins or resumes; returns a ticket
 //	DELETE /chat/{channel}/session     ends it on this browser
 //	GET    /chat/{channel}/ws          the WebSocket
+//	POST   /chat/{channel}/file        takes one file for a ticket; 200: it is kept
 //
 // A visitor is a random id in a token that the gateway signs: nothing has to be
 // stored for it to outlive a restart, and a token that was made up is no token.
@@ -24,7 +25,9 @@
 // A ticket opens one WebSocket, once, within TicketLife, for the visitor and the
 // Origin it was given to. It travels as a subprotocol, "ticket." and its text,
 // beside Protocol, so that no log of URLs has it. It is not enough: the request
-// carries the cookie as well, or the first frame the token.
+// carries the cookie as well, or the first frame the token. A ticket for a file is
+// given over the socket and is good for that file alone; the request carries it as
+// Tidegate-Ticket, and the cookie or the token.
 //
 // # Frames
 //
@@ -32,6 +35,7 @@
 //
 //	{"type":"hello","cursor":n,"token":"…","lang":"es"}    first, within HelloWait
 //	{"type":"text","client_id":"…","text":"…"}             repeated until its message or "committed" comes
+//	{"type":"file","client_id":"…","bytes":n}              asks for a ticket to send a file; again until it is kept
 //	{"type":"call_back","number":"…"}                      where the visitor can be called
 //	{"type":"lang","lang":"es"}                            the language chosen since
 //	{"type":"seen","cursor":n}                             shown up to here
@@ -41,7 +45,8 @@
 //
 // The gateway's:
 //
-//	{"type":"message","position":n,"kind":"agent","text":"…","at":ms}   kind as channels.ShownKind; an own text has its client_id
+//	{"type":"message","position":n,"kind":"agent","text":"…","at":ms}   kind as channels.ShownKind; an own text has its client_id, an own file "files", its types
+//	{"type":"upload","client_id":"…","ticket":"…"}         post that file's bytes now
 //	{"type":"committed","client_id":"…","position":n}      it is on the disk; position 0: it was before
 //	{"type":"refused","client_id":"…","why":"…"}           never to be repeated as it is
 //	{"type":"call_back","ok":true,"number":"+1…"}          the number as it will be shown to staff

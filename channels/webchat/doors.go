@@ -41,6 +41,8 @@ func (a *Adapter) Open(h channels.House) http.Handler {
 	mux.HandleFunc("POST "+at+"/session", a.begin)
 	mux.HandleFunc("DELETE "+at+"/session", a.end)
 	mux.HandleFunc("GET "+at+"/ws", a.connect)
+	mux.HandleFunc("OPTIONS "+at+"/file", a.preflight)
+	mux.HandleFunc("POST "+at+"/file", a.upload)
 	return mux
 }
 
@@ -112,7 +114,7 @@ func (a *Adapter) preflight(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Access-Control-Allow-Methods", "POST, DELETE")
-	w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Authorization")
+	w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Authorization, "+ticketHeader)
 	w.Header().Set("Access-Control-Max-Age", corsAge)
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -209,21 +211,14 @@ func (a *Adapter) connect(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	k, ok := a.tickets.redeem(ticketIn(r), origin, a.o.Now())
+	k, ok := a.admit(w, r, ticketIn(r), origin, false)
 	if !ok {
-		refuse(w, http.StatusUnauthorized, "the ticket is not good, or not any more; fetch another")
 		return
-	}
-	if k.cookie {
-		if v, known := a.who(r, true, a.o.Now()); !known || v != k.visitor {
-			refuse(w, http.StatusForbidden, "the ticket is another visitor's")
-			return
-		}
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	s := &socket{
-		a: a, peer: k.visitor.peer(), source: a.sources.of(r), evicted: cancel,
+		a: a, k: k, peer: k.visitor.peer(), source: a.sources.of(r), evicted: cancel,
 		kicked: make(chan struct{}, 1), tells: make(chan told, waitingTells), ended: make(chan struct{}),
 	}
 	if !a.hub.enter(s, a.o.Sockets, a.o.SocketsPerSource) {
@@ -236,7 +231,24 @@ func (a *Adapter) connect(w http.ResponseWriter, r *http.Request) {
 	if s.conn, err = a.upgrader.Upgrade(w, r, nil); err != nil {
 		return // it has answered
 	}
-	s.serve(ctx, k)
+	s.serve(ctx)
+}
+
+// admit redeems a ticket for what it was given for, a socket or a file. Where the
+// visitor's token is a cookie the request must carry it.
+func (a *Adapter) admit(w http.ResponseWriter, r *http.Request, text, origin string, file bool) (ticket, bool) {
+	k, ok := a.tickets.redeem(text, origin, a.o.Now())
+	if !ok || file != (k.file != nil) {
+		refuse(w, http.StatusUnauthorized, "the ticket is not good, or not any more; fetch another")
+		return k, false
+	}
+	if k.cookie {
+		if v, known := a.who(r, true, a.o.Now()); !known || v != k.visitor {
+			refuse(w, http.StatusForbidden, "the ticket is another visitor's")
+			return k, false
+		}
+	}
+	return k, true
 }
 
 // ticketIn finds the ticket among the subprotocols.

@@ -12,6 +12,7 @@ const ticketPrefix = "ticket."
 const (
 	typeHello     = "hello"
 	typeText      = "text"
+	typeFile      = "file"
 	typeCallBack  = "call_back"
 	typeLang      = "lang"
 	typeSeen      = "seen"
@@ -19,12 +20,16 @@ const (
 	typeCommitted = "committed"
 	typeRefused   = "refused"
 	typeState     = "state"
+	typeUpload    = "upload"
 )
 
 // Why a frame is refused.
 const (
 	whyEmpty    = "empty"
 	whyClientID = "client_id"
+	whyNoFiles  = "no_files" // this chat takes none
+	whyLarge    = "large"
+	whyMany     = "many" // files from this network, or from all, within the hour
 )
 
 // asked is a frame of the client's.
@@ -36,6 +41,7 @@ type asked struct {
 	ClientID string            `json:"client_id,omitempty"`
 	Text     string            `json:"text,omitempty"`
 	Number   string            `json:"number,omitempty"`
+	Bytes    int64             `json:"bytes,omitempty"` // of a file
 }
 
 // told is a frame of the gateway's.
@@ -45,6 +51,8 @@ type told struct {
 	Kind     channels.ShownKind `json:"kind,omitempty"`
 	ClientID string             `json:"client_id,omitempty"`
 	Text     string             `json:"text,omitempty"`
+	Files    []string           `json:"files,omitempty"` // of an own message: what they are
+	Ticket   string             `json:"ticket,omitempty"`
 	At       int64              `json:"at,omitempty"`
 	Why      string             `json:"why,omitempty"`
 	OK       *bool              `json:"ok,omitempty"` // of call_back

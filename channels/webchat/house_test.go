@@ -70,6 +70,12 @@ func (h *house) Take(_ context.Context, in channels.Inbound) (channels.Position,
 	return at, nil
 }
 
+// TakeFile keeps a file as its text's words, so that a test sees which it was.
+func (h *house) TakeFile(ctx context.Context, in channels.Inbound, body []byte) (channels.Position, error) {
+	in.Words = molt.Words(body)
+	return h.Take(ctx, in)
+}
+
 // breaks has the store take so many texts and no more; 0: any number.
 func (h *house) breaks(most int) {
 	h.mu.Lock()
@@ -322,6 +328,8 @@ type frame struct {
 	Why      string            `json:"why,omitempty"`
 	OK       *bool             `json:"ok,omitempty"`
 	Who      string            `json:"who,omitempty"`
+	Bytes    int               `json:"bytes,omitempty"`
+	Ticket   string            `json:"ticket,omitempty"`
 }
 
 // talk opens a chat from a cursor on.
@@ -395,4 +403,14 @@ func decode(t *testing.T, resp *http.Response, into any) {
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// any reads one frame.
+func (r *rig) any(conn *websocket.Conn) (f frame) {
+	r.t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(bound))
+	if err := conn.ReadJSON(&f); err != nil {
+		r.t.Fatal(err)
+	}
+	return f
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidegate/tidegate/channels"
 )
 
 //go:embed assets/widget.js
@@ -28,6 +30,8 @@ type settings struct {
 	Languages []string `json:"languages"`
 	Length    int      `json:"length"`
 	Protocol  string   `json:"protocol"`
+	Files     []string `json:"files"` // the types that are taken; none: no file is
+	FileBytes int      `json:"fileBytes"`
 	Silence   int64    `json:"silence"` // milliseconds without a frame after which a connection is dead
 }
 
@@ -38,7 +42,12 @@ func (a *Adapter) script() []byte {
 	if title == "" {
 		title = a.o.Clinic
 	}
+	types := []string{}
+	if a.o.FilesPerHour > 0 {
+		types = takenTypes()
+	}
 	b, err := json.Marshal(settings{
+		Files: types, FileBytes: channels.MaxFileBytes,
 		Title: title, Clinic: a.o.Clinic, Phone: a.o.Phone, Emergency: a.o.Emergency,
 		Languages: a.o.Languages, Length: a.o.MessageLength, Protocol: Protocol, Silence: pongWait.Milliseconds(),
 	})

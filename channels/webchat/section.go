@@ -17,6 +17,7 @@ type Section struct {
 	SessionsPerHour   int      `json:"sessions_per_hour,omitempty"   yaml:"sessions_per_hour,omitempty" range:"1..100000"`
 	MessagesPerMinute int      `json:"messages_per_minute,omitempty" yaml:"messages_per_minute,omitempty" range:"1..600"`
 	MessageLength     int      `json:"message_length,omitempty"      yaml:"message_length,omitempty" range:"100..4000"`
+	FilesPerHour      int      `json:"files_per_hour,omitempty"      yaml:"files_per_hour,omitempty" range:"0..1000"`
 	SocketsPerSource  int      `json:"sockets_per_source,omitempty"  yaml:"sockets_per_source,omitempty" range:"1..10000"`
 	Sockets           int      `json:"sockets,omitempty"             yaml:"sockets,omitempty" range:"1..3000"`
 	TrustedProxies    []string `json:"trusted_proxies,omitempty"     yaml:"trusted_proxies,omitempty" range:"0..100"`
@@ -27,7 +28,7 @@ type Section struct {
 // network, which is why it is not stricter.
 func Default() Section {
 	return Section{
-		SessionsPerHour: 30, MessagesPerMinute: 30, MessageLength: 2000, SocketsPerSource: 40, Sockets: 1500,
+		SessionsPerHour: 30, MessagesPerMinute: 30, MessageLength: 2000, FilesPerHour: 30, SocketsPerSource: 40, Sockets: 1500,
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"}, // who can reach us from this machine could say anything anyway
 	}
 }

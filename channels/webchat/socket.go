@@ -35,6 +35,7 @@ var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
 // and its writer reads the record: neither holds messages.
 type socket struct {
 	a      *Adapter
+	k      ticket // that opened it
 	conn   *websocket.Conn
 	peer   molt.Address
 	source string
@@ -63,13 +64,13 @@ func (s *socket) wake() {
 }
 
 // serve runs the socket until either side ends it.
-func (s *socket) serve(ctx context.Context, k ticket) {
+func (s *socket) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.conn.Close()
 	context.AfterFunc(ctx, func() { _ = s.conn.Close() }) // evicted, it may wait for a frame that never comes
 	s.conn.SetReadLimit(maxFrame)
-	if !s.hello(k) {
+	if !s.hello() {
 		return
 	}
 	s.conn.SetPongHandler(func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) })
@@ -89,15 +90,15 @@ func (s *socket) serve(ctx context.Context, k ticket) {
 // hello reads the first frame: from where on, and whose token where it is no
 // cookie. Its cursor is what the page has, not what anybody saw: a tab in the
 // background has messages too, and says itself what it showed. A ticket that was taken from somebody's page opens nothing without.
-func (s *socket) hello(k ticket) bool {
+func (s *socket) hello() bool {
 	_ = s.conn.SetReadDeadline(time.Now().Add(HelloWait))
 	f, err := s.frame()
 	if err != nil || f.Type != typeHello {
 		s.close(websocket.ClosePolicyViolation, "the first frame is a hello")
 		return false
 	}
-	if !k.cookie {
-		if v, err := s.a.tokens.read(f.Token, s.a.o.Now()); err != nil || v != k.visitor {
+	if !s.k.cookie {
+		if v, err := s.a.tokens.read(f.Token, s.a.o.Now()); err != nil || v != s.k.visitor {
 			s.close(websocket.ClosePolicyViolation, "the ticket is another visitor's")
 			return false
 		}
@@ -119,6 +120,10 @@ func (s *socket) hear(ctx context.Context) {
 		switch f.Type {
 		case typeText:
 			if !s.text(ctx, f) {
+				return
+			}
+		case typeFile:
+			if !s.tell(ctx, s.offer(f)) {
 				return
 			}
 		case typeCallBack:
@@ -372,7 +377,7 @@ func (s *socket) publish(ctx context.Context) error {
 }
 
 func frameOf(m channels.Shown) told {
-	f := told{Type: typeMessage, Position: m.At, Kind: m.Kind, Text: m.Words.Reveal(), At: int64(m.Time)}
+	f := told{Type: typeMessage, Position: m.At, Kind: m.Kind, Text: m.Words.Reveal(), Files: m.Files, At: int64(m.Time)}
 	_, f.ClientID, _ = strings.Cut(m.ProviderID, ".")
 	return f
 }

@@ -21,7 +21,8 @@ const ticketBytes = 32
 type ticket struct {
 	visitor visitor
 	origin  string
-	cookie  bool // the visitor's token is a cookie
+	cookie  bool     // the visitor's token is a cookie
+	file    *offered // that it is for; nil: for a socket
 	expires time.Time
 }
 

@@ -26,7 +26,8 @@ func chatCmd(e env) *cobra.Command {
 		Long: `Opens a clinic's web chat in the terminal, by the protocol of the widget. Each
 line of the input is one message. What was said stands on standard output, how
 the chat stands on standard error. When the input ends it waits until every
-message is committed and no answer has come for a while.
+message is committed and no answer has come for a while. It cannot send files: the
+chat on the clinic's site can.
 
     printf 'hi, I need an appointment\n' | tidegate chat --url http://127.0.0.1:8080/chat/web/
 ` + exitHelp,

@@ -197,6 +197,11 @@ func (x *exporter) inbound(e turn.Event, b *channels.Inbound) {
 		Via: b.Via, Words: b.Words, Media: len(b.Media), Ended: Ending{How: HowUndecided},
 	})
 	x.open = append(x.open, len(x.f.Inbound)-1)
+	for i, m := range b.Media {
+		if m.Kept != nil {
+			*x.attached(e.Seq, i) = Attached{Index: i, Hash: m.Kept.Hash, Type: m.Type, Bytes: m.Kept.Bytes}
+		}
+	}
 }
 
 // fate follows what became of a text of ours.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -132,10 +133,12 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 		if e.gone {
 			gone++
 		}
-		if b, ok := e.Body.(*turn.Fetched); ok && c.Files != nil {
-			r.Files++
-			if err := r.take(fileFault(ctx, c.Files, id, e.Seq, b)); err != nil {
-				return err
+		if c.Files != nil {
+			for _, f := range keptBy(e.Body) {
+				r.Files++
+				if err := r.take(fileFault(ctx, c.Files, id, e.Seq, f)); err != nil {
+					return err
+				}
 			}
 		}
 		if err := f.take(e); err != nil {
@@ -155,9 +158,24 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 	return j.snapshotIs(folded, gone > 0, r)
 }
 
+// keptBy lists the files that an event says are kept.
+func keptBy(body any) (files []channels.Kept) {
+	switch b := body.(type) {
+	case *turn.Fetched:
+		return []channels.Kept{{Hash: b.Hash, Key: b.Key, Bytes: b.Bytes}}
+	case *channels.Inbound:
+		for _, m := range b.Media {
+			if m.Kept != nil {
+				files = append(files, *m.Kept)
+			}
+		}
+	}
+	return files
+}
+
 // fileFault opens a file that was kept. What is wrong with it is no fault of the
 // journal, which goes on.
-func fileFault(ctx context.Context, files *attic.Attic, id molt.ConversationID, seq uint64, b *turn.Fetched) error {
+func fileFault(ctx context.Context, files *attic.Attic, id molt.ConversationID, seq uint64, b channels.Kept) error {
 	body, err := files.Read(ctx, id, attic.Ref{Name: b.Hash, Key: b.Key})
 	cause := "its seal does not open, or it is not what was kept"
 	switch {

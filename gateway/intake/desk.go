@@ -35,6 +35,8 @@ var (
 	ErrGone = errors.New("the item is no longer this worker's")
 	// ErrUnknownConversation says that there is no such journal.
 	ErrUnknownConversation = errors.New("no such conversation")
+	// ErrMoved says that another journal took over from the one a file was sealed for.
+	ErrMoved = errors.New("the conversation goes on in another journal")
 )
 
 // Options make a Desk. Store, Ring, Screen and Rules are required.
@@ -124,6 +126,31 @@ type Answer struct {
 func (d *Desk) Accept(ctx context.Context, in channels.Inbound) (Ticket, error) {
 	began := d.beganOf(in)
 	return d.post(ctx, d.conversation(began), &letter{inbound: &in, began: began, seen: d.seen(in)})
+}
+
+// Sealed says under what a file was sealed that comes with a text: the journal,
+// and the keys that were made for it and go into its commit.
+type Sealed struct {
+	Conversation molt.ConversationID
+	Keys         []molt.WrappedKey
+}
+
+// AcceptFile is Accept for a text that names a file. The answer is ErrMoved where
+// the journal that the file was sealed for is not gone on with.
+func (d *Desk) AcceptFile(ctx context.Context, in channels.Inbound, f Sealed) (Ticket, error) {
+	return d.post(ctx, f.Conversation, &letter{inbound: &in, began: d.beganOf(in), seen: d.seen(in), file: &f})
+}
+
+// Known reports whether a text was taken in before.
+func (d *Desk) Known(ctx context.Context, in channels.Inbound) (bool, error) {
+	_, ok, err := d.Mark(ctx, d.seen(in))
+	return ok, err
+}
+
+// Latest is the journal in which a conversation goes on.
+func (d *Desk) Latest(ctx context.Context, id molt.ConversationID) (molt.ConversationID, error) {
+	ids, err := d.journals(ctx, id)
+	return ids[len(ids)-1], err
 }
 
 // seen is the mark of a text that was taken in.

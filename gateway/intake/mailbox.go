@@ -17,6 +17,7 @@ type letter struct {
 	inbound *channels.Inbound // a text, decided together with others that wait
 	text    uint64            // its event, once it is in a step
 	seen    molt.MarkID       // the text's own mark
+	file    *Sealed           // that the text names; nil: none that is here already
 	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
 	alone   func(context.Context) error // done in the mailbox's turn, beside its state
 
@@ -147,6 +148,19 @@ func (d *Desk) finish(l *letter, a Answer, err error) {
 	}
 	close(l.done)
 	<-d.waiting
+}
+
+// turnAway answers letters with a file, which is sealed for this journal and no
+// other, and returns the rest.
+func (d *Desk) turnAway(letters []*letter) (rest []*letter) {
+	for _, l := range letters {
+		if l.file != nil {
+			d.finish(l, Answer{}, ErrMoved)
+			continue
+		}
+		rest = append(rest, l)
+	}
+	return rest
 }
 
 func (d *Desk) finishAll(letters []*letter, a Answer, err error) {

@@ -118,7 +118,11 @@ func (r *reader) shown(ctx context.Context, e molt.Event) (s channels.Shown, err
 	}
 	switch b := ev.Body.(type) {
 	case *channels.Inbound:
-		return channels.Shown{Time: e.At, Kind: channels.ShownOwn, ProviderID: b.ProviderID, Words: b.Words}, nil
+		s = channels.Shown{Time: e.At, Kind: channels.ShownOwn, ProviderID: b.ProviderID, Words: b.Words}
+		for _, m := range b.Media {
+			s.Files = append(s.Files, m.Type)
+		}
+		return s, nil
 	case *turn.Decided:
 		r.decided[e.Seq] = b
 	case *turn.Attempted:

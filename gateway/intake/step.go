@@ -33,7 +33,9 @@ func (d *Desk) handle(m *mailbox, letters []*letter) {
 			return
 		}
 		if m.moved != "" {
-			d.deliver(m.moved, letters...)
+			if letters = d.turnAway(letters); len(letters) > 0 {
+				d.deliver(m.moved, letters...)
+			}
 			return
 		}
 		done, err := d.once(ctx, m, letters)
@@ -199,6 +201,9 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 	v := s.d.judge(l.inbound.Words.Reveal(), recent, int64(at), s.state.Lang)
 	l.text = s.state.Seq
 	s.add(turn.KindScreened, &v)
+	if l.file != nil {
+		s.m.box.Adopt(l.file.Keys)
+	}
 	if s.state.MayRing(&v) {
 		s.addLead(ctx)
 	}

@@ -35,9 +35,18 @@ func (d *Desk) unloadable(ctx context.Context, m *mailbox, letters []*letter, ca
 		d.finishAll(letters, Answer{}, fmt.Errorf("%w: %w", err, cause))
 		return
 	}
-	if err := d.succeed(ctx, m.id, letters[0].began, letters, d.openSeverity(ctx, m.id)); err != nil {
+	// A file's text goes to the successor too, once that is there to seal it for.
+	var files []*letter
+	texts := slices.DeleteFunc(slices.Clone(letters), func(l *letter) bool {
+		if l.file != nil {
+			files = append(files, l)
+		}
+		return l.file != nil
+	})
+	if err := d.succeed(ctx, m.id, letters[0].began, texts, d.openSeverity(ctx, m.id)); err != nil {
 		d.finishAll(letters, Answer{}, err)
 	}
+	d.turnAway(files)
 }
 
 // Orphan makes a successor for a frozen conversation of which something is due
@@ -305,6 +314,9 @@ func (d *Desk) bare(ctx context.Context, id molt.ConversationID, l *letter) erro
 	}
 	if err := s.put(&b, &state, effects); err != nil {
 		return err
+	}
+	if l.file != nil {
+		box.Adopt(l.file.Keys)
 	}
 	_, err = d.commit(ctx, box, b)
 	return err

@@ -77,8 +77,9 @@ func (s *State) foldInbound(e Event, b *channels.Inbound) {
 		at = b.At // fragments join by the provider's time, in whatever order they come
 	}
 	s.addTurn(Ref{Seq: e.Seq, From: model.FromPatient, At: at, Media: len(b.Media)})
+	kept := s.foldKept(e.Seq, b.Media)
 	if len(s.Undecided) < MaxUndecided {
-		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), At: b.At, Lang: b.Lang})
+		s.Undecided = append(s.Undecided, Heard{Seq: e.Seq, Provider: b.ProviderID, Media: len(b.Media), Kept: kept, At: b.At, Lang: b.Lang})
 	}
 	if b.CallBack != "" {
 		s.CallBack = b.CallBack

@@ -134,7 +134,7 @@ func (x *decider) fetchFiles() {
 		}
 	}
 	for _, h := range x.s.Undecided {
-		if n := min(h.Media, MaxFiles-open); n > 0 {
+		if n := min(h.Media, MaxFiles-open); n > 0 && h.Kept < h.Media {
 			x.d.Files = append(x.d.Files, Files{Seq: h.Seq, Count: n})
 			x.s.foldFiles(x.d.Files[len(x.d.Files)-1])
 			open += n
@@ -174,6 +174,18 @@ func (s *State) foldFiles(b Files) {
 			s.Files = append(s.Files, File{FileAt: at, State: FileWaits})
 		}
 	}
+}
+
+// foldKept takes up the files that came with a message, and counts them.
+func (s *State) foldKept(seq uint64, media []channels.Media) (n int) {
+	for i, m := range media[:min(len(media), channels.MaxMedia)] {
+		if m.Kept == nil {
+			continue
+		}
+		n++
+		s.Files = append(s.Files, File{FileAt: FileAt{seq, i}, State: FileKept, Hash: m.Kept.Hash, Key: m.Kept.Key, Type: m.Type, Bytes: m.Kept.Bytes})
+	}
+	return n
 }
 
 func (s *State) foldFetch(x Effect) {

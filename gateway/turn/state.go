@@ -90,6 +90,7 @@ type Heard struct {
 	Seq      uint64          `json:"seq"`
 	Provider string          `json:"provider,omitempty"`
 	Media    int             `json:"media,omitempty"`
+	Kept     int             `json:"kept,omitempty"` // of them, what is there already
 	At       molt.Time       `json:"at,omitempty"`   // the provider's time
 	Lang     string          `json:"lang,omitempty"` // that the patient chose
 	Verdict  *screen.Verdict `json:"verdict,omitempty"`

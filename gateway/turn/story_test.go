@@ -233,8 +233,12 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 			Channel: "main", Account: clinicNumber, Peer: patientNumber, ProviderID: fmt.Sprintf("SM%d", s.ids), At: s.now,
 			Words: molt.Words(text), Via: "webhook", CallBack: molt.Address(arg["call_back"]), Lang: arg["lang"], Source: arg["source"],
 		}
-		for range len(arg["media"]) {
-			in.Media = append(in.Media, channels.Media{URL: "https://media.example/1", Type: "image/jpeg"})
+		for _, kind := range arg["media"] {
+			m := channels.Media{URL: "https://media.example/1", Type: "image/jpeg"}
+			if kind == 'k' { // it came with the text
+				m = channels.Media{Type: "image/jpeg", Kept: &channels.Kept{Hash: "f_hash", Key: "k_key", Bytes: 7}}
+			}
+			in.Media = append(in.Media, m)
 		}
 		if at := arg["ago"]; at != "" {
 			d, err := time.ParseDuration(at)

@@ -94,6 +94,29 @@ func (a *Attic) Keep(ctx context.Context, id molt.ConversationID, at molt.Time, 
 	if err != nil {
 		return Ref{}, fmt.Errorf("keep file: %w", err)
 	}
+	return a.keep(box, id, at, key, plain)
+}
+
+// KeepFirst is Keep for a file that is there before the event which refers to it,
+// perhaps before any of its conversation. The batch with that event has to carry
+// the keys: without it nothing opens the file.
+func (a *Attic) KeepFirst(ctx context.Context, id molt.ConversationID, at molt.Time, plain []byte) (Ref, []molt.WrappedKey, error) {
+	if len(plain) > MaxFileBytes {
+		return Ref{}, nil, ErrTooLarge
+	}
+	box, err := a.box(ctx, id)
+	if err != nil {
+		return Ref{}, nil, err
+	}
+	key, err := box.MakeKeyAt(at)
+	if err != nil {
+		return Ref{}, nil, fmt.Errorf("keep file: %w", err)
+	}
+	r, err := a.keep(box, id, at, key, plain)
+	return r, box.Fresh(), err
+}
+
+func (a *Attic) keep(box *seal.Box, id molt.ConversationID, at molt.Time, key molt.KeyID, plain []byte) (Ref, error) {
 	r := Ref{Name: a.name(id, key, plain), Key: key}
 	_, sealed, err := box.Seal(at, kind(r.Name), plain)
 	if err != nil {

@@ -93,6 +93,13 @@ func (b *Box) KeyAt(at molt.Time) (molt.KeyID, error) {
 	return "", fmt.Errorf("key of %s: %w", period, err)
 }
 
+// MakeKeyAt is KeyAt, and makes the key where there is none. It is for what is
+// sealed before the batch that refers to it, which has to carry Fresh.
+func (b *Box) MakeKeyAt(at molt.Time) (molt.KeyID, error) {
+	id, _, err := b.keyOf(at.Std().Format("2006-01"))
+	return id, err
+}
+
 // Open decrypts what Seal sealed with the same key and kind. The error wraps
 // molt.ErrCorrupt when the bytes, the kind or the conversation are not those.
 func (b *Box) Open(kind string, id molt.KeyID, sealed []byte) ([]byte, error) {
@@ -105,6 +112,16 @@ func (b *Box) Open(kind string, id molt.KeyID, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("open %s with key %s: %w", kind, id, err)
 	}
 	return plain, nil
+}
+
+// Adopt takes over keys of this conversation that another box made and nobody
+// keeps yet: they are Fresh here.
+func (b *Box) Adopt(keys []molt.WrappedKey) {
+	for _, k := range keys {
+		if !slices.ContainsFunc(b.wrapped, func(o molt.WrappedKey) bool { return o.ID == k.ID }) {
+			b.wrapped, b.fresh = append(b.wrapped, k), append(b.fresh, k)
+		}
+	}
 }
 
 // Fresh returns the keys made since the last Kept. They belong into the batch

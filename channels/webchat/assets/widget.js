@@ -17,6 +17,11 @@
       refused: "The chat cannot be opened now. Please call {phone}.", pending: "not sent yet",
       whoAgent: "Connected. An automated assistant answers.", whoWaiting: "Connected. Our staff are asked to read this.",
       whoNurse: "Connected. A person on our staff answers.", typing: "An answer is being written…", ended: "The chat is ended on this device.",
+      attach: "Send a photo or PDF", photo: "Photo", file: "File", filePending: "not sent yet. Keep this page open.",
+      large: "Not sent: the file is larger than 5 MB. Send a smaller one, or call {phone}.",
+      type: "Not sent: only photos and PDF files can be sent here. You can also call {phone}.",
+      empty: "Not sent: the file is empty.", many: "Not sent: too many files for now. Write what it shows, or call {phone}.",
+      no_files: "Not sent: this chat takes no files. Call {phone}.",
     },
     es: {
       open: "Escríbanos", close: "Cerrar el chat", end: "Terminar el chat", language: "Idioma", log: "Mensajes",
@@ -29,6 +34,11 @@
       refused: "El chat no se puede abrir ahora. Por favor llame al {phone}.", pending: "no enviado todavía",
       whoAgent: "Conectado. Contesta un asistente automatizado.", whoWaiting: "Conectado. Pedimos a nuestro personal que lea esto.",
       whoNurse: "Conectado. Contesta una persona de nuestro personal.", typing: "Se está escribiendo una respuesta…", ended: "El chat terminó en este dispositivo.",
+      attach: "Enviar una foto o un PDF", photo: "Foto", file: "Archivo", filePending: "no enviado todavía. No cierre esta página.",
+      large: "No se envió: el archivo pasa de 5 MB. Envíe uno más pequeño o llame al {phone}.",
+      type: "No se envió: aquí solo se pueden enviar fotos y archivos PDF. También puede llamar al {phone}.",
+      empty: "No se envió: el archivo está vacío.", many: "No se envió: son demasiados archivos por ahora. Escriba lo que se ve o llame al {phone}.",
+      no_files: "No se envió: este chat no recibe archivos. Llame al {phone}.",
     },
   };
   const languages = settings.languages.filter((l) => words[l]);
@@ -38,7 +48,7 @@
   let lang = [tag.dataset.lang, document.documentElement.lang.slice(0, 2), languages[0]].find((l) => languages.includes(l));
   let token = "", cursor = 0, seen = 0, tries = 0, socket = null, timer = 0, watch = 0, quiet = 0, state = null;
   let number = "", callBackSent = false, talked = false, wanted = false, statusKey = "connecting";
-  const pending = new Map(); // client_id → {text, item, note}
+  const pending = new Map(); // client_id → {text or file, item, note}
   const shown = new Map(); // client_id → item: what stands here already, until it comes back as a message
 
   const say = (key, more) => (words[lang][key] || "").replace(/\{(\w+)\}/g, (_, k) => ({ ...settings, ...more })[k] || "");
@@ -72,6 +82,8 @@
   const label = make("label", "", { for: "tidegate-text" });
   const input = make("textarea", "", { id: "tidegate-text", rows: "2", maxlength: String(settings.length), autocomplete: "off" });
   const sender = make("button", "tidegate-main", { type: "submit" });
+  const attach = make("button", "", { type: "button" });
+  const chooser = make("input", "", { type: "file", accept: settings.files.join(","), hidden: "" }); // the button opens it, for keys and readers too
 
   picker.id = "tidegate-lang";
   for (const l of languages) {
@@ -86,6 +98,7 @@
   if (languages.length < 2) picker.hidden = pickerLabel.hidden = true;
   callForm.append(callLabel, callInput, callSave, callSkip, callNote);
   form.append(label, input, sender);
+  if (settings.files.length > 0) form.append(attach, chooser);
   panel.append(head, note, status, callForm, log, typing, form);
   panel.hidden = !mount;
   if (mount) root.append(panel); else root.append(panel, opener);
@@ -104,6 +117,7 @@
     if (!number && !callNote.textContent) callNote.textContent = say("numberWhy");
     label.textContent = say("message");
     sender.textContent = say("send");
+    attach.textContent = say("attach");
     show(statusKey);
   };
   const show = (key) => {
@@ -150,7 +164,7 @@
     talked = true;
     settle(f.client_id);
     const item = f.kind === "own" && shown.get(f.client_id);
-    if (!item) bubble(kinds.includes(f.kind) ? f.kind : "fixed", f.text || "", f.at);
+    if (!item) bubble(kinds.includes(f.kind) ? f.kind : "fixed", f.text || (f.files || []).map(nameOf).join(", "), f.at);
     else {
       item.firstChild.textContent = byline("own", f.at);
       if (item.nextSibling) { // what came meanwhile is before it on record
@@ -161,25 +175,89 @@
     shown.delete(f.client_id);
     glance();
   };
+  const nameOf = (type) => say(type.startsWith("image/") ? "photo" : "file");
   const glance = () => { // tell what somebody could have read
     if (cursor > seen && document.visibilityState === "visible" && !panel.hidden && send({ type: "seen", cursor })) seen = cursor;
   };
-  const text = (t) => {
+  const wait = (words, note, more) => {
     const id = crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-    const item = bubble("own", t);
+    const item = bubble("own", words);
     const mark = make("p", "tidegate-by");
-    mark.textContent = say("pending");
+    mark.textContent = note;
     item.append(mark);
-    pending.set(id, { text: t, item, note: mark });
+    pending.set(id, { item, note: mark, ...more });
     shown.set(id, item);
     talked = true;
-    send({ type: "text", client_id: id, text: t });
+    wanted = true;
+    return id;
+  };
+  const text = (t) => {
+    tell(wait(t, say("pending"), { text: t }));
     guard();
   };
-  // guard gives up a connection that looks open and takes nothing.
+  // tell says of what waits that it is here: again after each drop, until it is kept.
+  const tell = (id) => {
+    const p = pending.get(id);
+    if (!p || p.busy) return;
+    send(p.file ? { type: "file", client_id: id, bytes: p.file.size } : { type: "text", client_id: id, text: p.text });
+  };
+  // guard gives up a connection that looks open and takes nothing. A file has a
+  // connection of its own, and a limit of its own.
   const guard = () => {
     clearTimeout(watch);
-    if (pending.size > 0) watch = setTimeout(drop, 15000);
+    if ([...pending.values()].some((p) => !p.busy)) watch = setTimeout(drop, 15000);
+  };
+
+  // Files. What telephones make is often larger than what is taken: such a picture
+  // is made smaller here, and one that cannot be is refused in words.
+  const smaller = async (f) => {
+    if (f.size <= settings.fileBytes || !f.type.startsWith("image/")) return f;
+    try {
+      const picture = await createImageBitmap(f), k = Math.min(1, 2400 / Math.max(picture.width, picture.height));
+      const canvas = make("canvas");
+      canvas.width = Math.round(picture.width * k);
+      canvas.height = Math.round(picture.height * k);
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      return await new Promise((done) => canvas.toBlob((b) => done(b || f), "image/jpeg", 0.85));
+    } catch {
+      return f;
+    }
+  };
+  const file = async (chosen) => {
+    const f = await smaller(chosen);
+    const id = wait(nameOf(chosen.type) + ": " + chosen.name, say("filePending"), { file: f, tries: 0 });
+    if (f.size > settings.fileBytes) return turnDown(id, "large");
+    if (f.size === 0) return turnDown(id, "empty");
+    connect();
+    tell(id);
+    guard();
+  };
+  const turnDown = (id, why) => { // never to be sent as it is
+    const p = pending.get(id);
+    if (!p) return;
+    pending.delete(id);
+    shown.delete(id);
+    p.note.textContent = say(why);
+    p.note.className = "tidegate-error";
+    p.item.classList.add("tidegate-unsent");
+    down();
+  };
+  const upload = async (id, ticket) => {
+    const p = pending.get(id);
+    if (!p || !p.file || p.busy) return;
+    p.busy = true;
+    guard();
+    const headers = { "Content-Type": "application/octet-stream", "Tidegate-Ticket": ticket };
+    if (token) headers.Authorization = "Bearer " + token;
+    let answer = null;
+    try {
+      answer = await fetch(new URL("file", base), { method: "POST", credentials: "include", headers, body: p.file, cache: "no-store", signal: AbortSignal.timeout(120000) });
+    } catch { /* it is sent again */ }
+    p.busy = false;
+    if (pending.get(id) !== p) return;
+    if (answer && answer.ok) settle(id);
+    else if (answer && { 400: 1, 413: 1, 415: 1 }[answer.status]) turnDown(id, { 400: "empty", 413: "large", 415: "type" }[answer.status]);
+    else setTimeout(() => { tell(id); guard(); }, Math.min(60000, 2000 * 2 ** p.tries++) * (0.5 + Math.random()));
   };
 
   // The connection.
@@ -240,7 +318,7 @@
       if (seen > 0) send({ type: "seen", cursor: seen }); // the connection that broke may have lost it
       glance();
       if (number) send({ type: "call_back", number });
-      for (const [id, p] of pending) send({ type: "text", client_id: id, text: p.text });
+      for (const id of pending.keys()) tell(id);
       guard();
     };
     ws.onmessage = (e) => {
@@ -260,7 +338,9 @@
   const heard = (f) => {
     switch (f.type) {
       case "message": message(f); break;
-      case "committed": case "refused": settle(f.client_id); guard(); break;
+      case "committed": settle(f.client_id); guard(); break;
+      case "refused": if ((pending.get(f.client_id) || {}).file) turnDown(f.client_id, f.why); else settle(f.client_id); guard(); break;
+      case "upload": upload(f.client_id, f.ticket); break;
       case "call_back": called(f); break;
       case "state":
         state = f;
@@ -328,6 +408,12 @@
     wanted = true;
     text(t);
     connect();
+    input.focus();
+  });
+  attach.addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    for (const f of chooser.files) file(f);
+    chooser.value = "";
     input.focus();
   });
   input.addEventListener("keydown", (e) => {
