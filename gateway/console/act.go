@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -30,13 +31,58 @@ func (c *Console) act(w http.ResponseWriter, r *http.Request, s access.Session) 
 	if err != nil {
 		return err
 	}
-	c.said.put(s, out.Why)
 	to := "/c/" + refOf(out.Row)
 	if out.Done && a.Verb == turn.VerbTake && out.Row.Severity == escalation.S1 {
 		to += "?first"
 	}
+	if !out.Done && !out.Again {
+		return c.refused(w, r, s, draft{out.Row.Conversation, a.Verb, a.Words.Reveal()}, out.Why, to)
+	}
+	return c.went(w, r, s, out.Why, to)
+}
+
+// formAnswer is what a page hears that posted a form by script: where to go on, or
+// why to stay as it is.
+type formAnswer struct {
+	To    string `json:"to,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Said  string `json:"said,omitempty"`  // what became of it, for a page that stays
+	Nonce string `json:"nonce,omitempty"` // for its next act
+}
+
+// byScript reports whether a page posted a form itself, and keeps what is written
+// in it until it hears that it went.
+func byScript(r *http.Request) bool { return r.Header.Get("X-Form") != "" }
+
+// went goes on to a page, which says what became of an act.
+func (c *Console) went(w http.ResponseWriter, r *http.Request, s access.Session, why, to string) error {
+	if r.Header.Get("X-Form") == "stay" { // she writes something else there
+		return answerJSON(w, http.StatusOK, formAnswer{Said: why, Nonce: newNonce()})
+	}
+	c.said.put(s, why)
+	if byScript(r) {
+		return answerJSON(w, http.StatusOK, formAnswer{To: to})
+	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
+}
+
+// refused says why an act was not done. What was written for it is not lost: a page
+// with script has it still, any other gets it back.
+func (c *Console) refused(w http.ResponseWriter, r *http.Request, s access.Session, d draft, why, to string) error {
+	if byScript(r) {
+		return answerJSON(w, http.StatusConflict, formAnswer{Why: why})
+	}
+	c.drafts.put(s, d)
+	c.said.put(s, why)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+func answerJSON(w http.ResponseWriter, status int, body any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	return json.NewEncoder(w).Encode(body)
 }
 
 // actOf reads a form.

@@ -62,13 +62,14 @@ type Options struct {
 
 // Console is the staff's pages.
 type Console struct {
-	o     Options
-	home  *url.URL
-	pages func() map[string]*template.Template // made when the first is shown: a start waits for none
-	hub   *hub
-	looks *looks
-	asks  *limiter
-	said  *flashes
+	o      Options
+	home   *url.URL
+	pages  func() map[string]*template.Template // made when the first is shown: a start waits for none
+	hub    *hub
+	looks  *looks
+	asks   *limiter
+	said   *flashes
+	drafts *drafts
 }
 
 // New checks the options and starts nothing.
@@ -86,7 +87,7 @@ func New(o Options) (*Console, error) {
 	if o.Kick == nil {
 		o.Kick = func(molt.Lane) {}
 	}
-	c := &Console{o: o, home: home, hub: newHub(), looks: newLooks(), asks: newLimiter(o.Now), said: newFlashes()}
+	c := &Console{o: o, home: home, hub: newHub(), looks: newLooks(), asks: newLimiter(o.Now), said: newFlashes(), drafts: newDrafts()}
 	c.pages = sync.OnceValue(c.parse)
 	return c, nil
 }
@@ -173,11 +174,12 @@ type answer func(w http.ResponseWriter, r *http.Request, s access.Session) error
 type Problem struct {
 	Status int
 	Why    string
+	Kept   string // what was written and not taken, for its writer
 }
 
 func (p *Problem) Error() string { return p.Why }
 
-func problem(status int, why string) error { return &Problem{status, why} }
+func problem(status int, why string) error { return &Problem{Status: status, Why: why} }
 
 func problemOf(err error) *Problem {
 	var p *Problem
@@ -186,19 +188,19 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &tooLarge):
-		return &Problem{http.StatusRequestEntityTooLarge, "That was over 64 KiB; nothing was done."}
+		return &Problem{Status: http.StatusRequestEntityTooLarge, Why: "That was over 64 KiB; nothing was done."}
 	case casework.IsFault(err):
-		return &Problem{http.StatusBadRequest, "Not done: " + err.Error() + "."}
+		return &Problem{Status: http.StatusBadRequest, Why: "Not done: " + err.Error() + "."}
 	case errors.Is(err, casework.ErrNoCode), errors.Is(err, casework.ErrNoReference):
-		return &Problem{http.StatusNotFound, "There is no such case now: a code ends with its case. Search by name or number."}
+		return &Problem{Status: http.StatusNotFound, Why: "There is no such case now: a code ends with its case. Search by name or number."}
 	case errors.Is(err, intake.ErrUnknownConversation):
-		return &Problem{http.StatusNotFound, "There is no such conversation."}
+		return &Problem{Status: http.StatusNotFound, Why: "There is no such conversation."}
 	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
-		return &Problem{http.StatusConflict, "This conversation's journal cannot be gone on with. Its patient is with staff in the conversation that follows it; tidegate verify says what is wrong."}
+		return &Problem{Status: http.StatusConflict, Why: "This conversation's journal cannot be gone on with. Its patient is with staff in the conversation that follows it; tidegate verify says what is wrong."}
 	case errors.Is(err, molt.ErrClosed), errors.Is(err, molt.ErrBroken):
-		return &Problem{http.StatusServiceUnavailable, "The gateway is stopping. Nothing was done: try again in a moment."}
+		return &Problem{Status: http.StatusServiceUnavailable, Why: "The gateway is stopping. Nothing was done: try again in a moment."}
 	}
-	return &Problem{http.StatusInternalServerError, "It did not work; the gateway's log has the reason."}
+	return &Problem{Status: http.StatusInternalServerError, Why: "It did not work; the gateway's log has the reason."}
 }
 
 // fault shows what went wrong. A page that only keeps itself fresh sees the
@@ -208,9 +210,17 @@ func (c *Console) fault(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusInternalServerError {
 		c.o.Log.Error().Err(err).Msg("console")
 	}
+	if byScript(r) {
+		_ = answerJSON(w, p.Status, formAnswer{Why: p.Why}) // who asked is gone
+		return
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(p.Status)
-	c.write(w, r, "fault", p)
+	shown := *p
+	if r.Method == http.MethodPost { // as far as the form was read
+		shown.Kept = r.PostForm.Get("words")
+	}
+	c.write(w, r, "fault", &shown)
 }
 
 type sessionKey struct{}

@@ -40,6 +40,9 @@ type conversationPage struct {
 	Staff    []colleague // whom the case can be handed to
 	Canned   []string
 	Nonce    string
+	// What she wrote for an act that was refused, where it was written; Kept where
+	// she may not write there any more.
+	Reply, Note, HandBack, Kept string
 }
 
 // message is one message of the conversation and what became of it.
@@ -64,8 +67,25 @@ func (c *Console) conversation(w http.ResponseWriter, r *http.Request, s access.
 	if err != nil {
 		return err
 	}
+	if !isLive(r) {
+		p.giveBack(c.drafts.take(s, p.Row.Conversation))
+	}
 	p.ReadBack = p.Mine && p.Row.Severity == escalation.S1 && r.URL.Query().Has("first")
 	return c.show(w, r, "conversation", p)
+}
+
+// giveBack puts words that went nowhere back to where they were written.
+func (p *conversationPage) giveBack(d draft) {
+	switch {
+	case p.Mine && d.verb == turn.VerbRelay:
+		p.Reply = d.words
+	case p.Mine && d.verb == turn.VerbNote:
+		p.Note = d.words
+	case p.Mine && d.verb == turn.VerbResolve:
+		p.HandBack = d.words
+	default:
+		p.Kept = d.words
+	}
 }
 
 // read reads a conversation for a person. What is new to her is on record with

@@ -163,9 +163,11 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request, s access.Session
 			return err
 		}
 	}
-	c.said.put(s, out.Why)
-	http.Redirect(w, r, "/c/"+refOf(out.Row), http.StatusSeeOther)
-	return nil
+	to := "/c/" + refOf(out.Row)
+	if out.Row.Claimant != s.ID || !out.Done && !out.Again {
+		return c.refused(w, r, s, draft{out.Row.Conversation, turn.VerbRelay, words.Reveal()}, "Not sent. "+out.Why, to)
+	}
+	return c.went(w, r, s, out.Why, to)
 }
 
 // colleague reports whether a member of staff is texted at that address.

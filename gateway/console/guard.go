@@ -93,10 +93,12 @@ func (c *Console) signedIn(right access.Right, f answer) http.HandlerFunc {
 		case !ok && r.Method == http.MethodGet && doing:
 			http.Redirect(w, r, "/sign-in?to="+url.QueryEscape(goal(r.URL.Path)), http.StatusSeeOther)
 		case !ok:
+			_ = parse(r) // what was written is given back
 			c.fault(w, r, problem(http.StatusUnauthorized, "You are signed out. Sign in again; nothing was done."))
 		default:
 			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 			if !s.Role.May(right) {
+				_ = parse(r)
 				c.fault(w, r, problem(http.StatusForbidden, "Your role, "+string(s.Role)+", may not do that."))
 				return
 			}

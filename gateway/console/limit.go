@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -102,4 +103,42 @@ func (f *flashes) take(s access.Session) string {
 	w := f.words[k]
 	delete(f.words, k)
 	return w
+}
+
+// draft is what somebody wrote for an act that was not done.
+type draft struct {
+	at    molt.ConversationID
+	verb  turn.Verb
+	words string
+}
+
+// drafts hold such words until their writer's next look at the conversation, in
+// memory alone: one a session, and maxFlashes in all.
+type drafts struct {
+	mu   sync.Mutex
+	kept map[look]draft
+}
+
+func newDrafts() *drafts { return &drafts{kept: map[look]draft{}} }
+
+func (f *drafts) put(s access.Session, d draft) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.kept) >= maxFlashes {
+		clear(f.kept)
+	}
+	f.kept[look{session: s.ID, began: s.Began}] = d
+}
+
+// take returns the words that a session's last act at a conversation left.
+func (f *drafts) take(s access.Session, at molt.ConversationID) draft {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := look{session: s.ID, began: s.Began}
+	d := f.kept[k]
+	if d.at != at {
+		return draft{}
+	}
+	delete(f.kept, k)
+	return d
 }

@@ -23,6 +23,7 @@ func TestNursesSideBySide(t *testing.T) {
 	s.oneTakesIt(t)
 	s.throughACutNetwork(t)
 	s.throughAKill(t)
+	s.throughALostAnswer(t)
 	s.callNoteResolve(t)
 	s.agentGoesOn(t)
 	s.sameEverywhere(t)
@@ -195,6 +196,9 @@ func (s *side) throughAKill(t *testing.T) {
 		n.is(`document.querySelector("#live-state").checkVisibility() && document.querySelector("#live-state").textContent.startsWith("No connection")`)
 	})
 	s.alice.types("#reply", "Help is near. ")
+	s.alice.click(".talk form button.main")
+	s.alice.told("No answer from the gateway. What you wrote is still here.")
+	s.alice.is(`document.querySelector("#reply").value === "Help is near. "`)
 	s.patient.says("he went to the door")
 	s.start()
 	s.patient.stands("Connected")
@@ -208,6 +212,29 @@ func (s *side) throughAKill(t *testing.T) {
 	s.patient.marked("the chat after a kill")
 }
 
+// throughALostAnswer has the gateway take Alice's words and its answer lost on the
+// way: she still has them, sends them again, and the patient reads them once.
+func (s *side) throughALostAnswer(t *testing.T) {
+	t.Helper()
+	s.alice.value(`(() => {
+		const real = fetch;
+		window.fetch = async (...a) => {
+			const answer = await real(...a);
+			if (!window.lost && String(a[0]).endsWith("/act")) { window.lost = true; throw new TypeError("lost"); }
+			return answer;
+		};
+		return "";
+	})()`)
+	s.alice.types("#reply", "Stay with him.")
+	s.alice.click(".talk form button.main")
+	s.alice.told("No answer from the gateway.")
+	s.nurses(func(n *tab) { n.talk("person", "Stay with him.") })
+	s.alice.is(`document.querySelector("#reply").value === "Stay with him."`)
+	s.alice.click(".talk form button.main")
+	s.alice.told("Done before")
+	s.alice.is(`!document.querySelector("#reply").value`)
+}
+
 // callNoteResolve has Alice call, leave a note and hand the case to Carmen, who
 // ends it.
 func (s *side) callNoteResolve(t *testing.T) {
@@ -218,6 +245,8 @@ func (s *side) callNoteResolve(t *testing.T) {
 	s.nurses(func(n *tab) {
 		n.is(`document.querySelector("#head .state").textContent.includes("Alice is with the patient")`)
 	})
+	s.alice.types("#reply", "Can you")
+	s.alice.mark()
 	s.alice.click("#note summary")
 	s.alice.types("#note-words", "Her son rides along.")
 	s.alice.click("#note button")
@@ -228,7 +257,9 @@ func (s *side) callNoteResolve(t *testing.T) {
 	s.alice.click("#transfer button")
 	s.alice.told("is now with Carmen")
 	s.carmen.is(`document.querySelector("#reply")`)
-	s.alice.is(`!document.querySelector("#reply")`)
+	s.alice.is(`!document.querySelector("#reply") && document.querySelector("#kept-words").value === "Can you"`)
+	s.alice.marked("a page in which something is written")
+	s.alice.accessible("with words that went nowhere")
 	s.carmen.tabTo(`button[name=reached][value=yes]`)
 	s.carmen.keys("\r")
 	s.carmen.told("the call is on record")
@@ -303,7 +334,7 @@ func (s *side) sameEverywhere(t *testing.T) {
 	want := s.patient.value(texts)
 	for _, words := range []string{
 		"hi, I need an appointment", "Ana Ruiz", "my chest hurts", "Call 911 now", "Is somebody with you?", "Open your front door.",
-		"my son is here", "he went to the door", "They are outside.", "3/4/1980",
+		"my son is here", "he went to the door", "They are outside.", "Stay with him.", "3/4/1980",
 	} {
 		if n := strings.Count(want, words); n != 1 {
 			t.Errorf("the chat shows %q %d times", words, n)

@@ -51,10 +51,67 @@
     }
     if (e.isTrusted && "Notification" in window && Notification.permission === "default" && body.dataset.live !== undefined) Notification.requestPermission();
   });
+  // What is said of an act that did not go, in sight wherever the page is scrolled to.
+  function tell(words, link) {
+    const main = document.getElementById("main");
+    main.querySelector(":scope > .said")?.remove();
+    const p = document.createElement("p");
+    p.className = "said stays";
+    p.setAttribute("role", "alert");
+    main.prepend(p);
+    p.append(words);
+    if (link) p.append(" ", link);
+  }
+  // Words that somebody writes leave the page only once the gateway has them: it is
+  // posted beside the page, which stays as it is where that is refused, or where no
+  // answer comes. The same words again are then the same act, and go out once.
+  const unsure = new Map(), busy = new Set(); // by what a form does
+  async function post(form, by) {
+    const fields = new URLSearchParams(new FormData(form, by));
+    const what = [form.getAttribute("action"), fields.get("verb"), by && by.value].join(" "), words = fields.get("words");
+    if (busy.has(what)) return;
+    busy.add(what);
+    const was = unsure.get(what);
+    if (was && was.words === words) fields.set("nonce", was.nonce);
+    const stay = writing(form);
+    let says = null;
+    try {
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", headers: { "X-Form": stay ? "stay" : "go" }, body: fields, signal: AbortSignal.timeout(15000) });
+      if (answer.status === 401) { busy.delete(what); signedOut(); return; }
+      says = await answer.json();
+    } catch { /* it may have been taken */ }
+    busy.delete(what);
+    if (says && says.to) { location.assign(says.to); return; }
+    if (says && says.said) {
+      for (const f of document.getElementsByName("nonce")) f.value = says.nonce;
+      for (const t of form.querySelectorAll("textarea")) { // the page may have taken over another form since
+        const now = document.getElementById(t.id);
+        if (now && now.value === t.value) now.value = "";
+        t.value = "";
+      }
+      for (const d of form.closest("details") ? [form.closest("details")] : []) d.open = false;
+    }
+    if (says) unsure.delete(what); else unsure.set(what, { nonce: fields.get("nonce"), words });
+    tell(says ? says.said || says.why : "No answer from the gateway. What you wrote is still here. Send it again: it goes out once.");
+    fresh();
+  }
+  const writing = (but) => [...document.querySelectorAll("main textarea:not([readonly])")].some((t) => t.value.trim() && t.form !== but);
+  function signedOut() {
+    if (!writing()) { location.assign("/sign-in"); return; }
+    body.classList.add("out"); // of the page, her own words stay alone
+    const link = document.createElement("a");
+    link.href = "/sign-in";
+    link.target = "_blank";
+    link.textContent = "Sign in in another tab";
+    tell("You are signed out. What you wrote is still here.", link);
+  }
+  let fresh = () => {};
   // A second press of a button is not a second act.
   document.addEventListener("submit", (e) => {
-    if (e.target.dataset.sent) e.preventDefault();
-    e.target.dataset.sent = "yes";
+    const form = e.target;
+    if (form.querySelector("textarea[name=words]") || form.querySelector("[name=nonce]") && writing()) { e.preventDefault(); post(form, e.submitter); return; }
+    if (form.dataset.sent) e.preventDefault();
+    form.dataset.sent = "yes";
   });
   addEventListener("pageshow", () => { for (const f of document.forms) delete f.dataset.sent; });
 
@@ -63,18 +120,26 @@
   // Freshness: told that something changed, the page fetches itself and takes
   // over the parts marked so, leaving what is being written.
   function keep(part) {
-    const kept = { focus: null, fields: new Map(), open: new Set() };
+    const kept = { focus: null, fields: new Map(), open: new Set(), written: new Set() };
+    for (const f of part.querySelectorAll("textarea")) if (f.value.trim()) kept.written.add(f.id);
     for (const d of part.querySelectorAll("details[open]")) kept.open.add(d.id);
     for (const f of part.querySelectorAll("textarea, select, input:not([type=hidden])")) kept.fields.set(f.id, f.type === "checkbox" ? f.checked : f.value);
     const a = document.activeElement;
     if (a && part.contains(a)) kept.focus = { id: a.id, name: a.name, value: a.value, href: a.getAttribute("href"), from: a.selectionStart, to: a.selectionEnd };
     return kept;
   }
+  // Somebody else has the case now, and with it the box she wrote in.
+  function orphan(words) {
+    const box = document.getElementById("kept-words");
+    if (!box) return;
+    box.value = box.value ? box.value + "\n" + words : words;
+    document.getElementById("kept").hidden = false;
+  }
   function restore(part, kept) {
     for (const id of kept.open) { const d = id && document.getElementById(id); if (d) d.open = true; }
     for (const [id, value] of kept.fields) {
       const f = id && document.getElementById(id);
-      if (!f) continue;
+      if (!f) { if (kept.written.has(id)) orphan(value); continue; }
       if (f.type === "checkbox") f.checked = value; else f.value = value;
     }
     const k = kept.focus;
@@ -94,7 +159,8 @@
     fetching = true;
     try {
       const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
-      if (answer.status === 401) { location.assign("/sign-in"); return; }
+      if (answer.status === 401) { signedOut(); return; }
+      body.classList.remove("out");
       if (!answer.ok) return;
       if (pressed) { again = true; return; }
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -116,6 +182,8 @@
       if (again) { again = false; refresh(); }
     }
   }
+
+  fresh = refresh;
 
   // Alarm: one more emergency that nobody has.
   let known = null, youngest = 0, flashing = null, title = document.title, audio = null;
@@ -179,7 +247,7 @@
       count(says.s1, says.newest);
       if (says.changed) refresh();
     };
-    ws.onclose = (e) => { if (e.code === 1008) location.assign("/sign-in"); else lost(); };
+    ws.onclose = (e) => { if (e.code === 1008) signedOut(); lost(); };
   }
   addEventListener("offline", drop);
   addEventListener("online", () => { if (!live) { clearTimeout(timer); wait = 500; connect(); } });
