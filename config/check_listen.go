@@ -1,9 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,7 +39,19 @@ func (c *checker) console() {
 	if k.Idle > k.Session && c.sound("console.idle", "console.session") {
 		c.report("console.idle", "must not be longer than the whole session", k.Idle.String(), "make it shorter than console.session, which is "+k.Session.String())
 	}
+	for lang, replies := range k.Replies {
+		at := "console.replies." + string(lang)
+		if !slices.Contains(c.cfg.Clinic.Languages, lang) {
+			c.report(at, "must be one of the clinic's languages", string(lang), mistaken(lang, c.cfg.Clinic.Languages))
+		}
+		if len(replies) > MaxReplies {
+			c.report(at, fmt.Sprintf("must list at most %d replies", MaxReplies), fmt.Sprint(len(replies)), "a nurse in a hurry finds none among more")
+		}
+	}
 }
+
+// MaxReplies is how many ready replies a language may have.
+const MaxReplies = 12
 
 // hooksPath is where the carrier's webhooks come in, below the public address.
 const hooksPath = "/hooks/"

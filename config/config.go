@@ -122,9 +122,10 @@ type OnCall struct {
 // Console says where staff open their pages and how long they stay signed in. An
 // empty URL is the private listener's own address.
 type Console struct {
-	URL     string   `json:"url" jsonschema:"The address under which staff open the console. It has to be https, except on this machine. Left out, the private listener."`
-	Idle    Duration `json:"idle" range:"5m..4h" jsonschema:"How long a session may lie unused."`
-	Session Duration `json:"session" range:"30m..24h" jsonschema:"How long a session lasts at most."`
+	URL     string              `json:"url" jsonschema:"The address under which staff open the console. It has to be https, except on this machine. Left out, the private listener."`
+	Idle    Duration            `json:"idle" range:"5m..4h" jsonschema:"How long a session may lie unused."`
+	Session Duration            `json:"session" range:"30m..24h" jsonschema:"How long a session lasts at most."`
+	Replies map[Language][]Text `json:"replies" range:"0..8" jsonschema:"Replies that a nurse is offered while she writes to a patient, by language. Left out, the built-in ones."`
 }
 
 // Agent is the machine that answers routine questions. Switching it off leaves

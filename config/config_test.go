@@ -279,7 +279,7 @@ func TestExampleSaysEveryDefault(t *testing.T) {
 		t.Fatal(faults)
 	}
 	// These only show their form.
-	all.Keys, all.Texts, all.Backfill.Since, all.Console.URL = asIs.Keys, asIs.Texts, asIs.Backfill.Since, asIs.Console.URL
+	all.Keys, all.Texts, all.Backfill.Since, all.Console.URL, all.Console.Replies = asIs.Keys, asIs.Texts, asIs.Backfill.Since, asIs.Console.URL, asIs.Console.Replies
 	all.Escalation.Steps, all.Channels = asIs.Escalation.Steps, asIs.Channels
 	all.Audit, all.Erase, all.Retention = asIs.Audit, asIs.Erase, asIs.Retention
 	all.Calendar = asIs.Calendar

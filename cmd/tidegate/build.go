@@ -177,6 +177,9 @@ func (p *parts) buildRules() error {
 	if err != nil {
 		return err
 	}
+	if texts, err = repliesOf(cfg, texts); err != nil {
+		return err
+	}
 	r := &turn.Rules{
 		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate: policy.Gate{
@@ -224,6 +227,21 @@ func hostsOf(list []config.Host) []string {
 		out[i] = string(h)
 	}
 	return out
+}
+
+// repliesOf adds the replies that nurses are offered, held to what may stand ready
+// for everybody.
+func repliesOf(cfg *config.Config, texts policy.Texts) (policy.Texts, error) {
+	own := map[string][]string{}
+	for lang, replies := range cfg.Console.Replies {
+		for _, words := range replies {
+			own[string(lang)] = append(own[string(lang)], string(words))
+		}
+	}
+	return texts.WithReplies(own, policy.Gate{
+		Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
+		Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links),
+	})
 }
 
 // textsOf lays the clinic's own wording over the built-in one.

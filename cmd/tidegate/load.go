@@ -93,6 +93,9 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 	if whole("clinic", "texts") {
 		out = append(out, textFaults(c)...)
 	}
+	if whole("clinic", "console", "agent") {
+		out = append(out, replyFaults(c)...)
+	}
 	if whole("calendar", "clinic") {
 		out = append(out, calendarFaults(c, with)...)
 	}
@@ -188,6 +191,24 @@ func textFaults(c *config.Config) []config.Fault {
 			field += "." + f.Name
 		}
 		out = append(out, c.Fault(field, f.Rule, "", f.Hint))
+	}
+	return out
+}
+
+// replyFaults is what is wrong with the replies that nurses are offered.
+func replyFaults(c *config.Config) []config.Fault {
+	texts, err := textsOf(c)
+	if err != nil {
+		return nil // they are told where they stand
+	}
+	_, err = repliesOf(c, texts)
+	var wrong policy.ReplyFaults
+	if !errors.As(err, &wrong) {
+		return nil
+	}
+	var out []config.Fault
+	for _, f := range wrong {
+		out = append(out, c.Fault(fmt.Sprintf("console.replies.%s[%d]", f.Lang, f.Index), f.Rule, "", f.Hint))
 	}
 	return out
 }

@@ -132,22 +132,3 @@ func segmentsInWords(letters, segments int) string {
 	}
 	return text + strconv.Itoa(segments) + " texts"
 }
-
-// canned are replies that are written often. They are the start of an answer
-// and stand in the box for her to change.
-func canned(lang, clinic string) []string {
-	if lang == "es" {
-		return []string{
-			"Soy enfermera de " + clinic + ". ¿Puede hablar por telefono ahora?",
-			"¿Desde cuando lo tiene, y esta empeorando?",
-			"Le estoy llamando ahora. Conteste el telefono, por favor.",
-			"Gracias. Si empeora, llame al 911.",
-		}
-	}
-	return []string{
-		"This is a nurse at " + clinic + ". Can you talk on the phone now?",
-		"Since when do you have this, and is it getting worse?",
-		"I am calling you now. Please pick up the phone.",
-		"Thank you. If it gets worse, call 911.",
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tidegate/tidegate/channels/segment"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/access"
 	"github.com/tidegate/tidegate/gateway/casework"
@@ -38,11 +39,17 @@ type conversationPage struct {
 	Handoff  handoff
 	Messages []message
 	Staff    []colleague // whom the case can be handed to
-	Canned   []string
+	Canned   []ready
 	Nonce    string
 	// What she wrote for an act that was refused, where it was written; Kept where
 	// she may not write there any more.
 	Reply, Note, HandBack, Kept string
+}
+
+// ready is a reply that is offered while she writes.
+type ready struct {
+	Words string
+	Size  string // what it takes as a text
 }
 
 // message is one message of the conversation and what became of it.
@@ -133,7 +140,11 @@ func (p *conversationPage) take(c *Console, id molt.ConversationID, s *turn.Stat
 		p.Messages = append(p.Messages, c.messageOf(s, t, recall))
 	}
 	p.Handoff = c.handoffOf(s, recall)
-	p.Canned = canned(cmp.Or(s.Lang, "en"), c.o.Rules().Clinic)
+	for _, words := range c.o.Rules().Texts.Replies(cmp.Or(s.Lang, "en")) {
+		folded := segment.Fold(words)
+		n, _ := segment.Count(folded)
+		p.Canned = append(p.Canned, ready{folded, segmentsInWords(len([]rune(folded)), n)})
+	}
 	p.Staff = nil
 	for person, who := range c.o.Rules().Plan.People {
 		if len(who.Routes) > 0 {

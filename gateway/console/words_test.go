@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/tidegate/tidegate/gateway/policy"
 )
 
 const written = "Sit down & do not eat. <b>I call you.</b>"
@@ -129,5 +131,26 @@ func TestFormsByScript(t *testing.T) {
 	}
 	if status, body := by(h.browser(), "go", ids(page, "verb", "relay", "words", written)); status != http.StatusUnauthorized || !strings.Contains(body, "signed out") || strings.Contains(body, "Sit down") {
 		t.Errorf("signed out: %d %s", status, body)
+	}
+}
+
+// TestReadyRepliesAreThoseInForce: she is offered the clinic's own, with what each
+// takes as a text, and others once the configuration says so.
+func TestReadyRepliesAreThoseInForce(t *testing.T) {
+	h := open(t)
+	at := "/c/" + string(h.patient("my chest hurts"))
+	alice := h.as("alice")
+	_, page, _ := alice.get(at)
+	alice.post(at+"/act", ids(page, "verb", "take"))
+	for _, c := range []struct{ reply, want string }{
+		{"Hello from <b>{clinic}</b>.", `<span dir="auto">Hello from &lt;b&gt;Harbor&lt;/b&gt;.</span> <small>25 characters, 1 text</small>`},
+		{strings.Repeat("Please tell us more. ", 8), `characters, 2 texts</small>`},
+	} {
+		texts, err := h.rules.Texts.WithReplies(map[string][]string{"en": {c.reply}}, policy.Gate{})
+		must(t, err)
+		h.rules.Texts = texts
+		if _, page, _ = alice.get(at); !strings.Contains(page, c.want) {
+			t.Errorf("%q is not offered:\n%s", c.reply, page)
+		}
 	}
 }

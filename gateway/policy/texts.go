@@ -13,9 +13,10 @@ var builtinTexts string
 
 // Texts are the fixed texts to patients: language → name → words.
 type Texts struct {
-	words map[string]map[string]string
-	vars  map[string]string
-	lang  string // the clinic's first language
+	words   map[string]map[string]string
+	vars    map[string]string
+	lang    string              // the clinic's first language
+	replies map[string][]string // that nurses are offered
 }
 
 // TextFault is one thing wrong with a clinic's own wording.
@@ -101,11 +102,15 @@ func (t Texts) Say(lang, name, by string) string {
 			w = t.words["en"][name]
 		}
 	}
+	return t.fill(w, by)
+}
+
+func (t Texts) fill(words, by string) string {
 	pairs := []string{"{by}", by}
 	for k, v := range t.vars {
 		pairs = append(pairs, "{"+k+"}", v)
 	}
-	return strings.NewReplacer(pairs...).Replace(w) // in one pass: a value is never read again
+	return strings.NewReplacer(pairs...).Replace(words) // in one pass: a value is never read again
 }
 
 func parseTexts(src string) map[string]map[string]string {

@@ -39,7 +39,8 @@
     const into = e.target.closest("[data-into]");
     if (into) {
       const box = document.getElementById(into.dataset.into);
-      box.value = into.textContent;
+      const words = into.querySelector("span").textContent, was = box.value.trimEnd();
+      box.value = was ? was + " " + words : words; // what she wrote stays
       box.focus();
       box.dispatchEvent(new Event("input", { bubbles: true }));
     }
