@@ -205,6 +205,7 @@ type Backfill struct {
 // Limits bounds the model work patients can cause. Inbound messages are never
 // dropped: over a limit they are stored and screened, and the model waits.
 type Limits struct {
+	ChatsRinging    int `json:"chats_ringing" range:"1..200" jsonschema:"How many web chats may have nurses paged at once. The others wait behind them: on the list, counted in the pages, and their patients told what to do."`
 	AsksPerPeerHour int `json:"asks_per_peer_hour" range:"1..1000" jsonschema:"How many times in an hour one patient can set the model to work."`
 	AsksPerHour     int `json:"asks_per_hour" range:"1..100000" jsonschema:"How many times in an hour all patients together can set the model to work."`
 	AsksAtOnce      int `json:"asks_at_once" range:"1..64" jsonschema:"How many model sessions run side by side."`

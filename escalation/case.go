@@ -134,6 +134,9 @@ type Case struct {
 	// Beside is the short code of the case that this one stands beside: one turn
 	// of people is asked at a time, in a circle, instead of the chain.
 	Beside string `json:"beside,omitempty"`
+	// Crowd is the short code of the case behind which this one waits to ring: too
+	// many anonymous chats ring at once.
+	Crowd string `json:"crowd,omitempty"`
 
 	CannotText bool     `json:"cannot_text,omitempty"` // texts do not reach the patient: call
 	Evidence   []uint64 `json:"evidence,omitempty"`    // journal sequence numbers of what raised it

@@ -23,7 +23,7 @@ func (m *machine) tick(e Event) {
 	}
 	switch m.c.State {
 	case StateListed:
-		m.tickListed()
+		m.tickListed(e)
 	case StateNotified:
 		m.climb(m.c.Step, true)
 	case StateExhausted:
@@ -36,7 +36,19 @@ func (m *machine) tick(e Event) {
 	}
 }
 
-func (m *machine) tickListed() {
+func (m *machine) tickListed(e Event) {
+	if m.c.Crowd != "" {
+		switch m.c.Crowd = ""; {
+		case m.crowded(e):
+			m.queue(e)
+			m.tellExhausted() // nobody answered, and nobody pretends
+		case m.beside(e):
+			m.askBeside(e)
+		default:
+			m.dispatch(true)
+		}
+		return
+	}
 	m.digest()
 	if m.c.Severity == S4 {
 		m.c.Due = m.p.Hours.NextOpening(m.now)

@@ -69,6 +69,9 @@ type Event struct {
 	// where a case that does not ring would begin to.
 	Beside string        `json:"beside,omitempty"`
 	Ask    molt.PersonID `json:"ask,omitempty"`
+	// Crowd is the short code of the case that leads those that ring, where as many
+	// anonymous chats as may do already. It is read where Beside is.
+	Crowd string `json:"crowd,omitempty"`
 
 	// Actor is the staff member who acts: a person of the plan, or "os:name"
 	// for an operator at the machine itself.

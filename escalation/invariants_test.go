@@ -159,7 +159,10 @@ func checkPages(p Plan, c Case, acts []Action, fail func(string)) {
 func checkSilence(was Case, p Plan, e Event, now molt.Time, c Case, acts []Action, fail func(string)) {
 	paged := count(acts, func(a Action) bool { return a.Kind == ActPage }) > 0
 	became := !was.Unclaimed() || c.Severity != was.Severity && e.Kind != EventLower || e.Kind == EventTick && now >= was.Due
-	if c.Unclaimed() && c.Severity.Rank() <= 2 && became && !paged {
+	if c.Crowd != "" && (c.State != StateListed || paged || became && e.Crowd != c.Crowd) {
+		fail("it waits behind a case that nobody named, or somebody is paged for it")
+	}
+	if c.Unclaimed() && c.Severity.Rank() <= 2 && became && !paged && c.Crowd == "" {
 		m := machine{c: c, p: p, now: now}
 		if len(m.askable()) > 0 {
 			fail("an urgent case that nobody holds is silent")
@@ -170,7 +173,8 @@ func checkSilence(was Case, p Plan, e Event, now molt.Time, c Case, acts []Actio
 		}
 	}
 	if (e.Kind == EventRedFlag || e.Kind == EventOpen) && c.Severity.Rank() <= 3 && c.Severity.Rank() < was.rankOr(5) &&
-		c.State != StateClosed && c.State != "" && e.Why != KindNurse && count(acts, func(a Action) bool { return a.Kind == ActTell }) != 1 {
+		c.State != StateClosed && c.State != "" && (!c.Held() || c.Severity != S3) && // "a nurse reads this" is not for whom one has in hand
+		e.Why != KindNurse && count(acts, func(a Action) bool { return a.Kind == ActTell }) != 1 {
 		fail("it got worse and the patient hears nothing")
 	}
 	unheard := c.Held() && c.Unanswered != 0 && !p.reachable(c.Claimant)
@@ -275,6 +279,9 @@ func (l *life) event() Event {
 	}
 	if l.next(3) == 0 {
 		e.Beside, e.Ask = "K7Q2", people[l.next(len(people))]
+	}
+	if l.next(3) == 0 {
+		e.Crowd = "M3PQ"
 	}
 	if n := len(l.c.Pages); n > 0 {
 		e.PageID = l.c.Pages[l.next(n)].ID

@@ -101,11 +101,14 @@ func (m *machine) open(e Event) {
 		m.notice(e.Actor, NoticeWon, true)
 		return
 	}
-	if m.beside(e) {
+	switch {
+	case m.crowded(e):
+		m.queue(e)
+	case m.beside(e):
 		m.askBeside(e)
-		return
+	default:
+		m.dispatch(true)
 	}
-	m.dispatch(true)
 }
 
 // freeze begins a life of the case: from here on its chain does not change.
@@ -115,7 +118,7 @@ func (m *machine) freeze() {
 	for _, s := range m.p.Steps {
 		m.c.Chain = append(m.c.Chain, Rung{Name: s.Name, Ack: s.Ack})
 	}
-	m.c.Said, m.c.Passed, m.c.Step, m.c.Round, m.c.Beside = nil, nil, 0, 0, ""
+	m.c.Said, m.c.Passed, m.c.Step, m.c.Round, m.c.Beside, m.c.Crowd = nil, nil, 0, 0, "", ""
 }
 
 // running handles whatever comes to a case that is neither settled nor new,
@@ -291,7 +294,7 @@ func (m *machine) finish(e Event) (Case, []Action) {
 		c.ClaimVersion = c.Version
 	}
 	m.unseen(e)
-	c.Beside = c.besideOf()
+	c.Beside, c.Crowd = c.besideOf(), c.crowdOf()
 	m.annul()
 	paged := m.stamp()
 	var out []Action

@@ -29,6 +29,7 @@ func (m *machine) forgetRounds() {
 // list puts the case on the work list until the next opening, or for an S3 in
 // hours until somebody should have picked it up.
 func (m *machine) list() {
+	m.withdraw(WhySuperseded, "") // an S3 whose last step declines at night may have somebody asked on an earlier one
 	m.c.State, m.c.Step, m.c.Round = StateListed, 0, 0
 	m.c.Due = m.p.Hours.NextOpening(m.now)
 	if m.c.Severity == S3 && m.mayPage() {

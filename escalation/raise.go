@@ -35,8 +35,11 @@ func (m *machine) raise(sev Severity, e Event) {
 // raiseWaiting asks again, now that it is worse: everybody asked so far on
 // whatever step, for nobody on the first step knows yet.
 func (m *machine) raiseWaiting(e Event) {
-	m.c.Passed, m.c.Beside = nil, ""
+	m.c.Passed, m.c.Beside, m.c.Crowd = nil, "", ""
 	switch {
+	case m.crowded(e) && m.was.State == StateListed:
+		m.queue(e)
+		return
 	case m.beside(e) && (m.was.Beside != "" || m.was.State == StateListed):
 		m.askBeside(e)
 		return

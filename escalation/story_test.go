@@ -155,6 +155,8 @@ func (s *story) event(line string, k EventKind, arg map[string]string) Event {
 			e.CannotText = true
 		case "beside":
 			e.Beside = v
+		case "crowd":
+			e.Crowd = v
 		case "ask":
 			e.Ask = molt.PersonID(v)
 		case "seq":

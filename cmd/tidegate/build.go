@@ -188,7 +188,7 @@ func (p *parts) buildRules() error {
 		},
 		Disclose: true,
 		Agent:    cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
-		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), AsksPerHour: cfg.Limits.AsksPerPeerHour,
+		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), ChatsRinging: cfg.Limits.ChatsRinging, AsksPerHour: cfg.Limits.AsksPerPeerHour,
 		PerConversation: turn.Budget{Tokens: cfg.Agent.Budget.ConversationTokens, Micros: micros(cfg.Agent.Budget.ConversationMoney)},
 		PerClinic:       turn.Budget{Tokens: cfg.Agent.Budget.Tokens, Micros: micros(cfg.Agent.Budget.Money)},
 		Screen:          p.screen,

@@ -152,6 +152,8 @@ func listCases(ctx context.Context, w *where, e env, all bool) error {
 		switch {
 		case r.CannotText:
 			note = "call: texts do not arrive"
+		case r.Crowd != "":
+			note = "a chat that waits: as many as may ring do, see " + r.Crowd
 		case r.Beside != "":
 			note = "a chat from where " + r.Beside + " came from"
 		}

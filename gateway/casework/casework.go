@@ -116,7 +116,7 @@ func Row(id molt.ConversationID, s *turn.State) turn.WorkRow {
 	row := turn.WorkRow{Conversation: id, Code: s.Code}
 	if c := s.Case; c != nil {
 		row.Case, row.Kind, row.State, row.Severity, row.Category = c.ID, c.Kind, c.State, c.Severity, c.Category
-		row.Opened, row.Since, row.Due, row.Claimant, row.Version, row.CannotText, row.Beside = c.Opened, c.Since, c.Due, c.Claimant, c.Version, c.CannotText, c.Beside
+		row.Opened, row.Since, row.Due, row.Claimant, row.Version, row.CannotText, row.Beside, row.Crowd, row.Live = c.Opened, c.Since, c.Due, c.Claimant, c.Version, c.CannotText, c.Beside, c.Crowd, s.Began.Live
 	}
 	return row
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -96,9 +97,17 @@ func cardsOf(rows []turn.WorkRow) []card {
 	for _, r := range rows {
 		first[r.Code] = r
 	}
+	// lead is the case on whose card another stands.
+	lead := func(r turn.WorkRow) (f turn.WorkRow, ok bool) {
+		f, ok = first[cmp.Or(r.Beside, r.Crowd)]
+		if up := cmp.Or(f.Beside, f.Crowd); ok && up != "" {
+			f, ok = first[up]
+		}
+		return f, ok && f.Code != "" && f.Code != r.Code
+	}
 	beside := func(r turn.WorkRow) bool {
-		f, listed := first[r.Beside]
-		return r.Beside != "" && listed && f.Beside == "" && !casework.Over(f) && !casework.Over(r) && f.Severity.Rank() <= r.Severity.Rank()
+		f, ok := lead(r)
+		return ok && f.Beside == "" && f.Crowd == "" && !casework.Over(f) && !casework.Over(r) && f.Severity.Rank() <= r.Severity.Rank()
 	}
 	var cards []card
 	at := map[string]int{}
@@ -110,7 +119,8 @@ func cardsOf(rows []turn.WorkRow) []card {
 	}
 	for _, r := range rows {
 		if beside(r) {
-			k := &cards[at[r.Beside]]
+			f, _ := lead(r)
+			k := &cards[at[f.Code]]
 			k.others = append(k.others, r)
 		}
 	}

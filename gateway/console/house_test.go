@@ -135,10 +135,15 @@ func (h *house) from(peer molt.Address, words string) molt.ConversationID {
 // chat is a visitor's text on the web chat, all of them from one network.
 func (h *house) chat(visitor, words string) {
 	h.t.Helper()
+	h.chatFrom(visitor, "somewhere", words)
+}
+
+func (h *house) chatFrom(visitor, source, words string) {
+	h.t.Helper()
 	h.texts++
 	ticket, err := h.desk.Accept(h.t.Context(), channels.Inbound{
 		Channel: "web", Account: "web", Peer: molt.Address(visitor), ProviderID: fmt.Sprintf("W%d", h.texts), Words: molt.Words(words),
-		Via: channels.ViaLive, Source: "somewhere",
+		Via: channels.ViaLive, Source: source,
 	})
 	must(h.t, err)
 	_, err = ticket.Wait(h.t.Context())

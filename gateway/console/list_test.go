@@ -164,3 +164,21 @@ func TestAStrangersAsksKeepNobodyOut(t *testing.T) {
 		t.Errorf("%d links were texted, want 1", len(f.Outbound))
 	}
 }
+
+// TestACrowdStandsOnOneCard: chats that wait behind those that ring take no room of
+// other patients', and their card says what they are.
+func TestACrowdStandsOnOneCard(t *testing.T) {
+	h := open(t)
+	h.rules.ChatsRinging = 1
+	for i := range 5 {
+		h.chatFrom(fmt.Sprintf("v%d", i), fmt.Sprintf("net%d", i), "my chest hurts")
+	}
+	h.patient("my chest hurts")
+	_, page, _ := h.as("alice").get("/cases")
+	if n := strings.Count(page, `<li class="case `); n != 2 {
+		t.Errorf("%d cards, want one of the chats and one of the patient", n)
+	}
+	if n := strings.Count(page, "it waits to be taken behind"); n != 4 {
+		t.Errorf("%d say that they wait, want 4:\n%s", n, page)
+	}
+}

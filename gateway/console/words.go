@@ -82,6 +82,9 @@ func stateWords(row turn.WorkRow, holder string) string {
 	case escalation.StateExhausted:
 		return "nobody has it: everybody was paged"
 	case escalation.StateListed:
+		if row.Crowd != "" {
+			return "nobody has it: it waits to be taken behind " + row.Crowd
+		}
 		return "on the work list"
 	case escalation.StateNotified:
 		return "nobody has it: paging"

@@ -38,7 +38,7 @@ func TestRefusedWordsComeBack(t *testing.T) {
 	// The case is hers and the act is refused all the same: she may write it anew.
 	_, page, _ = alice.get(at)
 	for verb, box := range map[string]string{"relay": `id="reply" `, "resolve": `id="handback" `} {
-		f := ids(page, "verb", verb, "words", written+" NO_REPLY")
+		f := ids(page, "verb", verb, "words", written+" "+policy.Token)
 		if verb == "resolve" {
 			f = ids(page, "verb", verb, "words", written, "disposition", "advised") // nobody reached the patient
 		}

@@ -36,6 +36,7 @@ type spy struct {
 	mu      sync.Mutex
 	took    []molt.Batch
 	before  func(b *molt.Batch) error // may change or refuse a batch
+	scanned func(molt.Query)          // hears of each scan before its answer is used; nil: nobody
 	loading func(id molt.ConversationID, l *molt.Loaded)
 }
 
@@ -63,6 +64,14 @@ func (s *spy) Load(ctx context.Context, id molt.ConversationID, recent int) (mol
 		s.loading(id, &l)
 	}
 	return l, err
+}
+
+func (s *spy) Scan(ctx context.Context, q molt.Query) (molt.Page, error) {
+	p, err := s.Store.Scan(ctx, q)
+	if s.scanned != nil {
+		s.scanned(q)
+	}
+	return p, err
 }
 
 func (s *spy) batches() []molt.Batch {

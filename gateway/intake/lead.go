@@ -18,26 +18,93 @@ type pointer struct {
 	N            int                 `json:"n"` // the how-manieth that led this source
 }
 
+// anySource stands for the sources of all anonymous chats. It is no source's hash.
+const anySource = "*"
+
 // addLead adds to the step which case of the patient's source rings already, if
-// another chat has one that is not over. It is looked up once a step. Where that
-// cannot be read nothing is added: the case rings by itself and leads nobody.
-func (s *step) addLead(ctx context.Context) {
+// another chat has one that is not over, or that as many chats ring as may, whatever
+// their sources. It is looked up once a step. Where that cannot be read nothing is
+// added: the case rings by itself and leads nobody.
+func (s *step) addLead(ctx context.Context, sev escalation.Severity) {
 	source := s.state.AtSource()
 	if source == "" || s.led {
 		return
 	}
 	s.led = true
-	at, err := s.d.leadOf(ctx, source)
+	rung, err := s.d.leadOf(ctx, anySource)
 	var lead turn.Lead
-	if err == nil && at.Case != "" && at.Conversation != s.m.id {
+	if err == nil {
+		lead, err = s.crowd(ctx, sev)
+	}
+	var at pointer
+	if err == nil {
+		at, err = s.d.leadOf(ctx, source)
+	}
+	if err == nil && !lead.Crowd && at.Case != "" && at.Conversation != s.m.id {
+		waiting := lead.Waiting
 		lead, err = s.d.openLead(ctx, at)
+		lead.Waiting = waiting
 	}
 	if err != nil {
 		s.d.o.Log.Error().Str("conversation", string(s.m.id)).Err(err).Msg("lead")
 		return
 	}
-	s.before = at
+	s.before, s.ringing = at, &rung
 	s.add(turn.KindLead, &lead)
+}
+
+// addWaiting adds how many chats wait for their turn, for who is asked next.
+func (s *step) addWaiting(ctx context.Context) {
+	if s.led {
+		return
+	}
+	s.led = true
+	lead, err := s.crowd(ctx, escalation.S1)
+	if err != nil {
+		s.d.o.Log.Error().Str("conversation", string(s.m.id)).Err(err).Msg("lead")
+		return
+	}
+	if lead.Waiting > 0 {
+		s.add(turn.KindLead, &turn.Lead{Waiting: lead.Waiting})
+	}
+}
+
+// crowd counts the other chats for which people are asked and nobody answered yet,
+// each at least as grave. Where they are as many as may, the gravest leads, and of
+// those the first.
+func (s *step) crowd(ctx context.Context, sev escalation.Severity) (l turn.Lead, err error) {
+	rows, err := s.d.WorkList(ctx)
+	if err != nil {
+		return l, err
+	}
+	ringing, waiting := 0, 0
+	var first turn.WorkRow
+	for _, r := range rows {
+		switch {
+		case !r.Live, r.Conversation == s.m.id:
+		case r.Crowd != "":
+			waiting++
+		case r.Asks() && r.Severity.Rank() <= sev.Rank():
+			if ringing++; first.Case == "" || r.Before(first) {
+				first = r
+			}
+		}
+	}
+	if ringing >= s.d.o.Rules().Ringing() {
+		l = turn.Lead{Conversation: first.Conversation, Case: first.Case, Code: first.Code, Severity: first.Severity, Crowd: true}
+	}
+	l.Waiting = waiting
+	return l, nil
+}
+
+// putRinging counts one more chat that begins to ring. Of two that took the last
+// place, one does: the other is decided again, and waits.
+func (s *step) putRinging(b *molt.Batch, next *turn.State) error {
+	was := s.m.state.Case
+	if s.ringing == nil || next.Case == nil || !next.Case.Asks() || was != nil && was.Asks() {
+		return nil
+	}
+	return s.putPointer(b, anySource, pointer{Conversation: s.m.id, Case: next.Case.ID, N: s.ringing.N + 1})
 }
 
 func (d *Desk) leadOf(ctx context.Context, source string) (p pointer, err error) {
@@ -73,7 +140,10 @@ func (s *step) putLead(b *molt.Batch, next *turn.State, source string) error {
 	if next.Case == nil {
 		return nil
 	}
-	p := pointer{Conversation: s.m.id, Case: next.Case.ID, N: s.before.N + 1}
+	return s.putPointer(b, source, pointer{Conversation: s.m.id, Case: next.Case.ID, N: s.before.N + 1})
+}
+
+func (s *step) putPointer(b *molt.Batch, source string, p pointer) error {
 	taken := MarkLead + source + "/" + strconv.Itoa(p.N)
 	b.Expect.Unseen = append(b.Expect.Unseen, molt.MarkID(taken))
 	if err := mark(b, taken, p.Case); err != nil {

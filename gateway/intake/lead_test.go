@@ -52,6 +52,7 @@ func (w *world) leads() (ring, beside int) {
 func TestManyChatsOfOneSourceRingOnce(t *testing.T) {
 	w := newWorld(t)
 	const chats = 20
+	w.rules.ChatsRinging = 2 * chats // what one source is bound to, whatever all are
 	var wg sync.WaitGroup
 	for i := range chats {
 		wg.Go(func() { w.chat(i, fmt.Sprintf("m%d", i), "home", "my chest hurts") })

@@ -89,8 +89,9 @@ type step struct {
 	leases  []molt.Lease
 	unseen  []molt.MarkID
 	entropy []byte
-	led     bool    // whether it was asked who leads the source
-	before  pointer // who led it when this step looked
+	led     bool     // whether it was asked who leads the source
+	before  pointer  // who led it when this step looked
+	ringing *pointer // the how-manieth chat rang when this step looked; nil: it did not
 }
 
 // once decides and commits the letters. With errDuplicates it returns those
@@ -163,8 +164,11 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 			return err
 		}
 		for _, f := range p.Facts {
-			if s.state.MayRing(f.Body) {
-				s.addLead(ctx)
+			switch {
+			case s.state.MayRing(f.Body):
+				s.addLead(ctx, s.state.RingSeverity(f.Body))
+			case s.state.MayAskAgain(f.Body):
+				s.addWaiting(ctx)
 			}
 			s.add(f.Kind, f.Body)
 		}
@@ -205,7 +209,7 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 		s.m.box.Adopt(l.file.Keys)
 	}
 	if s.state.MayRing(&v) {
-		s.addLead(ctx)
+		s.addLead(ctx, s.state.RingSeverity(&v))
 	}
 	if !s.state.Stream() {
 		return nil
@@ -346,7 +350,7 @@ func (s *step) commit(ctx context.Context, next turn.State, decided turn.Decided
 		b.Expect.Unseen = append(b.Expect.Unseen, id)
 		b.Marks = append(b.Marks, molt.Mark{ID: id, Value: []byte(s.m.id)})
 	}
-	if err := s.put(&b, &next, decided.Effects); err != nil {
+	if err := errors.Join(s.put(&b, &next, decided.Effects), s.putRinging(&b, &next)); err != nil {
 		return molt.Head{}, err
 	}
 	plain, err := json.Marshal(next)

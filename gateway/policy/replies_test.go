@@ -40,13 +40,15 @@ func TestRepliesThatMayStandReady(t *testing.T) {
 		{"en", strings.Repeat("Please tell us more about it. ", 17), "must fit 3 texts, not take 4"},
 	} {
 		_, err := replyTexts(t).WithReplies(map[string][]string{c.lang: {"OK.", c.words}}, replyGate())
+		got := ""
 		var wrong ReplyFaults
-		if got := ""; errors.As(err, &wrong) {
-			got = wrong[len(wrong)-1].Rule
-			if got != c.rule || wrong[len(wrong)-1].Index != 1 || wrong[len(wrong)-1].Hint == "" {
-				t.Errorf("%q: %v, want %q", c.words, err, c.rule)
+		if errors.As(err, &wrong) {
+			last := wrong[len(wrong)-1]
+			if got = last.Rule; last.Index != 1 || last.Lang != c.lang || last.Hint == "" {
+				t.Errorf("%q: %+v", c.words, last)
 			}
-		} else if c.rule != "" || err != nil {
+		}
+		if got != c.rule {
 			t.Errorf("%q: %v, want %q", c.words, err, c.rule)
 		}
 	}

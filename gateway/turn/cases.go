@@ -347,7 +347,7 @@ func (x *decider) row() WorkRow {
 	return WorkRow{
 		Case: c.ID, Conversation: x.env.Conversation, Kind: c.Kind, State: c.State, Severity: c.Severity, Category: c.Category,
 		Opened: c.Opened, Since: c.Since, Due: c.Due, Claimant: c.Claimant, Version: c.Version, Code: x.s.Code,
-		CannotText: c.CannotText, Beside: c.Beside, Gone: c.State == escalation.StateClosed, Asked: asked(c),
+		CannotText: c.CannotText, Beside: c.Beside, Crowd: c.Crowd, Live: x.s.Began.Live, Gone: c.State == escalation.StateClosed, Asked: asked(c),
 	}
 }
 

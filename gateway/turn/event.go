@@ -340,6 +340,8 @@ type WorkRow struct {
 	Code         string              `json:"code,omitempty"`
 	CannotText   bool                `json:"cannot_text,omitempty"`
 	Beside       string              `json:"beside,omitempty"` // the code of the case that it stands beside
+	Crowd        string              `json:"crowd,omitempty"`  // the code of the case behind which it waits to ring
+	Live         bool                `json:"live,omitempty"`   // its patient chats, and nobody knows who it is
 	Gone         bool                `json:"gone,omitempty"`   // closed: the row goes
 }
 

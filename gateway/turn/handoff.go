@@ -112,7 +112,7 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 	if x.s.Case.CannotText {
 		head += " Cannot be texted: call."
 	}
-	return molt.Words(head + " Reply " + verbs + x.link())
+	return molt.Words(head + x.waiting() + " Reply " + verbs + x.link())
 }
 
 // link is where the case stands in the console; "" where staff were given no

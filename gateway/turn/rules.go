@@ -36,6 +36,7 @@ type Rules struct {
 	DebounceMax   time.Duration
 	Watchdog      time.Duration
 	HoldTextEvery time.Duration
+	ChatsRinging  int // anonymous chats whose cases may ring at once; 0: DefaultChatsRinging
 	AsksPerHour   int
 
 	PerConversation Budget // of a day

@@ -137,8 +137,11 @@ func (s *story) facts(line string) ([]fact, string) {
 		return []fact{{KindListed, &Listed{Case: molt.CaseID(plain[0]), Severity: escalation.Severity(plain[1]), Code: arg["code"], At: molt.TimeOf(due)}}}, ""
 	case "lead":
 		l := &Lead{}
+		if n, err := strconv.Atoi(arg["waiting"]); err == nil {
+			l.Waiting = n
+		}
 		if len(plain) > 0 {
-			l = &Lead{Conversation: "c_2", Case: "c_2#1", Code: plain[0], Severity: escalation.Severity(plain[1]), Claimant: molt.PersonID(arg["by"])}
+			l = &Lead{Conversation: "c_2", Case: "c_2#1", Code: plain[0], Severity: escalation.Severity(plain[1]), Claimant: molt.PersonID(arg["by"]), Crowd: arg["crowd"] != "", Waiting: l.Waiting}
 		}
 		return []fact{{KindLead, l}}, ""
 	case "notice":
