@@ -37,6 +37,9 @@ type House interface {
 	Look(ctx context.Context, account, peer molt.Address, after Position) (View, error)
 	// Seen records that the peer was shown everything up to a position.
 	Seen(ctx context.Context, account, peer molt.Address, upto Position) error
+	// Hidden hears why visitors cannot be told apart by where they come from, as often
+	// as one begins: it bounds what is said of it.
+	Hidden(reason string)
 	// Key is a secret of that channel and use, the same after each start.
 	Key(use string) []byte
 }

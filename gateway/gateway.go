@@ -91,6 +91,7 @@ type Gateway struct {
 	custody  *custody.Custody
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
+	refusals *refusals
 	ready    atomic.Bool
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
@@ -122,7 +123,7 @@ func New(o Options) (*Gateway, error) {
 		o.AsksAtOnce = 4
 	}
 	g := &Gateway{
-		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
+		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now),
 		swapped: make(chan struct{}, 1), sessions: newSessions(),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)

@@ -40,7 +40,7 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 				g.traffic.hook(channel, hook, status)
 			}
 		},
-		Refused: newRefusals(g.o.Log, g.o.Now).refused,
+		Refused: g.refusals.refused,
 	}
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)

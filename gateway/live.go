@@ -96,6 +96,13 @@ func (h house) Seen(ctx context.Context, account, peer molt.Address, upto channe
 	return h.g.desk.Seen(ctx, h.conversation(account, peer), upto)
 }
 
+// Hidden says in the log, at most once a minute, why visitors cannot be told apart by
+// where they come from, and counts it for the doctor.
+func (h house) Hidden(reason string) {
+	h.g.metrics.hidden.WithLabelValues(h.channel, reason).Inc()
+	h.g.refusals.hidden(h.channel, reason)
+}
+
 // Key is derived from the tenant's own, so that it outlives a restart.
 func (h house) Key(use string) []byte {
 	return []byte(h.g.o.Ring.Mark("channel-key", h.channel, use))

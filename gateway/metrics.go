@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	registry  *prometheus.Registry
 	hooks     *prometheus.CounterVec
+	hidden    *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	decisions *prometheus.CounterVec
 	cases     *prometheus.CounterVec
@@ -73,10 +74,13 @@ func newMetrics() *metrics {
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
 	})
+	m.hidden = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_chat_source_hidden_total", Help: "Chats begun of which the proxy in front hides where they come from, by why.",
+	}, []string{"channel", "reason"})
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.hidden, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

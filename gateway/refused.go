@@ -41,21 +41,37 @@ func newRefusals(log zerolog.Logger, now func() time.Time) *refusals {
 // refused logs the first of a kind, and then one in refusedEvery with how many
 // there were since.
 func (r *refusals) refused(channel, reason string, status int) {
+	if suppressed, say := r.due(refusal{channel, reason, status}); say {
+		r.log.Warn().Str("channel", channel).Str("reason", reason).Int("status", status).Int("suppressed", suppressed).Msg("webhook refused")
+	}
+}
+
+// hidden logs in the same way that a chat cannot tell where its visitors come from.
+func (r *refusals) hidden(channel, reason string) {
+	if suppressed, say := r.due(refusal{channel: channel, reason: reason}); say {
+		r.log.Warn().Str("channel", channel).Str("reason", reason).Int("suppressed", suppressed).Msg("chats seem to come from one address")
+	}
+}
+
+// due counts one of a kind, and reports whether it is to be said, with how many were
+// not since the last.
+func (r *refusals) due(kind refusal) (suppressed int, say bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kind, now := refusal{channel, reason, status}, r.now()
+	now := r.now()
 	k, ok := r.kinds[kind]
 	if !ok {
 		if len(r.kinds) >= maxRefused {
-			return
+			return 0, false
 		}
 		k = &refused{}
 		r.kinds[kind] = k
 	}
 	if ok && now.Sub(k.said) < refusedEvery {
 		k.suppressed++
-		return
+		return 0, false
 	}
-	r.log.Warn().Str("channel", channel).Str("reason", reason).Int("status", status).Int("suppressed", k.suppressed).Msg("webhook refused")
+	suppressed = k.suppressed
 	*k = refused{said: now}
+	return suppressed, true
 }

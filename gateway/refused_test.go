@@ -35,6 +35,25 @@ func TestRefusedIsSaidOnceAMinute(t *testing.T) {
 	}
 }
 
+// TestHiddenIsSaidOnceAMinute: a thousand chats behind a proxy that hides them leave
+// one line.
+func TestHiddenIsSaidOnceAMinute(t *testing.T) {
+	var log bytes.Buffer
+	now := time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC)
+	r := newRefusals(zerolog.New(&log), func() time.Time { return now })
+	for range 1000 {
+		r.hidden("web", "no header")
+	}
+	now = now.Add(refusedEvery)
+	r.hidden("web", "no header")
+	want := `{"level":"warn","channel":"web","reason":"no header","suppressed":0,"message":"chats seem to come from one address"}
+{"level":"warn","channel":"web","reason":"no header","suppressed":999,"message":"chats seem to come from one address"}
+`
+	if log.String() != want {
+		t.Errorf("got\n%swant\n%s", log.String(), want)
+	}
+}
+
 func TestMaxRefused(t *testing.T) {
 	var log bytes.Buffer
 	r := newRefusals(zerolog.New(&log), time.Now)

@@ -132,6 +132,9 @@ func (a *Adapter) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now, source := a.o.Now(), a.sources.of(r)
+	if why := a.sources.hidden(r); a.tls() && why != "" {
+		a.house.Hidden(why)
+	}
 	if wait := a.asks.take(source, now); wait > 0 {
 		tooMany(w, wait)
 		return

@@ -41,6 +41,37 @@ func TestForeignPagesAreRefused(t *testing.T) {
 	}
 }
 
+// TestAProxyThatHidesWhereChatsComeFromIsTold: behind one all visitors are one source.
+func TestAProxyThatHidesWhereChatsComeFromIsTold(t *testing.T) {
+	begun := func(r *rig, forwarded string) string {
+		b := r.browser(site)
+		if forwarded != "" {
+			b.header.Set("X-Forwarded-For", forwarded)
+		}
+		b.session()
+		r.house.mu.Lock()
+		defer r.house.mu.Unlock()
+		why := strings.Join(r.house.hidden, ", ")
+		r.house.hidden = nil
+		return why
+	}
+	r := newRig(t)
+	if why := begun(r, ""); why != webchat.HiddenByProxy {
+		t.Errorf("a proxy that passes nothing: %q", why)
+	}
+	if why := begun(r, "203.0.113.9"); why != "" {
+		t.Errorf("a proxy that does: %q", why)
+	}
+	far := newRig(t, func(o *webchat.Options) { o.TrustedProxies = []string{"192.0.2.1"} })
+	if why := begun(far, "203.0.113.9"); why != webchat.HiddenUntrusted {
+		t.Errorf("a proxy that is not listed: %q", why)
+	}
+	plain := newRig(t, func(o *webchat.Options) { o.PublicURL = "http://127.0.0.1:8080" })
+	if why := begun(plain, ""); why != "" {
+		t.Errorf("where no proxy need be: %q", why)
+	}
+}
+
 func TestFormsOfOtherSitesGetNoSession(t *testing.T) {
 	r := newRig(t)
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data"} {

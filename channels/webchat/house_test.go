@@ -44,6 +44,7 @@ type house struct {
 	sees    func(channels.Position) // hears of each record of what was seen
 	blind   int                     // so many of them do not succeed
 	looks   int
+	hidden  []string // why sources were not seen
 }
 
 func newHouse() *house {
@@ -128,6 +129,12 @@ func (h *house) Seen(_ context.Context, _, _ molt.Address, upto channels.Positio
 	h.seen, h.seenAt = append(h.seen, upto), append(h.seenAt, time.Now())
 	h.sees(upto)
 	return nil
+}
+
+func (h *house) Hidden(reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hidden = append(h.hidden, reason)
 }
 
 func (h *house) Key(use string) []byte {

@@ -57,6 +57,29 @@ func (s sources) client(r *http.Request) (netip.Addr, bool) {
 	return ip, true
 }
 
+// Why the source of a chat cannot be seen. The gateway has no certificate of its own:
+// under an https address a proxy stands in front.
+const (
+	HiddenByProxy   = "the proxy passes no X-Forwarded-For"
+	HiddenUntrusted = "the proxy is not listed under trusted_proxies"
+)
+
+// hidden says why a request that came through a proxy does not show where from; ""
+// when it does.
+func (s sources) hidden(r *http.Request) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	switch {
+	case err != nil:
+		return ""
+	case !s.trusts(at.Addr().Unmap().WithZone("")):
+		return HiddenUntrusted
+	}
+	if ip, ok := s.client(r); ok && ip == at.Addr().Unmap().WithZone("") {
+		return HiddenByProxy
+	}
+	return ""
+}
+
 func (s sources) trusts(ip netip.Addr) bool {
 	for _, p := range s.trusted {
 		if p.Contains(ip) {

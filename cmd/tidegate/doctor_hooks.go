@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/tidegate/tidegate/channels/webchat"
 )
 
 // maxMetrics bounds what is read of a daemon's metrics.
@@ -17,10 +19,27 @@ const maxMetrics = 4 << 20
 // hookCount is a line of the metric that counts webhooks.
 var hookCount = regexp.MustCompile(`^tidegate_webhooks_total\{channel="([^"]+)",hook="[^"]+",status="([0-9]{3})"\} ([0-9.e+]+)$`)
 
+// hiddenChats is a line of the metric that counts chats whose source is hidden.
+var hiddenChats = regexp.MustCompile(`^tidegate_chat_source_hidden_total\{channel="([^"]+)",reason="([^"]+)"\} ([0-9.e+]+)$`)
+
+// hidden says of a line of metrics whether it counts such chats.
+func (x *examination) hidden(line string) {
+	m := hiddenChats.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	cure := "have the proxy set X-Forwarded-For to the address of who asks: until then all visitors share the limits of one address, and ring as one"
+	if m[2] == webchat.HiddenUntrusted {
+		cure = "list the proxy's address under channels." + m[1] + ".trusted_proxies: until then all visitors share the limits of one address, and ring as one"
+	}
+	n, _ := strconv.ParseFloat(m[3], 64)
+	x.warn("chat "+m[1], cure, "%.0f chats began since the daemon's start of which it cannot tell where from: %s", n, m[2])
+}
+
 // refusedHooks tells which webhooks the running daemon did not take since its
 // start: the carrier's console knows it, and nobody looks there.
 func (x *examination) refusedHooks(ctx context.Context, private string) {
-	counts, err := countRefused(ctx, private)
+	counts, err := countRefused(ctx, private, x.hidden)
 	if err != nil {
 		x.warn("webhooks", "its metrics are on listen.private", "what was refused cannot be told: %v", err)
 		return
@@ -39,7 +58,8 @@ type refusedCount struct {
 	status, count int
 }
 
-func countRefused(ctx context.Context, private string) ([]refusedCount, error) {
+// countRefused reads the metrics; other hears the lines that are not of webhooks.
+func countRefused(ctx context.Context, private string, other func(line string)) ([]refusedCount, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, private+"/metrics", nil)
 	if err != nil {
 		return nil, err
@@ -57,6 +77,7 @@ func countRefused(ctx context.Context, private string) ([]refusedCount, error) {
 	for lines.Scan() {
 		m := hookCount.FindStringSubmatch(lines.Text())
 		if m == nil {
+			other(lines.Text())
 			continue
 		}
 		status, _ := strconv.Atoi(m[2])
