@@ -23,6 +23,12 @@ type Live interface {
 	Run(ctx context.Context) error
 }
 
+// Typist is a live channel that can show a peer that a person is writing to them.
+type Typist interface {
+	// Typing shows it, to whoever looks now. It never blocks.
+	Typing(peer molt.Address)
+}
+
 // House is what a live channel may ask of the gateway.
 type House interface {
 	// Take takes a text in. It is committed when Take returns without an error,
@@ -35,6 +41,8 @@ type House interface {
 	// Look reads what the peer may see after a position, oldest first, looking at
 	// no more than a bounded part of the record; More asks to go on from Next.
 	Look(ctx context.Context, account, peer molt.Address, after Position) (View, error)
+	// Types says that the peer is writing. It is shown to who looks, and kept nowhere.
+	Types(ctx context.Context, account, peer molt.Address)
 	// Seen records that the peer was shown everything up to a position.
 	Seen(ctx context.Context, account, peer molt.Address, upto Position) error
 	// Hidden hears why visitors cannot be told apart by where they come from, as often

@@ -96,6 +96,32 @@ func (h house) Seen(ctx context.Context, account, peer molt.Address, upto channe
 	return h.g.desk.Seen(ctx, h.conversation(account, peer), upto)
 }
 
+// Types tells the pages that show the conversation.
+func (h house) Types(ctx context.Context, account, peer molt.Address) {
+	id, err := h.g.desk.Latest(ctx, h.conversation(account, peer))
+	if err == nil { // who looks is told a moment later, or not at all
+		h.g.console.Typing(id)
+	}
+}
+
+// staffTypes shows a patient on a live channel that who has their case is writing.
+func (g *Gateway) staffTypes(ctx context.Context, id molt.ConversationID, who molt.PersonID) {
+	var began turn.Began
+	_, err := g.desk.Step(ctx, id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		if s.Began.Live && s.Case != nil && s.Case.Held() && s.Case.Claimant == who {
+			began = s.Began
+		}
+		return intake.Plan{}
+	})
+	if err != nil || began.Peer == "" {
+		return
+	}
+	a, _ := g.adapter(began.Channel)
+	if t, ok := a.(channels.Typist); ok {
+		t.Typing(began.Peer)
+	}
+}
+
 // Hidden says in the log, at most once a minute, why visitors cannot be told apart by
 // where they come from, and counts it for the doctor.
 func (h house) Hidden(reason string) {

@@ -32,7 +32,7 @@ func (g *Gateway) makeConsole() error {
 	}
 	g.console, err = console.New(console.Options{
 		Casework: work, Intake: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Files: g.o.Files, Access: g.access, Rules: g.rules,
-		URL: url, Gateway: g, Config: g.keeper, Kick: g.kick, Now: g.o.Now, Log: g.o.Log,
+		URL: url, Gateway: g, Config: g.keeper, Kick: g.kick, Typing: g.staffTypes, Now: g.o.Now, Log: g.o.Log,
 	})
 	return err
 }

@@ -50,7 +50,10 @@ type Adapter struct {
 	widget  []byte
 }
 
-var _ channels.Live = (*Adapter)(nil)
+var (
+	_ channels.Live   = (*Adapter)(nil)
+	_ channels.Typist = (*Adapter)(nil)
+)
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
@@ -112,6 +115,9 @@ func receiptOf(o channels.Outbound) channels.Receipt {
 
 // Changed wakes the peer's sockets.
 func (a *Adapter) Changed(peer molt.Address) { a.hub.kick(peer) }
+
+// Typing shows the peer that a person is writing.
+func (a *Adapter) Typing(peer molt.Address) { a.hub.typing(peer) }
 
 // ListInbound has nothing to list: no carrier holds texts for us, and a visitor's
 // page repeats its own until it reads that they are committed.

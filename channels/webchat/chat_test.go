@@ -16,6 +16,33 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
+// TestTypingIsPassedOnNowAndThen: a visitor who says it a thousand times is passed on
+// once, nothing is kept of it, and they see when a person types.
+func TestTypingIsPassedOnNowAndThen(t *testing.T) {
+	r := newRig(t)
+	conn := r.browser(site).talk(0)
+	say := func(id string) {
+		for range 1000 {
+			r.send(conn, frame{Type: "typing"})
+		}
+		r.send(conn, frame{Type: "text", ClientID: id, Text: "hi"})
+		r.next(conn, "committed")
+	}
+	say("a-text-001")
+	r.later(webchat.TypingEvery)
+	say("a-text-002")
+	r.house.mu.Lock()
+	types, took := len(r.house.types), len(r.house.took)
+	peer := r.house.took[0].Peer
+	r.house.mu.Unlock()
+	if types != 2 || took != 2 {
+		t.Errorf("it was passed on %d times and %d texts were taken, want 2 and 2", types, took)
+	}
+	r.chat.Typing(peer)
+	r.next(conn, "typing")
+	r.chat.Typing("visitor:nobody")
+}
+
 func TestTextIsTakenOnceAndShownAsCommitted(t *testing.T) {
 	r := newRig(t)
 	b := r.browser(site)

@@ -38,6 +38,7 @@
 //	{"type":"file","client_id":"…","bytes":n}              asks for a ticket to send a file; again until it is kept
 //	{"type":"call_back","number":"…"}                      where the visitor can be called
 //	{"type":"lang","lang":"es"}                            the language chosen since
+//	{"type":"typing"}                                      writing just now, said every few seconds at most
 //	{"type":"seen","cursor":n}                             shown up to here
 //
 // A text of more than message_length letters becomes several messages. The last
@@ -50,6 +51,7 @@
 //	{"type":"committed","client_id":"…","position":n}      it is on the disk; position 0: it was before
 //	{"type":"refused","client_id":"…","why":"…"}           never to be repeated as it is
 //	{"type":"call_back","ok":true,"number":"+1…"}          the number as it will be shown to staff
+//	{"type":"typing"}                                      a person is writing just now
 //	{"type":"state","who":"agent","typing":true,"call_back":true}       at a change, and now and then as a sign of life
 //
 // Positions rise. Messages come in their order, each connection from the hello's

@@ -222,7 +222,7 @@ func (a *Adapter) connect(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	s := &socket{
 		a: a, k: k, peer: k.visitor.peer(), source: a.sources.of(r), evicted: cancel,
-		kicked: make(chan struct{}, 1), tells: make(chan told, waitingTells), ended: make(chan struct{}),
+		kicked: make(chan struct{}, 1), tells: make(chan told, waitingTells), typed: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	if !a.hub.enter(s, a.o.Sockets, a.o.SocketsPerSource) {
 		w.Header().Set("Retry-After", "30")

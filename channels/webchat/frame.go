@@ -16,6 +16,7 @@ const (
 	typeCallBack  = "call_back"
 	typeLang      = "lang"
 	typeSeen      = "seen"
+	typeTyping    = "typing"
 	typeMessage   = "message"
 	typeCommitted = "committed"
 	typeRefused   = "refused"

@@ -44,6 +44,7 @@ type house struct {
 	sees    func(channels.Position) // hears of each record of what was seen
 	blind   int                     // so many of them do not succeed
 	looks   int
+	types   []molt.Address
 	hidden  []string // why sources were not seen
 }
 
@@ -129,6 +130,12 @@ func (h *house) Seen(_ context.Context, _, _ molt.Address, upto channels.Positio
 	h.seen, h.seenAt = append(h.seen, upto), append(h.seenAt, time.Now())
 	h.sees(upto)
 	return nil
+}
+
+func (h *house) Types(_ context.Context, _, peer molt.Address) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.types = append(h.types, peer)
 }
 
 func (h *house) Hidden(reason string) {

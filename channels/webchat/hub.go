@@ -140,6 +140,22 @@ func (h *hub) kick(peer molt.Address) {
 	}
 }
 
+// typing tells a visitor's sockets that a person types. One that is busy drops it.
+func (h *hub) typing(peer molt.Address) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := h.guests[peer]
+	if g == nil {
+		return
+	}
+	for s := range g.sockets {
+		select {
+		case s.typed <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // note keeps how far a visitor was shown the talk, and reports whether somebody
 // has to begin to record it.
 func (h *hub) note(peer molt.Address, upto channels.Position) (begin bool) {

@@ -26,7 +26,8 @@ const (
 	maxFrame     = 32 << 10 // bytes of a client's frame
 	maxNumber    = 40       // bytes of a call-back number as it was typed
 	bufferBytes  = 1024
-	waitingTells = 4 // answers to frames that wait for the writer; then reading waits
+	TypingEvery  = 2 * time.Second // what is said of typing more often is not passed on
+	waitingTells = 4               // answers to frames that wait for the writer; then reading waits
 )
 
 var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
@@ -41,12 +42,14 @@ type socket struct {
 	source string
 	kicked chan struct{} // of capacity 1: a kick while one waits is the same kick
 	tells  chan told
+	typed  chan struct{} // of capacity 1: a person types
 	ended  chan struct{} // closed when the reader has ended
 
 	evicted func() // ends it: somebody else needs the room
 	number  uint64 // the hub's, in the order they came
 
 	// The reader's.
+	typedAt  time.Time // when it was last passed on that the visitor types
 	lang     string
 	callBack molt.Address
 
@@ -136,6 +139,11 @@ func (s *socket) hear(ctx context.Context) {
 			s.choose(f.Lang)
 		case typeSeen:
 			s.seen(f.Cursor)
+		case typeTyping:
+			if now := s.a.o.Now(); now.Sub(s.typedAt) >= TypingEvery {
+				s.typedAt = now
+				s.a.house.Types(ctx, s.a.account, s.peer)
+			}
 		}
 	}
 }
@@ -318,6 +326,8 @@ func (s *socket) write(ctx context.Context) {
 		select {
 		case <-s.kicked:
 			err = s.publish(ctx)
+		case <-s.typed:
+			err = s.send(told{Type: typeTyping})
 		case f := <-s.tells:
 			err = s.send(f)
 		case <-ping.C:

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"html/template"
@@ -56,8 +57,10 @@ type Options struct {
 	Config *reload.Keeper
 	// Kick wakes the workers after something was put for them.
 	Kick func(class molt.Lane)
-	Now  func() time.Time // default time.Now
-	Log  zerolog.Logger
+	// Typing hears that somebody writes to the patient of a conversation; nil: nobody.
+	Typing func(ctx context.Context, id molt.ConversationID, who molt.PersonID)
+	Now    func() time.Time // default time.Now
+	Log    zerolog.Logger
 }
 
 // Console is the staff's pages.
@@ -86,6 +89,9 @@ func New(o Options) (*Console, error) {
 	}
 	if o.Kick == nil {
 		o.Kick = func(molt.Lane) {}
+	}
+	if o.Typing == nil {
+		o.Typing = func(context.Context, molt.ConversationID, molt.PersonID) {}
 	}
 	c := &Console{o: o, home: home, hub: newHub(), looks: newLooks(), asks: newLimiter(o.Now), said: newFlashes(), drafts: newDrafts()}
 	c.pages = sync.OnceValue(c.parse)
@@ -117,6 +123,9 @@ func (c *Console) Changed(id molt.ConversationID, s *turn.State, d turn.Decided)
 	}
 	c.hub.changed(string(id), s.Case != nil)
 }
+
+// Typing tells the pages that show a conversation that its patient is writing.
+func (c *Console) Typing(id molt.ConversationID) { c.hub.typing(string(id)) }
 
 // Close ends every live connection.
 func (c *Console) Close() { c.hub.close() }

@@ -36,9 +36,10 @@ type hub struct {
 
 // livePage is one open page. at is the conversation it shows, "" for the lists.
 type livePage struct {
-	at   string
-	wake chan struct{} // holds one: something changed
-	end  chan struct{} // closed: the console stops
+	at    string
+	wake  chan struct{} // holds one: something changed
+	typed chan struct{} // holds one: the patient is writing
+	end   chan struct{} // closed: the console stops
 }
 
 func newHub() *hub { return &hub{pages: map[*livePage]struct{}{}} }
@@ -58,13 +59,27 @@ func (h *hub) changed(id string, listed bool) {
 	}
 }
 
+// typing tells the pages that show a conversation. One that is busy drops it.
+func (h *hub) typing(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for p := range h.pages {
+		if p.at != "" && p.at == id {
+			select {
+			case p.typed <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
 func (h *hub) join(at string) (*livePage, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.pages) >= MaxLive {
 		return nil, false
 	}
-	p := &livePage{at: at, wake: make(chan struct{}, 1), end: make(chan struct{})}
+	p := &livePage{at: at, wake: make(chan struct{}, 1), typed: make(chan struct{}, 1), end: make(chan struct{})}
 	h.pages[p] = struct{}{}
 	return p, true
 }
@@ -90,7 +105,8 @@ func (h *hub) close() {
 // then when nothing changed, as a sign of life.
 type liveSays struct {
 	Changed bool `json:"changed"`
-	S1      int  `json:"s1"` // open and nobody's
+	Typing  bool `json:"typing,omitempty"` // the patient is writing; nothing else is said
+	S1      int  `json:"s1"`               // open and nobody's
 	S2      int  `json:"s2"`
 	// Newest is when the youngest S1 that is nobody's was opened: one taken and
 	// another come in the same moment leave the count as it was.
@@ -117,16 +133,30 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request, s access.Session)
 		ws.SetReadLimit(maxLiveFrame)
 		ws.SetPongHandler(func(string) error { return ws.SetReadDeadline(time.Now().Add(livePong)) })
 		_ = ws.SetReadDeadline(time.Now().Add(livePong))
-		for {
-			if _, _, err := ws.NextReader(); err != nil {
-				return
-			}
-		}
+		c.hear(ws, r, p, s)
 	}()
 	c.feed(ws, r, p, gone)
 	_ = ws.Close()
 	<-gone
 	return nil
+}
+
+// typingEvery is how often it is passed on that somebody writes.
+const typingEvery = 2 * time.Second
+
+// hear reads what a page says: that its reader is writing, and nothing else. It ends
+// with the connection.
+func (c *Console) hear(ws *websocket.Conn, r *http.Request, p *livePage, s access.Session) {
+	var last time.Time
+	for {
+		if _, _, err := ws.ReadMessage(); err != nil { // of at most maxLiveFrame bytes
+			return
+		}
+		if now := c.o.Now(); p.at != "" && s.Role.May(access.Work) && now.Sub(last) >= typingEvery {
+			last = now
+			c.o.Typing(r.Context(), molt.ConversationID(p.at), s.ID)
+		}
+	}
 }
 
 // sameOrigin lets only our own pages open a live connection: a browser sends the
@@ -161,6 +191,10 @@ func (c *Console) feed(ws *websocket.Conn, r *http.Request, p *livePage, gone <-
 				return
 			}
 			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(liveWrite)) != nil || c.say(ws, r, false) != nil {
+				return
+			}
+		case <-p.typed:
+			if ws.SetWriteDeadline(time.Now().Add(liveWrite)) != nil || ws.WriteJSON(liveSays{Typing: true}) != nil {
 				return
 			}
 		case <-p.wake:

@@ -48,6 +48,7 @@
   let lang = [tag.dataset.lang, document.documentElement.lang.slice(0, 2), languages[0]].find((l) => languages.includes(l));
   let token = "", cursor = 0, seen = 0, tries = 0, socket = null, timer = 0, watch = 0, quiet = 0, state = null;
   let number = "", callBackSent = false, talked = false, wanted = false, statusKey = "connecting";
+  let personTypes = 0, saidTyping = 0; // the timer that ends it; when it was last said that the visitor types
   const pending = new Map(); // client_id → {text or file, item, note}
   const shown = new Map(); // client_id → item: what stands here already, until it comes back as a message
 
@@ -125,7 +126,7 @@
     const t = say(key);
     if (status.textContent !== t) status.textContent = t;
     status.classList.toggle("tidegate-off", key === "off" || key === "refused");
-    typing.textContent = socket && state && state.typing ? say("typing") : "";
+    typing.textContent = socket && (personTypes || state && state.typing) ? say("typing") : "";
   };
 
   // Messages. The newest stays in sight when a keyboard or a form takes room,
@@ -160,6 +161,7 @@
   const kinds = ["own", "agent", "nurse", "fixed", "safety"];
   const message = (f) => {
     if (f.position <= cursor) return;
+    if (f.kind === "nurse") { clearTimeout(personTypes); personTypes = 0; show(statusKey); }
     cursor = f.position;
     talked = true;
     settle(f.client_id);
@@ -340,6 +342,11 @@
       case "message": message(f); break;
       case "committed": settle(f.client_id); guard(); break;
       case "refused": if ((pending.get(f.client_id) || {}).file) turnDown(f.client_id, f.why); else settle(f.client_id); guard(); break;
+      case "typing":
+        clearTimeout(personTypes);
+        personTypes = setTimeout(() => { personTypes = 0; show(statusKey); }, 6000);
+        show(statusKey);
+        break;
       case "upload": upload(f.client_id, f.ticket); break;
       case "call_back": called(f); break;
       case "state":
@@ -409,6 +416,10 @@
     text(t);
     connect();
     input.focus();
+  });
+  input.addEventListener("input", () => {
+    if (!talked || !input.value.trim() || Date.now() - saidTyping < 3000) return;
+    if (send({ type: "typing" })) saidTyping = Date.now();
   });
   attach.addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {

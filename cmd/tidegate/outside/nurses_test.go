@@ -150,6 +150,18 @@ func (s *side) oneTakesIt(t *testing.T) {
 	s.replies("Is somebody with you?")
 	s.patient.shows("nurse", "Is somebody with you?")
 	s.patient.is(`document.querySelector(".tidegate-status").textContent.includes("person")`)
+	s.eachSeesTheOtherType()
+}
+
+// eachSeesTheOtherType: what is being written shows as that, and is nowhere after.
+func (s *side) eachSeesTheOtherType() {
+	s.alice.t.Helper()
+	s.patient.types("#tidegate-text", "yes")
+	s.alice.is(`document.querySelector("#typing").textContent === "The patient is writing…"`)
+	s.alice.types("#reply", "wait")
+	s.patient.is(`document.querySelector(".tidegate-typing").textContent === "An answer is being written…"`)
+	s.alice.value(`document.querySelector("#reply").value = ""`)
+	s.patient.value(`document.querySelector("#tidegate-text").value = ""`)
 }
 
 // replies has Alice write to the patient.

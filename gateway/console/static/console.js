@@ -215,6 +215,20 @@
     known = n;
   }
 
+  // Who writes just now. It is shown for a few seconds, and kept nowhere.
+  const typing = document.getElementById("typing");
+  let typed = 0, saidTyping = 0;
+  function patientTypes() {
+    if (!typing) return;
+    typing.textContent = "The patient is writing…";
+    clearTimeout(typed);
+    typed = setTimeout(() => { typing.textContent = ""; }, 6000);
+  }
+  document.addEventListener("input", (e) => {
+    if (e.target.id !== "reply" || !e.target.value.trim() || Date.now() - saidTyping < 3000) return;
+    if (live && live.readyState === WebSocket.OPEN) { live.send("{}"); saidTyping = Date.now(); }
+  });
+
   // The connection, which comes back by itself, a little later each time.
   const state = document.getElementById("live-state");
   const silence = 60000; // the gateway says something every 20 s
@@ -245,6 +259,7 @@
     ws.onmessage = (m) => {
       alive();
       const says = JSON.parse(m.data);
+      if (says.typing) { patientTypes(); return; }
       count(says.s1, says.newest);
       if (says.changed) refresh();
     };
