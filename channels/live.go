@@ -37,6 +37,9 @@ type House interface {
 	Look(ctx context.Context, account, peer molt.Address, after Position) (View, error)
 	// Seen records that the peer was shown everything up to a position.
 	Seen(ctx context.Context, account, peer molt.Address, upto Position) error
+	// Busy reports whether new peers are to be turned away for now, since there is
+	// hardly room for those who are here.
+	Busy() bool
 	// Key is a secret of that channel and use, the same after each start.
 	Key(use string) []byte
 }

@@ -206,6 +206,7 @@ type Backfill struct {
 type Limits struct {
 	AsksPerPeerHour int `json:"asks_per_peer_hour" range:"1..1000" jsonschema:"How many times in an hour one patient can set the model to work."`
 	AsksPerHour     int `json:"asks_per_hour" range:"1..100000" jsonschema:"How many times in an hour all patients together can set the model to work."`
+	DiskReserveMiB  int `json:"disk_reserve_mib" range:"8..65536" jsonschema:"Room on the data folder's disk, in MiB, that is held back. On a disk that is full but for it, texts and pages are still committed while everything that can wait does."`
 	AsksAtOnce      int `json:"asks_at_once" range:"1..64" jsonschema:"How many model sessions run side by side."`
 }
 

@@ -92,6 +92,7 @@ type Gateway struct {
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	ready    atomic.Bool
+	scarce   atomic.Bool // room on the disk
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]
@@ -227,6 +228,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	run("back-filler", g.backfill)
 	run("checkpoints", g.checkpoints)
 	run("custody", g.keepKeys)
+	run("disk", g.watchRoom)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

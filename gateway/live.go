@@ -96,6 +96,9 @@ func (h house) Seen(ctx context.Context, account, peer molt.Address, upto channe
 	return h.g.desk.Seen(ctx, h.conversation(account, peer), upto)
 }
 
+// Busy goes by the room on the disk.
+func (h house) Busy() bool { return h.g.scarce.Load() }
+
 // Key is derived from the tenant's own, so that it outlives a restart.
 func (h house) Key(use string) []byte {
 	return []byte(h.g.o.Ring.Mark("channel-key", h.channel, use))

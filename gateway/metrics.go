@@ -27,6 +27,8 @@ type metrics struct {
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
+	free      prometheus.Gauge
+	reserve   prometheus.Gauge
 	reloads   *prometheus.CounterVec
 }
 
@@ -73,12 +75,17 @@ func newMetrics() *metrics {
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
 	})
+	m.free, m.reserve = roomMetrics()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.register()
 	return m
+}
+
+func (m *metrics) register() {
+	m.registry.MustRegister(m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
 func newFileCounter() *prometheus.CounterVec {

@@ -43,6 +43,7 @@ type house struct {
 	seenAt  []time.Time
 	sees    func(channels.Position) // hears of each record of what was seen
 	blind   int                     // so many of them do not succeed
+	busy    bool                    // hardly room for those who are here
 	looks   int
 }
 
@@ -129,6 +130,8 @@ func (h *house) Seen(_ context.Context, _, _ molt.Address, upto channels.Positio
 	h.sees(upto)
 	return nil
 }
+
+func (h *house) Busy() bool { return h.busy }
 
 func (h *house) Key(use string) []byte {
 	return []byte("a key for " + use + ", the same after each start")

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tidegate/tidegate/molt"
 )
 
 // refillAt is how many times its size must be free before the reserve is made
@@ -37,7 +39,7 @@ func (r *reserve) hold() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.size == 0 {
-		return removeIfThere(r.path) // of an earlier configuration
+		return nil
 	}
 	if info, err := os.Stat(r.path); err == nil && info.Size() == r.size {
 		r.whole = true
@@ -116,24 +118,17 @@ func noRoom(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// Room is how the disk stands that the store is on.
-type Room struct {
-	Free    int64 // bytes that this process may still write
-	Reserve int64 // bytes that are held back for commits; 0: let go, or none is kept
-	Scarce  bool  // what can wait should
-}
-
 // Room measures. It is scarce where the reserve is let go, and where less than
 // another reserve is free.
-func (s *Store) Room() (Room, error) {
+func (s *Store) Room() (molt.Room, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.db.Path(), &st); err != nil {
-		return Room{}, fmt.Errorf("room on the disk: %w", err)
+		return molt.Room{}, fmt.Errorf("room on the disk: %w", err)
 	}
 	r := &s.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	room := Room{Free: int64(st.Bavail) * int64(st.Bsize)}
+	room := molt.Room{Free: int64(st.Bavail) * int64(st.Bsize)}
 	if r.whole {
 		room.Reserve = r.size
 	}
