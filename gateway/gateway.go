@@ -92,7 +92,7 @@ type Gateway struct {
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	ready    atomic.Bool
-	scarce   atomic.Bool // room on the disk
+	scarce   atomic.Bool                   // room on the disk
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]

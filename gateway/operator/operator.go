@@ -48,7 +48,7 @@ type Options struct {
 	// Scarce reports whether the disk is nearly full; nil: it never is.
 	Scarce func() bool
 	Now    func() time.Time // default time.Now
-	Log  zerolog.Logger
+	Log    zerolog.Logger
 }
 
 // Operator answers the operator's verbs.

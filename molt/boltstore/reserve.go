@@ -128,7 +128,7 @@ func (s *Store) Room() (molt.Room, error) {
 	r := &s.reserve
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	room := molt.Room{Free: int64(st.Bavail) * int64(st.Bsize)}
+	room := molt.Room{Free: int64(st.Bavail) * int64(st.Bsize)} //nolint:unconvert // another type on other systems
 	if r.whole {
 		room.Reserve = r.size
 	}
