@@ -11,6 +11,9 @@ import (
 // serveAdmin answers the operator's verbs. Only the daemon's own user can open
 // the socket, so its connections are not counted.
 func (g *Gateway) serveAdmin(ctx context.Context) error {
+	if g.o.Admin == nil {
+		return nil
+	}
 	op, err := operator.New(operator.Options{
 		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules, Files: g.o.Files,
 		Custody: g.custody, End: ctx,

@@ -219,9 +219,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.begin(run)
 	run("public listener", g.servePublic)
 	run("private listener", g.servePrivate)
-	if g.o.Admin != nil {
-		run("admin socket", g.serveAdmin)
-	}
+	run("admin socket", g.serveAdmin)
 	for _, w := range g.workers {
 		run("lane", w.Run)
 	}
