@@ -48,6 +48,9 @@ type House interface {
 	// Hidden hears why visitors cannot be told apart by where they come from, as often
 	// as one begins: it bounds what is said of it.
 	Hidden(reason string)
+	// Busy reports whether new peers are to be turned away for now, since there is
+	// hardly room for those who are here.
+	Busy() bool
 	// Key is a secret of that channel and use, the same after each start.
 	Key(use string) []byte
 }

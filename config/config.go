@@ -208,6 +208,7 @@ type Limits struct {
 	ChatsRinging    int `json:"chats_ringing" range:"1..200" jsonschema:"How many web chats may have nurses paged at once. The others wait behind them: on the list, counted in the pages, and their patients told what to do."`
 	AsksPerPeerHour int `json:"asks_per_peer_hour" range:"1..1000" jsonschema:"How many times in an hour one patient can set the model to work."`
 	AsksPerHour     int `json:"asks_per_hour" range:"1..100000" jsonschema:"How many times in an hour all patients together can set the model to work."`
+	DiskReserveMiB  int `json:"disk_reserve_mib" range:"8..65536" jsonschema:"Room on the data folder's disk, in MiB, that is held back. On a disk that is full but for it, texts and pages are still committed while everything that can wait does."`
 	AsksAtOnce      int `json:"asks_at_once" range:"1..64" jsonschema:"How many model sessions run side by side."`
 }
 

@@ -11,10 +11,13 @@ import (
 // serveAdmin answers the operator's verbs. Only the daemon's own user can open
 // the socket, so its connections are not counted.
 func (g *Gateway) serveAdmin(ctx context.Context) error {
+	if g.o.Admin == nil {
+		return nil
+	}
 	op, err := operator.New(operator.Options{
 		Desk: g.desk, Audit: audit.New(g.o.Store, g.o.Ring), Rules: g.rules, Files: g.o.Files,
 		Custody: g.custody, End: ctx,
-		Daemon: true, Copy: g.copier(ctx), Checkpoints: g.o.Checkpoints, Link: g.link, Now: g.o.Now, Log: g.o.Log,
+		Daemon: true, Copy: g.copier(ctx), Checkpoints: g.o.Checkpoints, Link: g.link, Scarce: g.scarce.Load, Now: g.o.Now, Log: g.o.Log,
 	})
 	if err != nil {
 		return err

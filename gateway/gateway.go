@@ -93,6 +93,7 @@ type Gateway struct {
 	traffic  *traffic
 	refusals *refusals
 	ready    atomic.Bool
+	scarce   atomic.Bool                   // room on the disk
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]
@@ -219,15 +220,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.begin(run)
 	run("public listener", g.servePublic)
 	run("private listener", g.servePrivate)
-	if g.o.Admin != nil {
-		run("admin socket", g.serveAdmin)
-	}
+	run("admin socket", g.serveAdmin)
 	for _, w := range g.workers {
 		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
 	run("checkpoints", g.checkpoints)
 	run("custody", g.keepKeys)
+	run("disk", g.watchRoom)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

@@ -28,6 +28,8 @@ type metrics struct {
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
+	free      prometheus.Gauge
+	reserve   prometheus.Gauge
 	reloads   *prometheus.CounterVec
 }
 
@@ -77,12 +79,17 @@ func newMetrics() *metrics {
 	m.hidden = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_chat_source_hidden_total", Help: "Chats begun of which the proxy in front hides where they come from, by why.",
 	}, []string{"channel", "reason"})
+	m.free, m.reserve = roomMetrics()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.hidden, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.register()
 	return m
+}
+
+func (m *metrics) register() {
+	m.registry.MustRegister(m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
 func newFileCounter() *prometheus.CounterVec {

@@ -34,6 +34,9 @@ type question struct {
 // fact. An act that an earlier making of this item had begun is ended first.
 func (g *Gateway) beginAsk(it molt.Leased) step {
 	return func(ctx context.Context) step {
+		if g.waitsForRoom(ctx, it) {
+			return nil
+		}
 		now := molt.TimeOf(g.o.Now())
 		if due := g.asks.take(now); due > now {
 			g.putBack(ctx, it, due)

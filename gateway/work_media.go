@@ -16,6 +16,9 @@ import (
 // before it is made: a fetch changes nothing, and twice is once.
 func (g *Gateway) beginFetch(it molt.Leased) step {
 	return func(ctx context.Context) step {
+		if g.waitsForRoom(ctx, it) {
+			return nil
+		}
 		w, err := g.desk.OpenWork(ctx, it.Item)
 		if err != nil || w.File == nil {
 			g.unreadable(ctx, it, err)

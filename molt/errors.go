@@ -14,6 +14,9 @@ var (
 	// ErrBroken says a write or fsync failed: the store takes nothing more and
 	// the process must reopen it. It is never retried.
 	ErrBroken = errors.New("store is broken: a write to disk did not succeed")
+	// ErrFull says the disk has no room, not even a reserve: the batch is not
+	// written, and another may be once there is room.
+	ErrFull = errors.New("no room on the disk")
 	// ErrHeld says another process holds the store's file.
 	ErrHeld = errors.New("another process holds the store")
 	// ErrCorrupt says bytes read back are not what was written.

@@ -172,7 +172,7 @@ func startPrism(t *testing.T) string {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	_ = l.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	cmd := exec.CommandContext(ctx, path, "mock", "--errors", "-h", "127.0.0.1", "-p", port, file)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // npx starts children
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -18,6 +18,7 @@ import (
 
 const (
 	maxSessionBody = 1 << 10
+	busyAgain      = "60"  // seconds after which a visitor who was turned away may ask again
 	corsAge        = "600" // seconds a browser may keep the answer to a preflight
 )
 
@@ -147,6 +148,11 @@ func (a *Adapter) begin(w http.ResponseWriter, r *http.Request) {
 	cookie := sameSite(origin, a.origin) && !q.Memory
 	v, known := a.who(r, cookie, now)
 	if !known {
+		if a.house.Busy() {
+			w.Header().Set("Retry-After", busyAgain)
+			refuse(w, http.StatusServiceUnavailable, "no new chat can begin now; please call")
+			return
+		}
 		if wait := a.sessions.take(source, now); wait > 0 {
 			tooMany(w, wait)
 			return

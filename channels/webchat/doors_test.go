@@ -83,6 +83,22 @@ func TestFormsOfOtherSitesGetNoSession(t *testing.T) {
 	}
 }
 
+// TestABusyHouseTurnsNewVisitorsAwayAlone: who has a chat goes on in it.
+func TestABusyHouseTurnsNewVisitorsAwayAlone(t *testing.T) {
+	r := newRig(t)
+	known := r.browser(site)
+	if a := known.session(); a.status != http.StatusOK {
+		t.Fatalf("a visitor got %d", a.status)
+	}
+	r.house.busy = true
+	if a := r.browser(site).session(); a.status != http.StatusServiceUnavailable || a.Ticket != "" {
+		t.Errorf("a new visitor of a busy house got %d, ticket %q", a.status, a.Ticket)
+	}
+	if a := known.session(); a.status != http.StatusOK || !a.Resumed {
+		t.Errorf("a known visitor of a busy house got %d, resumed %t", a.status, a.Resumed)
+	}
+}
+
 func TestTicketsOpenOneSocketOnceInTimeFromTheirPage(t *testing.T) {
 	r := newRig(t)
 	b := r.browser(site)

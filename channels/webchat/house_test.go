@@ -43,6 +43,7 @@ type house struct {
 	seenAt  []time.Time
 	sees    func(channels.Position) // hears of each record of what was seen
 	blind   int                     // so many of them do not succeed
+	busy    bool                    // hardly room for those who are here
 	looks   int
 	types   []molt.Address
 	hidden  []string // why sources were not seen
@@ -143,6 +144,7 @@ func (h *house) Hidden(reason string) {
 	defer h.mu.Unlock()
 	h.hidden = append(h.hidden, reason)
 }
+func (h *house) Busy() bool { return h.busy }
 
 func (h *house) Key(use string) []byte {
 	return []byte("a key for " + use + ", the same after each start")

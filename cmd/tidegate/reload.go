@@ -84,6 +84,7 @@ func (l *loader) needsRestart(c *config.Config) (faults []config.Fault) {
 		{"erase", was.Erase == c.Erase},
 		{"retention", was.Retention == c.Retention},
 		{"console.url", was.Console.URL == c.Console.URL},
+		{"limits.disk_reserve_mib", was.Limits.DiskReserveMiB == c.Limits.DiskReserveMiB},
 		{"limits.asks_at_once", was.Limits.AsksAtOnce == c.Limits.AsksAtOnce},
 		{"audit.checkpoints", was.Audit.Checkpoints == c.Audit.Checkpoints},
 		{"log.level", was.Log.Level == c.Log.Level},

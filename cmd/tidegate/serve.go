@@ -139,18 +139,19 @@ func checkpointsOf(cfg *config.Config) string {
 
 // openHouse takes the data folder of a configuration.
 func openHouse(cfg *config.Config, e env) (*house, error) {
-	return openHouseAt(cfg.Path(cfg.Data), func(dir string) (*seal.Keyring, error) { return openRing(cfg, dir, e) })
+	reserve := int64(cfg.Limits.DiskReserveMiB) << 20
+	return openHouseAt(cfg.Path(cfg.Data), reserve, func(dir string) (*seal.Keyring, error) { return openRing(cfg, dir, e) })
 }
 
 // openHouseAt takes a data folder: the store's lock first, and only under it
 // the socket, so that a stale one is removed by its heir alone.
-func openHouseAt(dir string, ring func(dir string) (*seal.Keyring, error)) (*house, error) {
+func openHouseAt(dir string, reserve int64, ring func(dir string) (*seal.Keyring, error)) (*house, error) {
 	h := &house{dir: dir}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	var err error
-	if h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, storeFile)}); err != nil {
+	if h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, storeFile), Reserve: reserve}); err != nil {
 		return nil, err
 	}
 	// A change of the key that was killed may have left the one before it.

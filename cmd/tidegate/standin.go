@@ -30,7 +30,7 @@ func standIn(dir string, cfg *config.Config, e env) (stop func(), err error) {
 	if _, err := os.Stat(filepath.Join(dir, storeFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no record in %s: no daemon has run there yet", dir)
 	}
-	h, err := openHouseAt(dir, func(dir string) (*seal.Keyring, error) { return ringThere(dir, cfg, e) })
+	h, err := openHouseAt(dir, 0, func(dir string) (*seal.Keyring, error) { return ringThere(dir, cfg, e) })
 	if errors.Is(err, molt.ErrHeld) {
 		return nil, &exitError{exitHeld, fmt.Errorf("%w; its socket does not answer: it is starting, stopping or hung", err)}
 	}

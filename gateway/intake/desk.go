@@ -22,6 +22,7 @@ import (
 const (
 	MaxMailboxes = 2048 // conversations kept in memory
 	MaxWaiting   = 4096 // letters that wait for their commit; more wait outside
+	MaxQueue     = 128  // letters of one conversation that wait for their commit; more wait outside, in nobody else's way
 	MaxInbound   = 64   // texts decided in one batch
 	MaxConflicts = 3    // refused commits until the facts are committed alone
 	entropyBytes = 16

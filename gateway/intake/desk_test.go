@@ -256,8 +256,10 @@ func TestKnownTextsAreAnsweredAndNotDecidedAgain(t *testing.T) {
 }
 
 func letterOf(d *Desk, in channels.Inbound) *letter {
+	slots := make(chan struct{}, 1)
+	slots <- struct{}{}
 	d.waiting <- struct{}{}
-	return &letter{inbound: &in, began: d.beganOf(in), seen: d.o.Ring.Mark("seen", in.Channel, in.Account.Reveal(), in.ProviderID), done: make(chan struct{})}
+	return &letter{slots: slots, inbound: &in, began: d.beganOf(in), seen: d.o.Ring.Mark("seen", in.Channel, in.Account.Reveal(), in.ProviderID), done: make(chan struct{})}
 }
 
 func count(w *world, kind string) (n int) {

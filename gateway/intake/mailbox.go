@@ -21,6 +21,7 @@ type letter struct {
 	plan    func(*turn.State, func(turn.Ref) molt.Words) Plan
 	alone   func(context.Context) error // done in the mailbox's turn, beside its state
 
+	slots    chan struct{} // of the mailbox it was posted to, which it holds one of
 	done     chan struct{}
 	answer   Answer
 	err      error
@@ -30,7 +31,8 @@ type letter struct {
 // mailbox orders the commits of one conversation. The fields below the line
 // belong to whoever drains it.
 type mailbox struct {
-	id molt.ConversationID
+	id    molt.ConversationID
+	slots chan struct{} // one a letter under way: MaxQueue
 
 	mu      sync.Mutex
 	queue   []*letter
@@ -51,24 +53,45 @@ func (d *Desk) post(ctx context.Context, id molt.ConversationID, l *letter) (Tic
 	if err := ctx.Err(); err != nil { // whoever stopped waiting begins nothing, room or not
 		return Ticket{}, err
 	}
+	l.slots = d.box(id).slots
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return Ticket{}, ctx.Err()
+	}
 	select {
 	case d.waiting <- struct{}{}:
 	case <-ctx.Done():
+		<-l.slots
 		return Ticket{}, ctx.Err()
 	}
 	d.deliver(id, l)
 	return Ticket{l}, nil
 }
 
+// box is the mailbox of a conversation. Whoever waits for one of its slots while
+// it is forgotten holds nobody up: its heir has slots of its own.
+func (d *Desk) box(id molt.ConversationID) *mailbox {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.boxLocked(id)
+}
+
+func (d *Desk) boxLocked(id molt.ConversationID) *mailbox {
+	m := d.boxes[id]
+	if m == nil {
+		m = &mailbox{id: id, slots: make(chan struct{}, MaxQueue)}
+		d.boxes[id] = m
+		m.place = d.idle.PushBack(m)
+	}
+	return m
+}
+
 // deliver puts letters into a mailbox in one move, so that none falls between
 // a mailbox that is being forgotten and a new one.
 func (d *Desk) deliver(id molt.ConversationID, letters ...*letter) {
 	d.mu.Lock()
-	m := d.boxes[id]
-	if m == nil {
-		m = &mailbox{id: id}
-		d.boxes[id] = m
-	}
+	m := d.boxLocked(id)
 	if m.place != nil {
 		d.idle.Remove(m.place)
 		m.place = nil
@@ -147,6 +170,7 @@ func (d *Desk) finish(l *letter, a Answer, err error) {
 		l.answer.Text = l.text
 	}
 	close(l.done)
+	<-l.slots
 	<-d.waiting
 }
 

@@ -24,10 +24,23 @@ const SizeHeader = "Tidegate-Size"
 // wait for it: as long as a copy is under way the store grows.
 const copyStall = 10 * time.Second
 
+// roomFor refuses what can wait while the disk is nearly full: a long read keeps
+// the store from using freed pages again, and each conversation that is exported
+// is a commit.
+func (p *Operator) roomFor(what string) error {
+	if !p.o.Scarce() {
+		return nil
+	}
+	return problem(http.StatusServiceUnavailable, "the disk is nearly full: free some, then ask for the "+what+" again")
+}
+
 // backup writes the store out. Nobody's words are read: what is sealed stays so.
 func (p *Operator) backup(w http.ResponseWriter, r *http.Request) error {
 	if p.o.Copy == nil {
 		return problem(http.StatusConflict, "this store cannot be copied while it is served")
+	}
+	if err := p.roomFor("backup"); err != nil {
+		return err
 	}
 	p.o.Log.Info().Str("actor", string(actor(r.Context()))).Msg("backup begins")
 	out := &paced{w: w, c: http.NewResponseController(w)}

@@ -45,8 +45,10 @@ type Options struct {
 	Checkpoints string
 	// Link makes a one-time link to the console; nil: no console runs here.
 	Link func(context.Context, molt.PersonID) (string, error)
-	Now  func() time.Time // default time.Now
-	Log  zerolog.Logger
+	// Scarce reports whether the disk is nearly full; nil: it never is.
+	Scarce func() bool
+	Now    func() time.Time // default time.Now
+	Log    zerolog.Logger
 }
 
 // Operator answers the operator's verbs.
@@ -65,6 +67,9 @@ func New(o Options) (*Operator, error) {
 	}
 	if o.End == nil {
 		o.End = context.Background()
+	}
+	if o.Scarce == nil {
+		o.Scarce = func() bool { return false }
 	}
 	work, err := casework.New(casework.Options{Desk: o.Desk, Rules: o.Rules})
 	if err != nil {

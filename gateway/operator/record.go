@@ -39,6 +39,9 @@ func (p *Operator) conversation(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Operator) export(w http.ResponseWriter, r *http.Request) error {
+	if err := p.roomFor("export"); err != nil {
+		return err
+	}
 	s := newStream(w)
 	look := func(id molt.ConversationID) error { return p.recordLook(r.Context(), id, "export") }
 	return s.end(p.o.Audit.ExportAll(r.Context(), look, func(f audit.File) error { return s.line(Line{File: &f}) }))

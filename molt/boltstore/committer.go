@@ -96,7 +96,8 @@ func (s *Store) commit(group []request) {
 	}
 }
 
-// try runs one transaction. It asks to be run again when it noted a new fault.
+// try runs one transaction. It asks to be run again when it noted a new fault,
+// and when it let go of the reserve.
 // An error means that nothing of the group may be called written.
 func (s *Store) try(group []request, faults []error) (answers []answer, again bool, err error) {
 	answers = make([]answer, len(group))
@@ -116,7 +117,15 @@ func (s *Store) try(group []request, faults []error) (answers []answer, again bo
 	} else {
 		err = s.finish(tx)
 	}
-	if err != nil {
+	switch {
+	case isFull(err):
+		// bbolt writes to free pages first and its meta page last, and has rolled
+		// back: nothing of the group is in the file, which is as it was.
+		if s.reserve.release() {
+			return answers, true, nil
+		}
+		return answers, false, fmt.Errorf("%w: %w", molt.ErrFull, err)
+	case err != nil:
 		return answers, false, s.breakDown(err)
 	}
 	if !spoiled {
@@ -175,6 +184,9 @@ func (s *Store) rollback(tx *bolt.Tx) (err error) {
 // or fsync that did not succeed: the kernel may have thrown the pages away and
 // a second fsync would then say that all is well.
 func (s *Store) breakDown(cause error) error {
+	if noRoom(cause) {
+		s.reserve.release() // for whoever opens the file next
+	}
 	s.brokenBy = fmt.Errorf("%w: %w", molt.ErrBroken, cause)
 	close(s.broken)
 	return s.brokenBy

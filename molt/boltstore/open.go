@@ -54,6 +54,10 @@ type Options struct {
 	// Default 16 GiB, or twice the file if that is more; on 32-bit machines
 	// what bbolt chooses.
 	InitialMmapSize int
+	// Reserve is how much room on the disk is held back, in bytes, in a file
+	// beside the store: a commit that finds no other room is written in it.
+	// Default none.
+	Reserve int64
 
 	openFile func(string, int, os.FileMode) (*os.File, error) // for tests that break the disk
 	readOnly bool
@@ -81,8 +85,13 @@ func Open(o Options) (*Store, error) {
 		ended:      make(chan struct{}),
 		broken:     make(chan struct{}),
 		leases:     map[molt.ItemID]lease{},
+		reserve:    reserve{path: reservePath(o.Path), size: o.Reserve},
 	}
-	if err := s.begin(o); err != nil {
+	err = s.openReserve()
+	if err == nil {
+		err = s.begin(o)
+	}
+	if err != nil {
 		_ = s.closeFile()
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}
@@ -127,8 +136,20 @@ func mmapSize(path string) int {
 // begin makes the buckets, checks the schema, counts the opening, and leaves
 // word of who holds the file.
 func (s *Store) begin(o Options) error {
-	opens := uint64(0)
-	err := s.db.Update(func(tx *bolt.Tx) error {
+	opens, err := s.countOpening()
+	if err != nil {
+		return err
+	}
+	s.token = opens * maxClaims
+	// The file itself is synced; its name is only safe once its folder is.
+	if err := syncFolder(filepath.Dir(o.Path)); err != nil {
+		return err
+	}
+	return writeHolder(o.Path, o.Holder)
+}
+
+func (s *Store) countOpening() (opens uint64, err error) {
+	err = s.db.Update(func(tx *bolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
@@ -147,15 +168,7 @@ func (s *Store) begin(o Options) error {
 		}
 		return meta.Put([]byte("opens"), binary.BigEndian.AppendUint64(nil, opens))
 	})
-	if err != nil {
-		return err
-	}
-	s.token = opens * maxClaims
-	// The file itself is synced; its name is only safe once its folder is.
-	if err := syncFolder(filepath.Dir(o.Path)); err != nil {
-		return err
-	}
-	return writeHolder(o.Path, o.Holder)
+	return opens, err
 }
 
 func checkSchema(tx *bolt.Tx) error {

@@ -32,6 +32,7 @@ type Store struct {
 
 	broken   chan struct{}
 	brokenBy error // set before broken is closed
+	reserve  reserve
 
 	// The committer alone reads and writes what follows.
 	leases map[molt.ItemID]lease

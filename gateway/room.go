@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+const (
+	roomEvery = 5 * time.Second // how often the disk is looked at
+	// roomAgain is when the admins hear again that the disk is nearly full.
+	roomAgain = time.Hour
+)
+
+// roomy is a store that knows how its disk stands.
+type roomy interface {
+	Room() (molt.Room, error)
+	Refill() error
+}
+
+// watchRoom looks at the disk until ctx ends. While room is scarce texts, cases
+// and pages are committed as ever; what can wait waits: questions to the agent,
+// files, new web chats, exports and backups. A patient whose question waits gets
+// a nurse by the watchdog.
+func (g *Gateway) watchRoom(ctx context.Context) error {
+	store, ok := g.o.Store.(roomy)
+	if !ok {
+		return nil
+	}
+	every := time.NewTicker(roomEvery)
+	defer every.Stop()
+	for told := (time.Time{}); ; {
+		told = g.lookAtRoom(ctx, store, told)
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// lookAtRoom notes how the disk stands, and returns when the admins were last told.
+func (g *Gateway) lookAtRoom(ctx context.Context, store roomy, told time.Time) time.Time {
+	room, err := store.Room()
+	if err == nil && room.Scarce {
+		if err = store.Refill(); err == nil {
+			room, err = store.Room()
+		}
+	}
+	if err != nil {
+		g.metrics.faults.WithLabelValues("disk").Inc()
+		g.o.Log.Warn().Err(err).Msg("the disk was not measured, or its reserve not made again")
+		return told
+	}
+	g.metrics.free.Set(float64(room.Free))
+	g.metrics.reserve.Set(float64(room.Reserve))
+	was := g.scarce.Swap(room.Scarce)
+	switch now := g.o.Now(); {
+	case !room.Scarce && was:
+		g.o.Log.Info().Int64("free", room.Free).Msg("there is room on the disk again")
+	case room.Scarce && now.Sub(told) >= roomAgain:
+		g.o.Log.Error().Int64("free", room.Free).Int64("reserve", room.Reserve).
+			Msg("the disk is nearly full: texts and pages go on, the agent, files, new web chats, exports and backups wait; free some")
+		g.tellAdmins(ctx, turn.Notice{What: "disk", Words: "The disk of the gateway is nearly full. Texts and pages go on; the agent, pictures, new web chats, exports and backups wait until some is freed."})
+		return now
+	}
+	return told
+}
+
+// tellAdmins texts every admin on her first route.
+func (g *Gateway) tellAdmins(ctx context.Context, n turn.Notice) {
+	plan := g.rules().Plan
+	for _, id := range plan.Admins {
+		p, ok := plan.People[id]
+		if !ok || len(p.Routes) == 0 {
+			continue
+		}
+		stream, began := g.desk.StreamOf(id, p.Routes[0].Channel, p.Routes[0].Address)
+		_, err := g.desk.Step(ctx, stream, &began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindNotice, Body: &n}}}
+		})
+		if err != nil && ctx.Err() == nil {
+			g.metrics.faults.WithLabelValues("notice").Inc()
+			g.o.Log.Error().Err(err).Str("person", string(id)).Str("what", n.What).Msg("an admin was not told")
+		}
+	}
+	g.kick(molt.LanePage)
+}
+
+// waitsForRoom puts back what can wait while room is scarce.
+func (g *Gateway) waitsForRoom(ctx context.Context, it molt.Leased) bool {
+	if !g.scarce.Load() {
+		return false
+	}
+	g.putBack(ctx, it, molt.TimeOf(g.o.Now()).Add(roomEvery))
+	return true
+}
+
+func roomMetrics() (free, reserve prometheus.Gauge) {
+	free = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_disk_free_bytes", Help: "Room on the data folder's disk.",
+	})
+	reserve = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_disk_reserve_bytes", Help: "Room that is held back for commits; 0 while it is let go because the disk is full.",
+	})
+	return free, reserve
+}
