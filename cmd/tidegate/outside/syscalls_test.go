@@ -175,8 +175,14 @@ func (w *world) judgeEnd(s strike, early error) {
 	if s.dies && injected {
 		code := 1
 		if early == nil {
-			code = w.daemon.exits()
-			_ = w.daemon.in.Close()
+			select {
+			case <-w.daemon.ended:
+				_ = w.daemon.in.Close()
+			case <-time.After(patience):
+				w.kill()
+				w.t.Errorf("%s: the daemon goes on", s)
+			}
+			code = w.daemon.cmd.ProcessState.ExitCode()
 		}
 		if log := string(w.log()); code == 0 || strings.Contains(log, "panic:") || strings.Contains(log, "fatal error:") || !strings.Contains(log, "store") {
 			w.t.Errorf("%s: exit %d, with\n%s", s, code, tail(w.log()))
