@@ -62,7 +62,7 @@ const (
 // TestFlips damages a small store at one place at a time: a bit of every byte is
 // flipped in turn, and pages are torn. Each damage is harmless, or found, and a red
 // flag that comes after it and is answered 2xx is paged. TIDEGATE_FLIPS=1 takes
-// every byte, n each n-th; 2039 is usual. Marks have no digest: what is
+// every byte, n each n-th; 4093 is usual. Marks have no digest: what is
 // changed in the value of one, and in nothing else, is the only damage that may go
 // unfound.
 func TestFlips(t *testing.T) {
@@ -71,7 +71,7 @@ func TestFlips(t *testing.T) {
 	if want.how != harmless || len(want.due) == 0 {
 		t.Fatalf("the undamaged store is %s (%v), with %d items due", want.how, want.cause, len(want.due))
 	}
-	step := 2039
+	step := 4093
 	if n, err := strconv.Atoi(os.Getenv("TIDEGATE_FLIPS")); err == nil && n > 0 {
 		step = n
 	}

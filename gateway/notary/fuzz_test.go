@@ -24,4 +24,3 @@ func FuzzReadTrail(f *testing.F) {
 		}
 	})
 }
-

@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -187,8 +188,8 @@ func (w *world) judgeEnd(s strike, early error) {
 		if log := string(w.log()); code == 0 || strings.Contains(log, "panic:") || strings.Contains(log, "fatal error:") || !strings.Contains(log, "store") {
 			w.t.Errorf("%s: exit %d, with\n%s", s, code, tail(w.log()))
 		}
-		if after := string(raw)[strings.Index(string(raw), "(INJECTED)"):]; strings.Contains(after, "fdatasync(") {
-			w.t.Errorf("%s: the store was synced again:\n%s", s, tail([]byte(after)))
+		if _, after, _ := bytes.Cut(raw, []byte("(INJECTED)")); bytes.Contains(after, []byte("fdatasync(")) {
+			w.t.Errorf("%s: the store was synced again:\n%s", s, tail(after))
 		}
 		return
 	}
