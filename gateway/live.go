@@ -128,6 +128,7 @@ func (h house) Hidden(reason string) {
 	h.g.metrics.hidden.WithLabelValues(h.channel, reason).Inc()
 	h.g.refusals.hidden(h.channel, reason)
 }
+
 // Busy goes by the room on the disk.
 func (h house) Busy() bool { return h.g.scarce.Load() }
 

@@ -303,7 +303,16 @@ func FuzzFold(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			s = Apply(s, e)
+			was := encode(t, s)
+			next, inPlace := Apply(s, e), *s.clone()
+			inPlace.Fold(e)
+			if now := encode(t, s); now != was {
+				t.Errorf("folding into a copy changed what was copied:\n%s\n%s", was, now)
+			}
+			if d := differ(next, inPlace); d != "" {
+				t.Errorf("folding in place is another folding:\n%s", d)
+			}
+			s = next
 			facts = append(facts, e)
 		}
 		x := newDecider(s, env)

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -17,6 +18,7 @@ const groupBytes = 32 << 20
 // and empty.
 func (s *Store) run() {
 	defer close(s.ended)
+	debug.SetPanicOnFault(true) // a damaged page number leads beyond the map
 	for first := range s.queue {
 		group := s.gather(first)
 		batches, claims := split(group)
@@ -106,7 +108,7 @@ func (s *Store) try(group []request, faults []error) (answers []answer, again bo
 		return answers, false, s.brokenBy
 	default:
 	}
-	tx, err := s.db.Begin(true)
+	tx, err := s.start()
 	if err != nil {
 		return answers, false, s.breakDown(err)
 	}
@@ -157,6 +159,17 @@ func (w *writer) all(group []request, faults []error, answers []answer) (taken i
 		answers[i] = answer{committed: committed, err: err}
 	}
 	return taken, false
+}
+
+// start begins the transaction. Where that panics bbolt keeps its lock.
+func (s *Store) start() (tx *bolt.Tx, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.stuck = true
+			err = fmt.Errorf("%w: %w", molt.ErrCorrupt, panicError(p))
+		}
+	}()
+	return s.db.Begin(true)
 }
 
 // finish makes the transaction durable: when it returns nil, fdatasync has.

@@ -52,6 +52,10 @@ func OpenToRead(path string) (s *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFile(path); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	s = &Store{db: db, queue: make(chan request), ended: make(chan struct{}), broken: make(chan struct{}), readOnly: true}
 	close(s.ended) // there is no committer to wait for
 	err = s.read(func(t *tables) error {
@@ -66,6 +70,16 @@ func OpenToRead(path string) (s *Store, err error) {
 		_ = db.Close()
 	}
 	return s, err
+}
+
+// checkFile checks all pages of a file.
+func checkFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return checkPages(file)
 }
 
 // openMap opens the file for reading and checks that its layout is ours. bbolt

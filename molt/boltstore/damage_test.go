@@ -1,7 +1,13 @@
 package boltstore
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -57,4 +63,119 @@ func TestADamagedItemStopsItsLaneOnly(t *testing.T) {
 	if err != nil || len(c.Items) != 1 || c.Items[0].ID != "i2" {
 		t.Errorf("claimed %v, %v; want the other conversation's page", c.Items, err)
 	}
+}
+
+// What no index leads to would never come due, and nobody would miss it.
+func TestALostIndexIsMadeAnew(t *testing.T) {
+	for _, bucket := range []string{bucketDue, bucketIDs} {
+		path := filepath.Join(t.TempDir(), "store.db")
+		s := open(t, Options{Path: path})
+		for _, id := range []molt.ItemID{"i1", "i2", "i3"} {
+			commit(t, s, molt.Batch{
+				Conversation: "c", Expect: molt.Expect{AnySeq: true}, Events: []molt.Event{{Kind: "k", At: 1, Body: []byte("x")}},
+				Put: []molt.Item{{ID: id, Conversation: "c", Lane: "page:alice:sms", Due: 1}},
+			})
+		}
+		s.edit(t, func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(bucket))
+			k, _ := b.Cursor().First()
+			return b.Delete(bytes.Clone(k))
+		})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, Options{Path: path})
+		if err := s.db.View(headsAreDue); err != nil {
+			t.Errorf("%s: %v", bucket, err)
+		}
+		c, err := s.Claim(t.Context(), molt.Claim{Classes: []molt.Lane{"page"}, Now: 10, Until: 20, Limit: 8})
+		if err != nil || len(c.Items) != 1 || c.Items[0].ID != "i1" {
+			t.Errorf("%s: claimed %v, %v; want i1", bucket, c.Items, err)
+		}
+	}
+}
+
+// TestDamagedPagesAreRefused writes nonsense into each field of a page's table of
+// contents: bbolt would follow it out of the page. All of it is said in a sentence.
+func TestDamagedPagesAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path, InitialMmapSize: 1 << 18})
+	for i := range 200 {
+		commit(t, s, molt.Batch{Conversation: "c", Expect: molt.Expect{AnySeq: true}, Events: []molt.Event{{Kind: "k", At: 1, Body: make([]byte, 200+i)}}})
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	_, _, w := newestRoot(file)
+	if err := checkPages(file); err != nil || w == nil {
+		t.Fatalf("the undamaged file: %v", err)
+	}
+	root, _, _ := newestRoot(file)
+	branch := 0
+	for id := uint64(2); id < w.end; id++ {
+		at := int(id) * w.page
+		kind, count := binary.LittleEndian.Uint16(was[at+8:]), binary.LittleEndian.Uint16(was[at+10:])
+		if id != root && kind != branchPage || count == 0 {
+			continue
+		}
+		branch++
+		for field := pageHeader; field < pageHeader+element; field += 4 {
+			image := bytes.Clone(was)
+			binary.LittleEndian.PutUint32(image[at+field:], 0x7fffff00)
+			if err := os.WriteFile(path, image, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// A page that is no longer reached may hold anything.
+			if s, err := Open(Options{Path: path, InitialMmapSize: 1 << 18}); err == nil {
+				marks(t, s)
+				_ = s.Close()
+				if id == root {
+					t.Errorf("page %d, byte %d: opened", id, field)
+				}
+			} else if !errors.Is(err, molt.ErrCorrupt) || !strings.Contains(err.Error(), "restore a backup") {
+				t.Errorf("page %d, byte %d: %v", id, field, err)
+			}
+		}
+	}
+	if branch < 2 {
+		t.Errorf("only %d pages were tried", branch)
+	}
+}
+
+// FuzzPages wants any bytes walked to an end.
+func FuzzPages(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "store.db")
+	s, err := Open(Options{Path: path, InitialMmapSize: 1 << 16})
+	if err != nil {
+		f.Fatal(err)
+	}
+	commit(f, s, mark("m"))
+	if err := s.Close(); err != nil {
+		f.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw[8192:16384], uint64(2))
+	f.Add(raw[12288:24576], uint64(3))
+	f.Fuzz(func(t *testing.T, b []byte, root uint64) {
+		b = append(make([]byte, 8192), b...)
+		w := &walker{file: bytes.NewReader(b), page: 4096, end: uint64(len(b) / 4096)}
+		w.seen = make([]bool, w.end)
+		for _, err := range []error{w.tree(root, nil, nil, 0), w.freelist(root + 1)} {
+			if err != nil && !errors.Is(err, molt.ErrCorrupt) && !errors.Is(err, io.EOF) {
+				t.Errorf("an error of another kind: %v", err)
+			}
+		}
+	})
 }

@@ -452,45 +452,7 @@ func TestTheDueIndexHoldsLaneHeads(t *testing.T) {
 	}
 }
 
-func headsAreDue(tx *bolt.Tx) error {
-	tables := tablesOf(tx)
-	heads := map[string]string{} // the due index as it should be
-	lane := ""
-	items := 0
-	err := tables.items.ForEach(func(key, value []byte) error {
-		it, err := decodeItem(value)
-		if err != nil {
-			return err
-		}
-		items++
-		if !bytes.Equal(tables.ids.Get([]byte(it.ID)), key) {
-			return fmt.Errorf("item %s is not found by its id", it.ID)
-		}
-		if p := string(lanePrefix(it.Conversation, it.Lane)); p != lane {
-			lane = p
-			heads[string(dueKey(it))] = string(key)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if n := tables.ids.Inspect().KeyN; n != items {
-		return fmt.Errorf("%d ids for %d items", n, items)
-	}
-	n := 0
-	err = tables.due.ForEach(func(key, value []byte) error {
-		n++
-		if heads[string(key)] != string(value) {
-			return fmt.Errorf("due index: entry %q leads to %q, want %q", key, value, heads[string(key)])
-		}
-		return nil
-	})
-	if err == nil && n != len(heads) {
-		return fmt.Errorf("due index: %d entries for %d lanes", n, len(heads))
-	}
-	return err
-}
+func headsAreDue(tx *bolt.Tx) error { return tablesOf(tx).indexed() }
 
 // FuzzDecode wants the decoders to refuse or to read what encodes to the same.
 func FuzzDecode(f *testing.F) {

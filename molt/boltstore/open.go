@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -74,11 +75,45 @@ func Open(o Options) (*Store, error) {
 	o.LockTimeout = cmp.Or(o.LockTimeout, defaultLockTimeout)
 	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, mmapSize(o.Path))
 
+	s, err := openWhole(o)
+	if err != nil {
+		return nil, err
+	}
+	go s.run() // ends when Close closes the queue
+	return s, nil
+}
+
+// openWhole opens the file and reads what every use of it rests on. bbolt checks
+// its first two pages alone, and panics over others that make no sense; a page
+// number beyond the file's end is a fault of the map. Both mean the same to whoever
+// wants to open it.
+func openWhole(o Options) (s *Store, err error) {
+	var file *os.File
+	openAs := o.openFile
+	if openAs == nil {
+		openAs = os.OpenFile
+	}
+	o.openFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		var err error
+		file, err = openAs(name, flag, mode)
+		return file, err
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			_ = file.Close() // and with it the lock
+			s, err = nil, fmt.Errorf("open store %s: %w: a page of it is damaged (%w); restore a backup into a new folder, and keep this file", o.Path, molt.ErrCorrupt, panicError(p))
+		}
+	}()
 	db, err := openFile(o)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{
+	if err := checkSmall(file); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open store %s: %w; restore a backup into a new folder, and keep this file", o.Path, err)
+	}
+	s = &Store{
 		db:         db,
 		holderPath: holderPath(o.Path),
 		queue:      make(chan request, queueLimit),
@@ -95,8 +130,15 @@ func Open(o Options) (*Store, error) {
 		_ = s.closeFile()
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}
-	go s.run() // ends when Close closes the queue
 	return s, nil
+}
+
+// checkSmall checks the pages of a file that is not too large for it.
+func checkSmall(file *os.File) error {
+	if info, err := file.Stat(); err != nil || info.Size() > checkedAtOpen {
+		return err
+	}
+	return checkPages(file)
 }
 
 func openFile(o Options) (*bolt.DB, error) {
@@ -156,6 +198,11 @@ func (s *Store) countOpening() (opens uint64, err error) {
 		for _, name := range bucketNames() {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return fmt.Errorf("bucket %s: %w", name, err)
+			}
+		}
+		if tx.Size() <= checkedAtOpen {
+			if err := reindex(tx); err != nil {
+				return err
 			}
 		}
 		meta := tx.Bucket([]byte(bucketMeta))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -162,8 +163,10 @@ func (s *Store) view(ctx context.Context, what string, read func(t *tables) erro
 }
 
 // read runs a read in a transaction. bbolt panics over pages that make no
-// sense; that is one journal's misfortune and not the end of the process.
+// sense, and one that lies beyond the map is a fault of memory; that is one
+// journal's misfortune and not the end of the process.
 func (s *Store) read(read func(t *tables) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %w", molt.ErrCorrupt, panicError(p))
