@@ -89,6 +89,9 @@ func (r *replay) take(e entry) error {
 	d, ok := e.Body.(*turn.Decided)
 	if !ok {
 		r.facts = append(r.facts, e.Event)
+		if _, ok := e.Body.(*turn.Anchor); ok { // from here on it can be decided again
+			r.facts, r.gone, r.decided = nil, false, true
+		}
 		return nil
 	}
 	out, err := r.decide(e, d)
