@@ -79,4 +79,3 @@ func TestEraseRefused(t *testing.T) {
 		})
 	}
 }
-
