@@ -27,6 +27,8 @@ type metrics struct {
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
+	damaged   prometheus.Gauge
+	scrubbed  prometheus.Counter
 	reloads   *prometheus.CounterVec
 }
 
@@ -73,10 +75,16 @@ func newMetrics() *metrics {
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
 	})
+	m.damaged = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_conversations_damaged", Help: "Conversations that the scrub found damaged, and that are frozen.",
+	})
+	m.scrubbed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidegate_scrubbed_total", Help: "Conversations that the scrub has read from their first event.",
+	})
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.damaged, m.scrubbed, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
