@@ -34,6 +34,13 @@ func (g *Gateway) makeCustody() (err error) {
 	return err
 }
 
+// keepRecord runs what looks after the record as a whole.
+func (g *Gateway) keepRecord(run func(name string, f func(context.Context) error)) {
+	run("checkpoints", g.checkpoints)
+	run("custody", g.keepKeys)
+	run("scrub", g.scrub)
+}
+
 // keepKeys ends what was begun with the keys before the start, carries out the
 // erasures that are due, and sheds what is past its period.
 func (g *Gateway) keepKeys(ctx context.Context) error {

@@ -57,7 +57,7 @@ type Options struct {
 
 	File        *File // what Parts were made from; nil: they stay in force
 	Custody     CustodyOptions
-	Checkpoints string        // the file of signed heads, in a second place; "": none are written
+	Checkpoints string // the file of signed heads, in a second place; "": none are written
 
 	ConsoleURL string // where staff open the console; default the private listener's own address
 	AsksAtOnce int    // default 4
@@ -228,9 +228,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
-	run("checkpoints", g.checkpoints)
-	run("custody", g.keepKeys)
-	run("scrub", g.scrub)
+	g.keepRecord(run)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

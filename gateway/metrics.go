@@ -69,24 +69,31 @@ func newMetrics() *metrics {
 			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
 		}),
 	}
-	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
-	})
+	m.silent = silentMetric()
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
 	})
-	m.damaged = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tidegate_conversations_damaged", Help: "Conversations that the scrub found damaged, and that are frozen.",
-	})
-	m.scrubbed = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "tidegate_scrubbed_total", Help: "Conversations that the scrub has read from their first event.",
-	})
+	m.damaged, m.scrubbed = newScrubMetrics()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
 	m.registry.MustRegister(m.damaged, m.scrubbed, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+func silentMetric() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
+	})
+}
+
+func newScrubMetrics() (damaged prometheus.Gauge, scrubbed prometheus.Counter) {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tidegate_conversations_damaged", Help: "Conversations that the scrub found damaged, and that are frozen.",
+		}), prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tidegate_scrubbed_total", Help: "Conversations that the scrub has read from their first event.",
+		})
 }
 
 func newFileCounter() *prometheus.CounterVec {

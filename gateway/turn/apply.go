@@ -66,15 +66,8 @@ func (s *State) Fold(e Event) {
 		s.foldFetched(b)
 	case *FetchFailed:
 		s.foldFetchFailed(b)
-	case *Hold:
-		s.Held = nil
-		if b.Held {
-			s.Held = b
-		}
-	case *Anchor:
-		seq, at := s.Seq, s.At
-		*s = *b.State.clone()
-		s.Seq, s.At = seq, at
+	case *Hold, *Anchor:
+		s.foldCustody(e)
 	case *Decided:
 		s.foldDecided(e, b)
 	}

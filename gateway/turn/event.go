@@ -412,18 +412,18 @@ func NewBody(kind string) any {
 		return new(Fetched)
 	case KindFetchFailed:
 		return new(FetchFailed)
+	case KindDecided:
+		return new(Decided)
+	}
+	return newRareBody(kind)
+}
+
+func newRareBody(kind string) any {
+	switch kind {
 	case KindHold:
 		return new(Hold)
 	case KindAnchor:
 		return new(Anchor)
-	case KindDecided:
-		return new(Decided)
-	}
-	return newCallBody(kind)
-}
-
-func newCallBody(kind string) any {
-	switch kind {
 	case KindCalling:
 		return new(Calling)
 	case KindCalled:

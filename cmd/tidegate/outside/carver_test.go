@@ -113,27 +113,7 @@ func TestCarver(t *testing.T) {
 	w.append("tidegate.yaml", "erase: {backup: "+w.path("copies")+", escrow: "+w.path("safe")+"}\naudit: {checkpoints: "+w.path("proof/heads")+"}\n")
 	w.start()
 	canaries := []canary{erased, "zebrafinch-7", "quokkawalk", "numbatnote", "pangolin rash"}
-	w.text(stays, "hi, I need an appointment for a yearly check-up")
-	w.gets(0, stays, "name")
-	w.photos(erased, "zebrafinch-7 says my chest hurts", twiliofake.Media{ContentType: "image/jpeg", Bytes: append([]byte("\xff\xd8\xff\xe0"), "pangolin rash"...)})
-	w.counts(`outcome="kept"`, 1)
-	code := codeIn(t, w.gets(0, alice, "S1 page").Body)
-
-	// An open case is not erased, nor is one under a hold.
-	w.refuses("open case", "erase", erased, "--now")
-	w.text(alice, code+" A")
-	w.gets(0, alice, "yours")
-	w.text(alice, code+" R quokkawalk to the hospital")
-	w.gets(0, erased, "quokkawalk")
-	w.text(alice, code+" N numbatnote for colleagues")
-	w.text(alice, code+" D numbatnote done")
-	w.settledCase(erased)
-	w.tidegate("conversations", "hold", erased, "--reason", "numbatnote of the court")
-	w.refuses("legal hold", "erase", erased, "--now")
-	w.tidegate("conversations", "release", erased)
-	if out := w.tidegate("export", erased, "--access"); !strings.Contains(out, "alice") || !strings.Contains(out, "laid a legal hold") {
-		t.Errorf("the access report: %s", out)
-	}
+	w.carved(t)
 	w.tidegate("backup", w.path("before"))
 	w.tidegate("keys", "escrow", w.path("before.key"))
 	seen := w.sidOf(erased)
@@ -161,23 +141,7 @@ func TestCarver(t *testing.T) {
 	}
 	w.refuses("no conversation is with that number", "conversations", "show", erased)
 
-	_, metrics := get(t, "http://"+w.private+"/metrics")
-	found := carve("/metrics", []byte(metrics), canaries)
-	w.stop()
-	for _, place := range []string{"data", "copies", "safe", "proof"} {
-		got, files := carveFolder(t, w.path(place), canaries)
-		if found = append(found, got...); files == 0 {
-			t.Errorf("%s is empty", place)
-		}
-	}
-	found = append(found, carve("the log", w.log(), canaries)...)
-	// Sealed bytes tell no words at all: what still opens under the keys that are
-	// left is what counts.
-	found = append(found, carve("the record, opened", []byte(w.tidegate("conversations", "export", "--all", "--json")), canaries)...)
-	found = append(found, carve("the backup, opened", w.opened(t, w.only("copies"), w.only("safe")), canaries)...)
-	for _, f := range found {
-		t.Error(f)
-	}
+	w.nothingOf(t, canaries)
 	if files, err := os.ReadDir(w.path("data/media")); err != nil || len(files) > 0 {
 		t.Errorf("the folder of files holds %d, %v", len(files), err)
 	}
@@ -196,6 +160,55 @@ func TestCarver(t *testing.T) {
 	w.gets(since, erased, "name")
 	if out := w.tidegate("verify", "--decisions"); !strings.Contains(out, " 0 faults") || !strings.Contains(out, " 0 differ") {
 		t.Errorf("verify says %s", out)
+	}
+}
+
+// carved lives the story: a red flag with a picture, a nurse who answers and notes,
+// and refusals to erase what is not over, or under a hold.
+func (w *world) carved(t *testing.T) {
+	t.Helper()
+	w.text(stays, "hi, I need an appointment for a yearly check-up")
+	w.gets(0, stays, "name")
+	w.photos(erased, "zebrafinch-7 says my chest hurts", twiliofake.Media{ContentType: "image/jpeg", Bytes: append([]byte("\xff\xd8\xff\xe0"), "pangolin rash"...)})
+	w.counts(`outcome="kept"`, 1)
+	code := codeIn(t, w.gets(0, alice, "S1 page").Body)
+
+	// An open case is not erased, nor is one under a hold.
+	w.refuses("open case", "erase", erased, "--now")
+	w.text(alice, code+" A")
+	w.gets(0, alice, "yours")
+	w.text(alice, code+" R quokkawalk to the hospital")
+	w.gets(0, erased, "quokkawalk")
+	w.text(alice, code+" N numbatnote for colleagues")
+	w.text(alice, code+" D numbatnote done")
+	w.settledCase(erased)
+	w.tidegate("conversations", "hold", erased, "--reason", "numbatnote of the court")
+	w.refuses("legal hold", "erase", erased, "--now")
+	w.tidegate("conversations", "release", erased)
+	if out := w.tidegate("export", erased, "--access"); !strings.Contains(out, "alice") || !strings.Contains(out, "laid a legal hold") {
+		t.Errorf("the access report: %s", out)
+	}
+}
+
+// nothingOf stops the daemon and carves all that is left of it.
+func (w *world) nothingOf(t *testing.T, canaries []canary) {
+	t.Helper()
+	_, metrics := get(t, "http://"+w.private+"/metrics")
+	found := carve("/metrics", []byte(metrics), canaries)
+	w.stop()
+	for _, place := range []string{"data", "copies", "safe", "proof"} {
+		got, files := carveFolder(t, w.path(place), canaries)
+		if found = append(found, got...); files == 0 {
+			t.Errorf("%s is empty", place)
+		}
+	}
+	found = append(found, carve("the log", w.log(), canaries)...)
+	// Sealed bytes tell no words at all: what still opens under the keys that are
+	// left is what counts.
+	found = append(found, carve("the record, opened", []byte(w.tidegate("conversations", "export", "--all", "--json")), canaries)...)
+	found = append(found, carve("the backup, opened", w.opened(t, w.only("copies"), w.only("safe")), canaries)...)
+	for _, f := range found {
+		t.Error(f)
 	}
 }
 
