@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/custody"
@@ -9,38 +10,69 @@ import (
 	"github.com/tidegate/tidegate/molt/seal"
 )
 
-// keysAgain is how long after a change of the key that did not succeed it is
-// tried again.
-const keysAgain = 10 * time.Minute
+const (
+	custodyEvery = 10 * time.Minute // at which it is looked what is due
+	shedEvery    = 24 * time.Hour   // at which it is looked what is past its period
+)
 
 // CustodyOptions say how keys are changed.
 type CustodyOptions struct {
 	KeyFile string // that holds the tenant key; "": it is supplied from outside
 	// Copy takes the copies that are to survive a change of the key; nil: none.
 	Copy func(ctx context.Context, at molt.Time, key *seal.Keyring) (custody.Copies, error)
+	// EraseEvery is how long an erasure that was asked for waits for others.
+	EraseEvery time.Duration
+	// Keep is how long words and files are kept; 0: without end.
+	Keep time.Duration
 }
 
 func (g *Gateway) makeCustody() (err error) {
 	g.custody, err = custody.New(custody.Options{
-		Store: g.o.Store, Ring: g.o.Ring, Desk: g.desk, Files: g.o.Files, KeyFile: g.o.Custody.KeyFile, Copy: g.o.Custody.Copy,
+		Store: g.o.Store, Ring: g.o.Ring, Desk: g.desk, Files: g.o.Files, KeyFile: g.o.Custody.KeyFile, Copy: g.o.Custody.Copy, Erases: g.erases, Kick: g.kick,
 		Now: g.o.Now, Random: g.o.Random, Log: g.o.Log,
 	})
 	return err
 }
 
-// keepKeys ends what was begun with the keys before the start.
+// keepRecord runs what looks after the record as a whole.
+func (g *Gateway) keepRecord(run func(name string, f func(context.Context) error)) {
+	run("checkpoints", g.checkpoints)
+	run("custody", g.keepKeys)
+	run("scrub", g.scrub)
+	run("disk", g.watchRoom)
+}
+
+// keepKeys ends what was begun with the keys before the start, carries out the
+// erasures that are due, and sheds what is past its period.
 func (g *Gateway) keepKeys(ctx context.Context) error {
+	every := time.NewTicker(custodyEvery)
+	defer every.Stop()
+	var shed time.Time
 	for {
 		err := g.custody.Resume(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil
+		if err == nil {
+			err = g.custody.Due(ctx, g.o.Custody.EraseEvery)
 		}
-		g.metrics.faults.WithLabelValues("custody").Inc()
-		g.o.Log.Error().Err(err).Msg("a change of the tenant key is not at its end")
+		if now := g.o.Now(); err == nil && g.o.Custody.Keep > 0 && now.Sub(shed) >= shedEvery {
+			shed = now
+			err = g.retain(ctx, molt.TimeOf(now.Add(-g.o.Custody.Keep)))
+		}
+		if err != nil && !errors.Is(err, custody.ErrBusy) && ctx.Err() == nil {
+			g.metrics.faults.WithLabelValues("custody").Inc()
+			g.o.Log.Error().Err(err).Msg("keys, erasures, retention")
+		}
 		select {
-		case <-time.After(keysAgain):
+		case <-every.C:
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+func (g *Gateway) retain(ctx context.Context, before molt.Time) error {
+	done, err := g.custody.Retain(ctx, before)
+	if done.Bodies > 0 {
+		g.o.Log.Info().Int("conversations", done.Conversations).Int("bodies", done.Bodies).Int("files", done.Files).Int("keys", done.Keys).Msg("what is past its period is shed")
+	}
+	return err
 }

@@ -30,15 +30,17 @@ import (
 // Limits of the daemon. Leases outlast the longest work under them, so that no
 // second worker begins what a first one is still at.
 const (
-	sendWorkers  = 8
-	quickWorkers = 8
-	fileWorkers  = 4 // each may hold a whole file
-	leaseForSend = 2 * time.Minute
-	leaseForAsk  = 10 * time.Minute
-	leaseForFile = 2*channels.FetchTimeout + time.Minute
-	leaseQuick   = time.Minute
-	budgetWait   = 45 * time.Second // then the text is put back, so that its lease never runs out under it
-	StopTimeout  = 10 * time.Second // for requests under way, once the daemon is to stop
+	sendWorkers   = 8
+	quickWorkers  = 8
+	fileWorkers   = 4 // each may hold a whole file
+	leaseForSend  = 2 * time.Minute
+	leaseForAsk   = 10 * time.Minute
+	eraseWorkers  = 2
+	leaseForErase = 30 * time.Minute // for all the texts of an item
+	leaseForFile  = 2*channels.FetchTimeout + time.Minute
+	leaseQuick    = time.Minute
+	budgetWait    = 45 * time.Second // then the text is put back, so that its lease never runs out under it
+	StopTimeout   = 10 * time.Second // for requests under way, once the daemon is to stop
 )
 
 // Options make a Gateway. Everything is required but what says its default.
@@ -169,6 +171,7 @@ func (g *Gateway) makeLanes() error {
 		{molt.LaneMedia, fileWorkers, leaseForFile, g.beginFetch},
 		{molt.LaneTimer, quickWorkers, leaseQuick, g.beginTimer},
 		{molt.LaneAction, quickWorkers / 2, leaseQuick, g.beginAct},
+		{molt.LaneErase, eraseWorkers, leaseForErase, g.beginErase},
 	} {
 		ln, err := lane.New(lane.Options{
 			Store: g.o.Store, Classes: []molt.Lane{l.class}, Workers: l.workers, LeaseFor: l.lease, Now: g.o.Now,
@@ -225,9 +228,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		run("lane", w.Run)
 	}
 	run("back-filler", g.backfill)
-	run("checkpoints", g.checkpoints)
-	run("custody", g.keepKeys)
-	run("disk", g.watchRoom)
+	g.keepRecord(run)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

@@ -30,6 +30,8 @@ type metrics struct {
 	stale     prometheus.Gauge
 	free      prometheus.Gauge
 	reserve   prometheus.Gauge
+	damaged   prometheus.Gauge
+	scrubbed  prometheus.Counter
 	reloads   *prometheus.CounterVec
 }
 
@@ -70,9 +72,7 @@ func newMetrics() *metrics {
 			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
 		}),
 	}
-	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
-	})
+	m.silent = silentMetric()
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
 	})
@@ -80,6 +80,7 @@ func newMetrics() *metrics {
 		Name: "tidegate_chat_source_hidden_total", Help: "Chats begun of which the proxy in front hides where they come from, by why.",
 	}, []string{"channel", "reason"})
 	m.free, m.reserve = roomMetrics()
+	m.damaged, m.scrubbed = newScrubMetrics()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
@@ -88,8 +89,22 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) register() {
-	m.registry.MustRegister(m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.damaged, m.scrubbed, m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+func silentMetric() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
+	})
+}
+
+func newScrubMetrics() (damaged prometheus.Gauge, scrubbed prometheus.Counter) {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tidegate_conversations_damaged", Help: "Conversations that the scrub found damaged, and that are frozen.",
+		}), prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tidegate_scrubbed_total", Help: "Conversations that the scrub has read from their first event.",
+		})
 }
 
 func newFileCounter() *prometheus.CounterVec {

@@ -42,6 +42,7 @@ const (
 	LaneTimer  Lane = "timer"  // a moment at which the core wants to decide
 	LaneMedia  Lane = "media"  // a file that came with a text
 	LaneAction Lane = "action" // a staff act carried to another journal
+	LaneErase  Lane = "erase"  // a text to be deleted at its carrier
 )
 
 // Class returns the lane up to its first ':'. Workers claim by class.

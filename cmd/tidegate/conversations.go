@@ -45,7 +45,7 @@ case), or with a recorded reason.
 		Use: "show ID|NUMBER", Short: "Show one conversation whole; the look is recorded", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return showConversation(c.Context(), w, e, args[0]) },
 	}
-	c.AddCommand(list, show, exportCmd(w, e), takeOverCmd(w, e))
+	c.AddCommand(list, show, exportCmd(w, e), takeOverCmd(w, e), holdCmd(w, e), releaseCmd(w, e))
 	return c
 }
 

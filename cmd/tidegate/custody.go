@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ func (h *house) custody(cfg *config.Config) gateway.CustodyOptions {
 	if !keptElsewhere(cfg) {
 		o.KeyFile = filepath.Join(h.dir, keyFile)
 	}
+	if cfg != nil {
+		o.EraseEvery, o.Keep = cmp.Or(cfg.Erase.Every, config.DefaultEraseEvery).Std(), cfg.Retention.Bodies.Std()
+	}
 	if cfg == nil || cfg.Erase.Backup == "" && cfg.Erase.Escrow == "" {
 		return o
 	}
@@ -45,6 +49,14 @@ func (h *house) custody(cfg *config.Config) gateway.CustodyOptions {
 	c := copies{store: h.store, backup: folder(cfg.Erase.Backup), escrow: folder(cfg.Erase.Escrow)}
 	o.Copy = c.take
 	return o
+}
+
+// erasesBy says which channels' carriers delete texts, where no daemon runs: its
+// workers ask them once it does.
+func erasesBy(cfg *config.Config) func(channel string) bool {
+	return func(channel string) bool {
+		return cfg == nil || cfg.Channels[config.ChannelID(channel)].Type != typeWebchat
+	}
 }
 
 // copies are what survives a change of the key: a backup, and the key elsewhere.

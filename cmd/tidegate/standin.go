@@ -86,7 +86,7 @@ func standInOperator(h *house, cfg *config.Config, e env) (*operator.Operator, e
 		return nil, err
 	}
 	o := h.custody(cfg)
-	keys, err := custody.New(custody.Options{Store: h.store, Ring: h.ring, Desk: desk, Files: h.files, KeyFile: o.KeyFile, Copy: o.Copy, Log: zerolog.Nop()})
+	keys, err := custody.New(custody.Options{Store: h.store, Ring: h.ring, Desk: desk, Files: h.files, KeyFile: o.KeyFile, Copy: o.Copy, Erases: erasesBy(cfg), Log: zerolog.Nop()})
 	if err != nil {
 		return nil, err
 	}

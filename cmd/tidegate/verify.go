@@ -110,7 +110,7 @@ func printReport(e env, r audit.Report) error {
 		}
 	}
 	if d := r.Decisions; d != nil {
-		if err := printText(e.stdout, "decisions: %d came out the same, %d differ, %d were made under other rules\n", d.Equal, d.Differ, d.OtherRules); err != nil {
+		if err := printText(e.stdout, "decisions: %d came out the same, %d differ, %d were made under other rules, %d are beyond retention or erased\n", d.Equal, d.Differ, d.OtherRules, d.Gone); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,12 @@ func (r *Row) fill(s turn.State) {
 	}
 }
 
+// State is a conversation's state; see state. Its error is a *Fault where the
+// journal does not read.
+func (a *Auditor) State(ctx context.Context, id molt.ConversationID) (turn.State, error) {
+	return a.state(ctx, id)
+}
+
 // state is the state as the snapshot and the events after it give it: quick,
 // and no more to be trusted than they are.
 func (a *Auditor) state(ctx context.Context, id molt.ConversationID) (turn.State, error) {

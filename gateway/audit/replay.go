@@ -19,7 +19,7 @@ const (
 	OutcomeEqual      Outcome = "equal"       // byte for byte
 	OutcomeDiffers    Outcome = "differs"     // the same facts, another decision: both are given
 	OutcomeOtherRules Outcome = "other_rules" // it was decided by rules that are not at hand
-	OutcomeGone       Outcome = "gone"        // what it rests on was shed or erased
+	OutcomeGone       Outcome = "gone"        // it, or what it rests on, is beyond retention or was erased
 )
 
 // Tally counts outcomes.
@@ -88,7 +88,13 @@ func (r *replay) take(e entry) error {
 	r.gone = r.gone || e.gone
 	d, ok := e.Body.(*turn.Decided)
 	if !ok {
+		if e.gone && e.Kind == turn.KindDecided {
+			return r.each(Redecision{Conversation: r.id, Seq: e.Seq, At: e.At, Outcome: OutcomeGone})
+		}
 		r.facts = append(r.facts, e.Event)
+		if _, ok := e.Body.(*turn.Anchor); ok { // from here on it can be decided again
+			r.facts, r.gone, r.decided = nil, false, true
+		}
 		return nil
 	}
 	out, err := r.decide(e, d)

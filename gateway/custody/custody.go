@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/attic"
@@ -38,12 +39,15 @@ type Options struct {
 	Files *attic.Attic // what patients sent; nil: none is kept
 	// KeyFile holds the tenant key; "": it is supplied from outside.
 	KeyFile string
+	// Erases reports whether the carrier of a channel deletes texts; nil: none does.
+	Erases func(channel string) bool
 	// Copy takes and verifies a backup and a copy of the key as they are to survive
 	// a change of the key, and does away with those of before; nil: none are taken.
 	Copy func(ctx context.Context, at molt.Time, key *seal.Keyring) (Copies, error)
 
-	Now    func() time.Time // default time.Now
-	Random io.Reader        // default crypto/rand
+	Kick   func(class molt.Lane) // there is new work of that class; nil: nobody does it here
+	Now    func() time.Time      // default time.Now
+	Random io.Reader             // default crypto/rand
 	Log    zerolog.Logger
 
 	step func(name string) error // tests: called after each step; an error is a kill
@@ -57,8 +61,9 @@ type Copies struct {
 
 // Custody changes keys and erases.
 type Custody struct {
-	o  Options
-	mu sync.Mutex // held by who changes keys or erases
+	o     Options
+	audit *audit.Auditor
+	mu    sync.Mutex // held by who changes keys or erases
 }
 
 // New checks the options and starts nothing.
@@ -75,7 +80,13 @@ func New(o Options) (*Custody, error) {
 	if o.step == nil {
 		o.step = func(string) error { return nil }
 	}
-	return &Custody{o: o}, nil
+	if o.Kick == nil {
+		o.Kick = func(molt.Lane) {}
+	}
+	if o.Erases == nil {
+		o.Erases = func(string) bool { return false }
+	}
+	return &Custody{o: o, audit: audit.New(o.Store, o.Ring)}, nil
 }
 
 func (c *Custody) now() molt.Time { return molt.TimeOf(c.o.Now()) }

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -57,7 +59,12 @@ func (h *house) open() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return &turn.Rules{} }, Log: zerolog.Nop()})
+	texts, err := policy.NewTexts("en", map[string]string{"clinic": "Harbor", "emergency": "911", "crisis": "988", "phone": "555-010-0100"}, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	rules := &turn.Rules{Digest: "test", Languages: []string{"en"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor", AsksPerHour: 20, Watchdog: time.Hour}
+	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Log: zerolog.Nop()})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -28,6 +28,11 @@ func (d *Desk) load(ctx context.Context, m *mailbox) error {
 		m.moved = molt.ConversationID(to)
 		return nil
 	}
+	if _, frozen, err := d.Mark(ctx, molt.MarkID(MarkFrozen+string(m.id))); err != nil {
+		return err
+	} else if frozen { // in a part of it that is not read here
+		return fmt.Errorf("%w: the scrub found it damaged", ErrFrozen)
+	}
 	l, err := d.o.Store.Load(ctx, m.id, recentEvents)
 	switch {
 	case errors.Is(err, molt.ErrCorrupt): // the store found it damaged itself

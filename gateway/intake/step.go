@@ -101,7 +101,7 @@ func (d *Desk) once(ctx context.Context, m *mailbox, letters []*letter) ([]*lett
 	if err != nil {
 		return nil, err
 	}
-	if m.state.Seq == 0 {
+	if m.state.Began.Channel == "" { // it is empty, or was erased
 		if letters[0].began.Channel == "" {
 			return nil, ErrUnknownConversation
 		}

@@ -22,12 +22,13 @@ type Work struct {
 
 // The marks that the gateway keeps.
 const (
-	MarkCode      = "code:"  // a short code → turn.Code
-	MarkWork      = "work:"  // a case → turn.WorkRow
-	MarkSuccessor = "succ:"  // a frozen conversation → who follows it
-	MarkLead      = "lead:"  // a source of chats → the case of it that rings
-	MarkSpent     = "spent:" // a day and a conversation → turn.Spent
-	MarkWatermark = "wm:"    // a channel's account → how far the back-filler got
+	MarkCode      = "code:"   // a short code → turn.Code
+	MarkWork      = "work:"   // a case → turn.WorkRow
+	MarkSuccessor = "succ:"   // a frozen conversation → who follows it
+	MarkFrozen    = "frozen:" // a conversation whose journal is damaged → what the scrub found
+	MarkLead      = "lead:"   // a source of chats → the case of it that rings
+	MarkSpent     = "spent:"  // a day and a conversation → turn.Spent
+	MarkWatermark = "wm:"     // a channel's account → how far the back-filler got
 )
 
 // MarkCarried says that a staff act was delivered to its case.

@@ -10,6 +10,10 @@
 //	POST /conversations/{id}/take-over    open a case and hold it
 //	POST /staff/{id}/link                 a one-time link to the console
 //	GET  /export                          every conversation, a JSON line each: recorded reads
+//	POST /erase                           asks that a conversation be erased, or erases it
+//	GET  /erase                           erasures that wait, and tombstones
+//	POST /conversations/{id}/hold         lays a legal hold on it, or lifts one
+//	GET  /patients/{ref}                  all of one patient: recorded reads
 //	GET  /keys                            the keys, and no secret
 //	POST /keys/rotate                     another tenant key, progress as JSON lines
 //	GET  /verify                          the record from its first event, progress as JSON lines

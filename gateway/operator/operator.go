@@ -14,6 +14,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/casework"
 	"github.com/tidegate/tidegate/gateway/custody"
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/attic"
@@ -95,6 +96,10 @@ func (p *Operator) Handler() http.Handler {
 		"GET /backup":                        p.backup,
 		"GET /keys":                          p.keys,
 		"POST /keys/rotate":                  p.rotate,
+		"POST /erase":                        p.erase,
+		"GET /erase":                         p.erasures,
+		"POST /conversations/{id}/hold":      p.hold,
+		"GET /patients/{ref}":                p.patient,
 	} {
 		mux.HandleFunc(pattern, p.answer(answer))
 	}
@@ -135,7 +140,10 @@ func problem(status int, why string) error { return &Problem{status, why} }
 func problemOf(err error) *Problem {
 	var p *Problem
 	var tooLarge *http.MaxBytesError
+	var unfinished *custody.UnfinishedError
 	switch {
+	case errors.As(err, &unfinished):
+		return &Problem{http.StatusConflict, unfinished.Error()}
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &tooLarge):
@@ -200,6 +208,8 @@ type Line struct {
 	Progress *audit.Report     `json:"progress,omitempty"`
 	Rotation *custody.Rotation `json:"rotation,omitempty"`
 	Report   *audit.Report     `json:"report,omitempty"`
+	Asked    *notary.Asked     `json:"asked,omitempty"`
+	Erasing  *custody.Erasing  `json:"erasing,omitempty"`
 	Error    string            `json:"error,omitempty"`
 	Done     bool              `json:"done,omitempty"` // the last line: nothing is missing
 }

@@ -58,6 +58,11 @@ func (p *Operator) recordLook(ctx context.Context, id molt.ConversationID, what 
 		p.o.Log.Warn().Str("conversation", string(id)).Str("actor", string(actor(ctx))).Str("what", what).Msg("read of a frozen journal")
 		return nil
 	}
+	if errors.Is(err, intake.ErrUnknownConversation) {
+		if s, stateErr := p.o.Audit.State(ctx, id); stateErr == nil && s.Seq > 0 {
+			return nil // it was erased: there is nothing of anybody's to look at
+		}
+	}
 	return err
 }
 

@@ -66,6 +66,8 @@ func (s *State) Fold(e Event) {
 		s.foldFetched(b)
 	case *FetchFailed:
 		s.foldFetchFailed(b)
+	case *Hold, *Anchor:
+		s.foldCustody(e)
 	case *Decided:
 		s.foldDecided(e, b)
 	}

@@ -35,6 +35,8 @@ const (
 	KindNotice      = "notice" // the gateway itself has something to say to this staff member
 	KindFetched     = "fetched"
 	KindFetchFailed = "fetch_failed"
+	KindHold        = "hold"   // a legal hold is laid on the conversation, or lifted
+	KindAnchor      = "anchor" // what was before it has no bodies any more; folding goes on from the state in it
 	KindDecided     = "decided"
 )
 
@@ -177,6 +179,29 @@ type Read struct {
 	Actor molt.PersonID `json:"actor"`
 	What  string        `json:"what"`
 }
+
+// Hold is a legal hold laid on a conversation, or lifted: nothing of it is erased
+// or shed while it stands.
+type Hold struct {
+	Actor molt.PersonID `json:"actor"`
+	Held  bool          `json:"held"`
+	Why   molt.Words    `json:"why,omitempty"`
+	At    molt.Time     `json:"at"`
+}
+
+// Anchor stands after events whose bodies were erased or are past their period.
+type Anchor struct {
+	Why   string `json:"why"`  // one of the reasons below
+	Upto  uint64 `json:"upto"` // no event up to here has a body
+	State State  `json:"state"`
+}
+
+// The reasons for an anchor.
+const (
+	AnchorErased    = "erased"
+	AnchorRetention = "retention"
+	AnchorBeside    = "beside" // a colleague's words about a conversation that was erased
+)
 
 // Notice is a text of the gateway's own to the staff member whose journal this
 // is: a link to sign in with, a test page.
@@ -392,11 +417,15 @@ func NewBody(kind string) any {
 	case KindDecided:
 		return new(Decided)
 	}
-	return newCallBody(kind)
+	return newRareBody(kind)
 }
 
-func newCallBody(kind string) any {
+func newRareBody(kind string) any {
 	switch kind {
+	case KindHold:
+		return new(Hold)
+	case KindAnchor:
+		return new(Anchor)
 	case KindCalling:
 		return new(Calling)
 	case KindCalled:

@@ -83,6 +83,9 @@ type State struct {
 	HoldTextAt molt.Time `json:"hold_text_at,omitempty"`
 	SetupAt    molt.Time `json:"setup_at,omitempty"` // when the admin last heard of a fault that is hers to mend
 	Digest     []Listed  `json:"digest,omitempty"`   // a stream: cases waiting for the next opening
+
+	Held *Hold  `json:"held,omitempty"` // the legal hold that stands
+	Gone uint64 `json:"gone,omitempty"` // events up to here have no bodies any more
 }
 
 // Heard is one inbound with what the screen and the code table say of it.

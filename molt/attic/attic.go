@@ -152,6 +152,31 @@ func (a *Attic) Read(ctx context.Context, id molt.ConversationID, r Ref) ([]byte
 	return plain, nil
 }
 
+// Remove takes files away. One that is not there is no fault.
+func (a *Attic) Remove(names []string) error {
+	for _, name := range names {
+		if !nameForm.MatchString(name) {
+			return fmt.Errorf("remove file: %w: its name is none", molt.ErrCorrupt)
+		}
+		if err := os.Remove(filepath.Join(a.o.Folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove file: %w", err)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return a.sync()
+}
+
+// sync has the folder's names on the disk.
+func (a *Attic) sync() error {
+	folder, err := os.Open(a.o.Folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
 func (a *Attic) box(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
 	ring := a.o.Ring.Now() // before the keys are read
 	p, err := a.o.Store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
@@ -188,11 +213,7 @@ func (a *Attic) write(name string, sealed []byte) error {
 	if err := os.Rename(f.Name(), filepath.Join(a.o.Folder, name)); err != nil {
 		return err
 	}
-	folder, err := os.Open(a.o.Folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return a.sync()
 }
 
 func (a *Attic) bytes(name string) ([]byte, error) {

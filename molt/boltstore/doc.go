@@ -49,6 +49,11 @@
 //	due     class 0 due order      the key in items of a lane's head, and of no other item
 //	marks   mark id                value
 //
+// Layout 2 has the buckets of 1. It says that journals may hold anchors, and that
+// wrapped keys may be empty, which a build of 1 does not know: it would fold such a
+// journal to another state, so it refuses the file. A file of 1 becomes one of 2
+// when it is opened.
+//
 // Only lane heads are in due, so that a claim costs what it hands out and not
 // what waits; when a head goes, its follower enters.
 package boltstore

@@ -362,6 +362,42 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// TestAnOlderLayoutIsBroughtToThisOne: in the transaction of the opening, and not at
+// all by who only reads.
+func TestAnOlderLayoutIsBroughtToThisOne(t *testing.T) {
+	s := open(t, Options{})
+	path := s.db.Path()
+	commit(t, s, mark("kept"))
+	s.edit(t, func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bucketMeta)).Put([]byte("schema"), []byte("1"))
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	version := func(s *Store) (version string) {
+		if err := s.db.View(func(tx *bolt.Tx) error {
+			version = string(tx.Bucket([]byte(bucketMeta)).Get([]byte("schema")))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return version
+	}
+	reader, err := OpenToRead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := version(reader); got != "1" || !marks(t, reader)["kept"] {
+		t.Errorf("a reader finds layout %s, want 1 as it was", got)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s = open(t, Options{Path: path}); version(s) != fmt.Sprint(schema) || !marks(t, s)["kept"] {
+		t.Errorf("opened: layout %s, want %d with all that was in it", version(s), schema)
+	}
+}
+
 func TestWhatIsNoStoreIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tidegate.db")
 	if err := os.WriteFile(path, bytes.Repeat([]byte("not a store\n"), 4000), 0o600); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // schema is the version of the layout in doc.go that this build reads and writes.
-const schema = 1
+const schema = 2
 
 const (
 	defaultLockTimeout = 1500 * time.Millisecond
@@ -175,8 +175,9 @@ func mmapSize(path string) int {
 	return int(max(defaultMmapSize, 2*size))
 }
 
-// begin makes the buckets, checks the schema, counts the opening, and leaves
-// word of who holds the file.
+// begin makes the buckets, checks the schema, brings an older layout to this one,
+// counts the opening, and leaves word of who holds the file. All of it is one
+// transaction: a kill leaves the older layout whole, or this one.
 func (s *Store) begin(o Options) error {
 	opens, err := s.countOpening()
 	if err != nil {

@@ -1,0 +1,237 @@
+package custody
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/notary"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// dropBeside takes what colleagues wrote about a conversation out of their own
+// journals: their words to the patient lie there too. It returns how many texts
+// are deleted at their carrier for it.
+func (c *Custody) dropBeside(ctx context.Context, about molt.ConversationID) (texts int, err error) {
+	var streams []molt.ConversationID
+	err = c.each(ctx, func(h molt.ConversationHead) error {
+		if strings.HasPrefix(string(h.ID), streamPrefix) {
+			streams = append(streams, h.ID)
+		}
+		return nil
+	})
+	for _, id := range streams {
+		if err == nil {
+			var n int
+			n, err = c.dropIn(ctx, id, about)
+			texts += n
+		}
+	}
+	return texts, err
+}
+
+func (c *Custody) dropIn(ctx context.Context, stream, about molt.ConversationID) (texts int, err error) {
+	for try := 0; ; {
+		left, err := c.audit.Beside(ctx, stream, about)
+		if err != nil || len(left.Whole) == 0 {
+			return texts, err
+		}
+		left.Whole = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
+		put, err := c.elsewhere(about, audit.Traces{Texts: left.Texts}, c.now())
+		if err != nil {
+			return texts, err
+		}
+		s := sheds{id: stream, left: left, why: turn.AnchorBeside, put: put, change: func(s *turn.State) turn.State { return *s }}
+		err = c.shed(ctx, s)
+		switch {
+		case err == nil:
+			for _, w := range put {
+				texts += w.texts
+			}
+		case !molt.IsRefused(err, molt.RefusedSeq):
+			return texts, err
+		default:
+			if try++; try >= eraseTries {
+				return texts, &UnfinishedError{about, "a colleague's journal does not hold still"}
+			}
+		}
+	}
+}
+
+// streamPrefix is how the ids of staff members' journals begin.
+const streamPrefix = "s_"
+
+// alone has f done in the turn of a conversation's mailbox.
+func (c *Custody) alone(ctx context.Context, id molt.ConversationID, f func(context.Context) error) error {
+	ticket, err := c.o.Desk.Alone(ctx, id, f)
+	if err != nil {
+		return err
+	}
+	_, err = ticket.Wait(ctx)
+	return err
+}
+
+// dropKeys is the commit that erases: the wrapped keys go, what is left of the
+// bodies, what was still due, its rows in the lists. A state with nobody in it
+// stays, under a key of its own.
+func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted, t *notary.Tombstone) error {
+	id := t.Conversation
+	b := molt.Batch{Conversation: id, Expect: molt.Expect{Seq: left.Head.Seq}}
+	for _, w := range put {
+		b.Put = append(b.Put, w.Item)
+	}
+	if err := c.dropAround(ctx, &b, t); err != nil {
+		return err
+	}
+	if left.Fault != nil { // whatever its head is
+		b.Expect = molt.Expect{AnySeq: true}
+		_, err := c.o.Store.Commit(ctx, b)
+		return err
+	}
+	s, err := c.audit.State(ctx, id)
+	if err != nil {
+		return err
+	}
+	if why := s.Unfinished(); why != "" {
+		return &UnfinishedError{id, why}
+	}
+	if s.Code != "" {
+		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(intake.MarkCode + s.Code), Drop: true})
+	}
+	// Their bodies open no more; those beyond a batch go with the next.
+	b.Shed = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
+	if err := c.anchored(ctx, b, left.Head, turn.Anchor{Why: turn.AnchorErased, Upto: left.Head.Seq, State: s.Erased()}); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(left.Whole[len(b.Shed):], molt.MaxBatchEvents) {
+		if _, err := c.o.Store.Commit(ctx, molt.Batch{Conversation: id, Expect: molt.Expect{AnySeq: true}, Shed: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropAround has a batch drop a conversation's keys, what is due of it and its rows,
+// and put its tombstone.
+func (c *Custody) dropAround(ctx context.Context, b *molt.Batch, t *notary.Tombstone) error {
+	keys, err := c.keys(ctx, t.Conversation)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		k.Wrapped = nil
+		b.Keys = append(b.Keys, k)
+	}
+	if b.Cancel, err = c.due(ctx, t.Conversation); err != nil {
+		return err
+	}
+	if b.Marks, err = c.rows(ctx, t.Conversation); err != nil {
+		return err
+	}
+	tomb, err := t.Mark(c.o.Ring)
+	b.Marks = append(b.Marks, tomb)
+	return err
+}
+
+// due are the items of a conversation, but those that delete it elsewhere.
+func (c *Custody) due(ctx context.Context, id molt.ConversationID) (out []molt.ItemID, err error) {
+	q := molt.Query{Table: molt.TableItems, Conversation: id, Limit: molt.MaxPage}
+	for {
+		p, err := c.o.Store.Scan(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range p.Items {
+			if it.Lane.Class() != molt.LaneErase && len(out) < molt.MaxBatchItems {
+				out = append(out, it.ID)
+			}
+		}
+		if q.After = p.Next; q.After == "" {
+			return out, nil
+		}
+	}
+}
+
+// rows are the rows of its cases on the work list, to be dropped.
+func (c *Custody) rows(ctx context.Context, id molt.ConversationID) (out []molt.Mark, err error) {
+	p, err := c.o.Store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: intake.MarkWork + string(id) + "#", Limit: molt.MaxPage / 2})
+	for _, m := range p.Marks {
+		out = append(out, molt.Mark{ID: m.ID, Drop: true})
+	}
+	return out, err
+}
+
+// anchored commits a batch with an anchor as its event, and the state in it as the
+// snapshot, both under a key that the batch does not drop.
+func (c *Custody) anchored(ctx context.Context, b molt.Batch, head molt.Head, a turn.Anchor) error {
+	now := max(c.now(), head.At)
+	var kept []molt.WrappedKey
+	if all, err := c.keys(ctx, b.Conversation); err != nil {
+		return err
+	} else if len(b.Keys) < len(all) {
+		kept = slices.DeleteFunc(all, func(k molt.WrappedKey) bool {
+			return slices.ContainsFunc(b.Keys, func(d molt.WrappedKey) bool { return d.ID == k.ID })
+		})
+	}
+	box, err := seal.NewBox(c.o.Ring, b.Conversation, kept, c.o.Random)
+	if err != nil {
+		return err
+	}
+	a.State.Seq, a.State.At = head.Seq, head.At
+	next := turn.Apply(turn.State{}, turn.Event{Seq: head.Seq + 1, At: now, Kind: turn.KindAnchor, Body: &a})
+	plain, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	e := molt.Event{At: now, Kind: turn.KindAnchor}
+	if e.Key, e.Body, err = box.Seal(now, e.Kind, plain); err != nil {
+		return err
+	}
+	if plain, err = json.Marshal(next); err != nil {
+		return err
+	}
+	if b.SnapshotKey, b.Snapshot, err = box.Seal(now, seal.KindSnapshot, plain); err != nil {
+		return err
+	}
+	b.Events = []molt.Event{e}
+	return box.Commit(func(fresh []molt.WrappedKey) error {
+		b.Keys = append(b.Keys, fresh...)
+		_, err := c.o.Store.Commit(ctx, b)
+		return err
+	})
+}
+
+// sheds are bodies that go from a journal that stays: at most one batch of them.
+type sheds struct {
+	id     molt.ConversationID
+	left   audit.Traces
+	why    string
+	put    []wanted
+	drop   []molt.WrappedKey // that nothing needs afterwards
+	change func(*turn.State) turn.State
+}
+
+// shed takes bodies away and leaves an anchor from which the journal goes on. No
+// event may have come since they were read.
+func (c *Custody) shed(ctx context.Context, x sheds) error {
+	return c.alone(ctx, x.id, func(ctx context.Context) error {
+		s, err := c.audit.State(ctx, x.id)
+		if err != nil {
+			return err
+		}
+		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole}
+		for _, k := range x.drop {
+			k.Wrapped = nil
+			b.Keys = append(b.Keys, k)
+		}
+		for _, w := range x.put {
+			b.Put = append(b.Put, w.Item)
+		}
+		return c.anchored(ctx, b, x.left.Head, turn.Anchor{Why: x.why, Upto: x.left.Whole[len(x.left.Whole)-1], State: x.change(&s)})
+	})
+}

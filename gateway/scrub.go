@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+const (
+	scrubPause = time.Second      // between two conversations: reading is nobody's hurry
+	scrubRound = 10 * time.Minute // the least from one look through the record to the next
+)
+
+// scrub reads all journals from their first event, slowly, again and again: what a
+// load does not read would else be found damaged by the one who needs it.
+func (g *Gateway) scrub(ctx context.Context) error {
+	pause := time.NewTicker(scrubPause)
+	defer pause.Stop()
+	for {
+		begun := g.o.Now()
+		if err := g.scrubOnce(ctx, func() bool {
+			select {
+			case <-pause.C:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		}); err != nil && ctx.Err() == nil {
+			g.metrics.faults.WithLabelValues("scrub").Inc()
+			g.o.Log.Error().Err(err).Msg("scrub")
+		}
+		rest := time.NewTimer(max(scrubRound-g.o.Now().Sub(begun), scrubPause))
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+			return nil
+		}
+	}
+}
+
+// scrubOnce looks through the record once. wait says when to go on, and whether.
+func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
+	auditor := audit.New(g.o.Store, g.o.Ring)
+	var found []audit.Fault
+	damaged := 0
+	q := molt.Query{Table: molt.TableConversations, Limit: molt.MaxPage}
+	for {
+		p, err := g.o.Store.Scan(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, h := range p.Conversations {
+			if !wait() {
+				return nil
+			}
+			f, err := auditor.Sound(ctx, h.ID)
+			if err != nil {
+				return err
+			}
+			g.metrics.scrubbed.Inc()
+			if f != nil {
+				damaged++
+			}
+			fresh, err := g.scrubbed(ctx, h.ID, f)
+			if err != nil {
+				return err
+			}
+			if fresh {
+				found = append(found, *f)
+			}
+		}
+		if q.After = p.Next; q.After == "" {
+			g.metrics.damaged.Set(float64(damaged))
+			return g.tellDamage(ctx, found)
+		}
+	}
+}
+
+// scrubbed freezes a journal that was found damaged, and thaws one that was and
+// reads again: the disk gave other bytes. It says whether the damage is news.
+func (g *Gateway) scrubbed(ctx context.Context, id molt.ConversationID, f *audit.Fault) (bool, error) {
+	mark := molt.MarkID(intake.MarkFrozen + string(id))
+	_, frozen, err := g.desk.Mark(ctx, mark)
+	if err != nil || frozen == (f != nil) {
+		return false, err
+	}
+	b := molt.Batch{Marks: []molt.Mark{{ID: mark, Drop: true}}}
+	if f != nil {
+		value, err := json.Marshal(f)
+		if err != nil {
+			return false, err
+		}
+		b.Marks[0] = molt.Mark{ID: mark, Value: value}
+		g.metrics.faults.WithLabelValues("damage").Inc()
+		g.o.Log.Error().Str("conversation", string(id)).Uint64("seq", f.Seq).Str("cause", f.Cause).Msg("a journal is damaged, and frozen")
+	} else {
+		g.o.Log.Warn().Str("conversation", string(id)).Msg("a journal that was damaged reads again, and goes on")
+	}
+	t, err := g.desk.Alone(ctx, id, func(ctx context.Context) error {
+		_, err := g.o.Store.Commit(ctx, b)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	_, err = t.Wait(ctx)
+	return f != nil, err
+}
+
+// tellDamage texts the admins once a round what was found in it.
+func (g *Gateway) tellDamage(ctx context.Context, found []audit.Fault) error {
+	if len(found) == 0 {
+		return nil
+	}
+	f := found[0]
+	words := fmt.Sprintf("%s: conversation %s does not verify, event %d: %s. It is frozen; its patient is taken on by people in a new one. Run: tidegate verify", g.rules().Clinic, f.Conversation, f.Seq, f.Cause)
+	if len(found) > 1 {
+		words = fmt.Sprintf("%s: %d conversations do not verify, the first %s. They are frozen. Run: tidegate verify", g.rules().Clinic, len(found), f.Conversation)
+	}
+	plan := g.rules().Plan
+	var all error
+	for _, admin := range plan.Admins {
+		p := plan.People[admin]
+		if len(p.Routes) == 0 {
+			continue
+		}
+		stream, began := g.desk.StreamOf(admin, p.Routes[0].Channel, p.Routes[0].Address)
+		_, err := g.desk.Step(ctx, stream, &began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindNotice, Body: &turn.Notice{What: "damage", Words: molt.Words(words)}}}}
+		})
+		all = errors.Join(all, err)
+	}
+	g.kick(molt.LanePage)
+	return all
+}

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// TestScrub: damage far back in a journal, which no load reads, is found; the
+// journal is frozen, the admin is texted where and what, and the patient's next text
+// is a successor's. When the disk gives the right bytes again the journal goes on.
+func TestScrub(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "store.db")
+	f.open(path, ring)
+	f.id = f.texts("SM1", "STOP")
+	for range 40 { // so that the first events lie beyond what a load reads
+		_, err := f.gateway.desk.Step(t.Context(), f.id, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
+			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindRead, Body: &turn.Read{Actor: "os:ops", What: "list"}}}}
+		})
+		must(t, err)
+	}
+	f.flip(path, ring)
+	if got := f.texts("SM2", "hello"); got != f.id {
+		t.Fatal("a load found the damage by itself: the story shows nothing")
+	}
+	f.scrubs(t)
+	f.scrubs(t) // a second look tells nobody again
+	notices := f.told(t)
+	if len(notices) != 1 || !strings.Contains(notices[0], string(f.id)) || !strings.Contains(notices[0], "event 1") {
+		t.Errorf("the admin was told %q, want once, with conversation and event", notices)
+	}
+
+	f.flip(path, ring) // the disk gives the right bytes again
+	f.scrubs(t)
+	if got := f.texts("SM3", "hello again"); got != f.id {
+		t.Errorf("a journal that reads again does not go on: %s", got)
+	}
+
+	f.flip(path, ring)
+	f.scrubs(t)
+	if got := f.texts("SM4", "my chest hurts"); got == f.id {
+		t.Error("a damaged journal went on")
+	}
+	f.flip(path, ring)
+	f.scrubs(t)
+	if got := f.texts("SM5", "hello?"); got == f.id {
+		t.Error("a journal goes on though another took over from it")
+	}
+}
+
+// told lists what the first admin was texted about damage.
+func (f *frozen) told(t *testing.T) (out []string) {
+	t.Helper()
+	plan := f.gateway.rules().Plan
+	route := plan.People[plan.Admins[0]].Routes[0]
+	stream, _ := f.gateway.desk.StreamOf(plan.Admins[0], route.Channel, route.Address)
+	file, err := audit.New(f.store, f.gateway.o.Ring).Export(t.Context(), stream)
+	must(t, err)
+	for _, o := range file.Outbound {
+		if o.What == "damage" {
+			out = append(out, o.Words.Reveal())
+		}
+	}
+	return out
+}
+
+// scrubs looks through the record once.
+func (f *frozen) scrubs(t *testing.T) {
+	t.Helper()
+	must(t, f.gateway.scrubOnce(context.Background(), func() bool { return true }))
+}
+
+// texts takes a text in and returns whose conversation it became.
+func (f *frozen) texts(provider, words string) molt.ConversationID {
+	f.t.Helper()
+	ticket, err := f.gateway.desk.Accept(f.t.Context(), channels.Inbound{Channel: "main", Account: clinic, Peer: patient, ProviderID: provider, Words: molt.Words(words), Via: "webhook"})
+	must(f.t, err)
+	a, err := ticket.Wait(f.t.Context())
+	must(f.t, err)
+	return a.Conversation
+}
+
+// flip flips a bit of the journal's first event, behind the store's back, and opens
+// the store again.
+func (f *frozen) flip(path string, ring *seal.Keyring) {
+	f.t.Helper()
+	must(f.t, f.store.Close())
+	db, err := bolt.Open(path, 0o600, nil)
+	must(f.t, err)
+	must(f.t, db.Update(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte("events"))
+		key := append([]byte(f.id), 0, 0, 0, 0, 0, 0, 0, 0, 1)
+		v := append([]byte(nil), b.Get(key)...)
+		v[len(v)-1] ^= 1
+		return b.Put(key, v)
+	}))
+	must(f.t, db.Close())
+	f.open(path, ring)
+}
