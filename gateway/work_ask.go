@@ -105,6 +105,11 @@ func (g *Gateway) ask(ctx context.Context, q *question) step {
 		q.call = *call
 		return g.made(q)
 	}
+	return g.ends(q, res)
+}
+
+// ends brings what a question came to, with what it cost.
+func (g *Gateway) ends(q *question, res agent.Result) step {
 	r := &q.r
 	r.Answer, r.Steps, r.Failed, r.Why, r.TookMS = res.Answer, res.Steps, res.Failed, res.Why, g.o.Now().Sub(q.began).Milliseconds()
 	for _, a := range res.Attempts {
@@ -144,7 +149,7 @@ func (g *Gateway) told(ctx context.Context, q *question, out model.Outcome) step
 // commitAct puts an act on record while the conversation is the agent's still,
 // and this question its question.
 func (g *Gateway) commitAct(ctx context.Context, q *question) step {
-	why, now := "", molt.TimeOf(g.o.Now())
+	why, now, waits := "", molt.TimeOf(g.o.Now()), false
 	q.act = turn.Calling{}
 	_, err := g.desk.Step(ctx, q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
 		if s.Ask.Item != q.it.ID || s.Epoch != q.r.Epoch {
@@ -156,6 +161,9 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 			return intake.Plan{}
 		}
 		q.act, q.who = act, patientOf(s)
+		if waits = g.rules().MustApprove(act.Tool); waits {
+			return intake.Plan{}
+		}
 		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindCalling, Body: &act}}, Leases: []molt.Lease{q.it.Lease}}
 	})
 	switch {
@@ -166,6 +174,9 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 		out := model.Outcome{State: model.CallRefused, Why: why}
 		g.countCall(q.it, q.call.Tool, out)
 		return g.told(ctx, q, out)
+	case waits:
+		q.r.Proposed = &q.act
+		return g.ends(q, q.run.SoFar())
 	}
 	return func(ctx context.Context) step { return g.doAct(ctx, q) }
 }

@@ -83,6 +83,10 @@ func (u *Run) Tell(o model.Outcome) {
 	}
 }
 
+// SoFar is what the question came to by now, where it ends with a call that is not
+// made.
+func (u *Run) SoFar() Result { return u.res }
+
 // over names the limit that is reached before a model is asked once more.
 func (u *Run) over() string {
 	switch {

@@ -23,7 +23,7 @@ func (m memory) note(e turn.Event) {
 		}
 	case *turn.Decided:
 		for i, x := range b.Effects {
-			if x.Kind != turn.EffectSay || x.Out == nil {
+			if x.Kind != turn.EffectSay && x.Kind != turn.EffectReview || x.Out == nil {
 				continue
 			}
 			if m[e.Seq] == nil {
@@ -45,6 +45,9 @@ func (m memory) forget(s *turn.State) {
 	}
 	for _, d := range s.Deeds {
 		keep[d.Seq] = true
+	}
+	for _, r := range s.Reviews {
+		keep[r.Number] = true
 	}
 	for seq := range m {
 		if !keep[seq] {

@@ -22,12 +22,13 @@ type Work struct {
 
 // The marks that the gateway keeps.
 const (
-	MarkCode      = "code:"  // a short code → turn.Code
-	MarkWork      = "work:"  // a case → turn.WorkRow
-	MarkSuccessor = "succ:"  // a frozen conversation → who follows it
-	MarkLead      = "lead:"  // a source of chats → the case of it that rings
-	MarkSpent     = "spent:" // a day and a conversation → turn.Spent
-	MarkWatermark = "wm:"    // a channel's account → how far the back-filler got
+	MarkCode      = "code:"   // a short code → turn.Code
+	MarkWork      = "work:"   // a case → turn.WorkRow
+	MarkSuccessor = "succ:"   // a frozen conversation → who follows it
+	MarkLead      = "lead:"   // a source of chats → the case of it that rings
+	MarkReview    = "review:" // a code → turn.ReviewRow
+	MarkSpent     = "spent:"  // a day and a conversation → turn.Spent
+	MarkWatermark = "wm:"     // a channel's account → how far the back-filler got
 )
 
 // MarkCarried says that a staff act was delivered to its case.
@@ -57,6 +58,12 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 			err = s.putLead(b, next, e.Name)
 		case turn.EffectUncode:
 			b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkCode + e.Name), Drop: true})
+		case turn.EffectReview:
+			if e.Review.Gone {
+				b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkReview + e.Review.Code), Drop: true})
+				continue
+			}
+			err = mark(b, MarkReview+e.Review.Code, e.Review)
 		case turn.EffectSpent:
 			err = s.putSpent(b, e)
 		case turn.EffectWork:

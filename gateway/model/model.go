@@ -52,6 +52,9 @@ type Request struct {
 	// Booked is the appointment that stands.
 	Offered []Slot `json:"offered,omitempty"`
 	Booked  *Slot  `json:"booked,omitempty"`
+	// Awaits is the appointment that the clinic's staff are asked about for this
+	// patient.
+	Awaits *Slot `json:"awaits,omitempty"`
 	// Reask says why the last answer to the same messages was not accepted, in
 	// words for a model. "" on a first attempt.
 	Reask string `json:"reask"`
@@ -65,9 +68,10 @@ type Persona struct {
 	// Disclosure says, for each language, that a machine answers. "{clinic}"
 	// stands for the clinic's name.
 	Disclosure map[string]string `json:"disclosure"`
-	Collect    []string          `json:"collect"`     // the facts it may collect, in the order it asks for them
-	Languages  []string          `json:"languages"`   // the first is spoken until the patient shows another
-	ReplyChars int               `json:"reply_chars"` // the longest reply in characters; 0 means DefaultReplyChars
+	Collect    []string          `json:"collect"`           // the facts it may collect, in the order it asks for them
+	Languages  []string          `json:"languages"`         // the first is spoken until the patient shows another
+	ReplyChars int               `json:"reply_chars"`       // the longest reply in characters; 0 means DefaultReplyChars
+	Intents    []string          `json:"intents,omitempty"` // what it may answer about; none: anything
 }
 
 // DefaultReplyChars bounds a reply when the persona does not: three segments
@@ -127,6 +131,24 @@ type Fact struct {
 	At     molt.Time `json:"at"`     // when that message was sent
 }
 
+// What an answer is about. A persona's scope is made of the first four; an answer
+// about anything else is not said.
+const (
+	IntentIntake      = "intake"      // collecting what the persona collects
+	IntentHours       = "hours"       // when the clinic is open
+	IntentPlace       = "place"       // where it is, and its number
+	IntentAppointment = "appointment" // openings, booking, giving back
+	IntentOther       = "other"
+)
+
+// Intents are those that a persona's scope is made of.
+func Intents() []string {
+	return []string{IntentIntake, IntentHours, IntentPlace, IntentAppointment}
+}
+
+// BuiltIn begins the names of the models whose answers are written beforehand.
+const BuiltIn = "scripted/"
+
 // Kind says what an answer is.
 type Kind string
 
@@ -135,6 +157,7 @@ const (
 	KindReply    Kind = "reply"    // Text goes to the patient
 	KindSilent   Kind = "silent"   // nothing needs saying; Silence says why
 	KindEscalate Kind = "escalate" // a person must see this; Reason says why
+	KindClarify  Kind = "clarify"  // Text asks the patient what they mean; at most once in a row
 	KindCall     Kind = "call"     // Call is to be made, and the question asked again with what came of it
 )
 
@@ -170,7 +193,8 @@ type Answer struct {
 	// gives it back in the next request. "" closes the one that was open.
 	Question string `json:"question"`
 	Call     *Call  `json:"call,omitempty"`
-	Lang     string `json:"lang"` // the patient's language from now on; "" leaves it
+	Intent   string `json:"intent,omitempty"` // of a reply: one of the Intent constants; "": it does not say
+	Lang     string `json:"lang"`             // the patient's language from now on; "" leaves it
 	// Done says that all is collected and the patient confirmed it. It stays
 	// true in every later answer, so the core acts on its first appearance.
 	Done bool `json:"done"`

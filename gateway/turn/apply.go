@@ -311,6 +311,8 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Offered, set.Offered)
 	put(&s.Booked, set.Booked)
 	put(&s.Spent, set.Spent)
+	put(&s.Reviews, set.Reviews)
+	put(&s.Clarified, set.Clarified)
 	put(&s.Unanswered, set.Unanswered)
 	s.wait(at, set.Waits)
 	s.answer(at, set.Answered)
@@ -384,7 +386,7 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 			d.Reported = true
 		}
 	case EffectCode:
-		if x.Code != nil {
+		if x.Code != nil && x.Code.Review == 0 {
 			s.Code, s.Told = x.Code.Code, nil
 		}
 	case EffectTold:
@@ -423,8 +425,16 @@ func (s *State) foldOut(e Event, i int, x Effect) {
 		s.tell(o.Person, o.Version)
 	}
 	if x.Kind == EffectSay {
-		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item, By: o.By})
+		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item, By: o.By, Reviewed: reviewer(*o)})
 	}
+}
+
+// reviewer is who released a text of the agent's.
+func reviewer(o Out) molt.PersonID {
+	if o.Class != channels.ClassAgent {
+		return ""
+	}
+	return o.ReviewedBy
 }
 
 func (s *State) tell(p molt.PersonID, version int) {

@@ -52,6 +52,9 @@ func (x *decider) finish() {
 	due := molt.Time(0)
 	if x.s.Owner == escalation.OwnerAgent && len(x.s.Pending) > 0 {
 		due = x.s.Waiting.Add(x.env.Rules.Watchdog)
+		if d := x.s.Draft(); d != nil {
+			due = d.Due // the answer is written; a nurse has that long
+		}
 	}
 	x.timer(timerWatchdog, due)
 	x.fetchFiles()
@@ -262,6 +265,8 @@ func (x *decider) timed(b *Timed) {
 		x.digest()
 	case timerCalling:
 		x.lostCall()
+	case timerReview:
+		x.lapsed()
 	case timerSeen:
 		x.unseen()
 	}
@@ -274,6 +279,7 @@ const (
 	timerDigest   = "digest"
 	timerSeen     = "seen"
 	timerCalling  = "calling"
+	timerReview   = "review"
 )
 
 // setOwner changes who may speak: the epoch moves and what the agent has not
@@ -294,6 +300,7 @@ func (x *decider) setOwner(o escalation.Owner) {
 		}
 	}
 	x.dropAsk()
+	x.dropReviews(anyReview)
 }
 
 func (x *decider) dropAsk() {

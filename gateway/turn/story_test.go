@@ -177,6 +177,16 @@ func (s *story) changeRules(arg map[string]string) {
 			} else if v != "none" {
 				s.rules.Paused.Channels = []string{v}
 			}
+		case "autonomy":
+			s.rules.Autonomy = Autonomy(v)
+		case "approve":
+			s.rules.Approve = strings.Split(v, ",")
+		case "unapproved":
+			s.rules.Unapproved = v
+		case "intents":
+			s.rules.Intents = strings.Split(v, ",")
+		case "disclose":
+			s.rules.Disclose = v == "on"
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
 		case "senders":
@@ -250,6 +260,9 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 			code := Code{Code: c}
 			if of := arg["of"]; of != "" {
 				code.Known, code.Conversation, code.Case = true, molt.ConversationID(of), molt.CaseID(of+"#1")
+				if n := arg["review"]; n != "" {
+					code.Case, code.Review = "", uint64(s.number(n))
+				}
 			}
 			out = append(out, fact{KindCode, &code})
 		}
@@ -283,11 +296,15 @@ func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
 		r = s.ask()
 	}
 	s.asked = nil
-	a := model.Answer{Question: arg["q"], Lang: arg["lang"], Model: "scripted/test"}
+	a := model.Answer{Question: arg["q"], Lang: arg["lang"], Model: cmp.Or(arg["model"], "scripted/test"), Intent: arg["intent"]}
 	text := strings.Join(quoted, "")
 	switch plain[0] {
 	case "reply":
 		a.Kind, a.Text = model.KindReply, molt.Words(text)
+	case "clarify":
+		a.Kind, a.Text = model.KindClarify, molt.Words(text)
+	case "proposes":
+		r.Proposed = &Calling{Tool: plain[1], Key: "tg1", Slot: model.Slot{ID: "a1", Start: s.now.Add(48 * time.Hour), Minutes: 20}}
 	case "silent":
 		a.Kind, a.Silence = model.KindSilent, model.SilenceNothingAsked
 	case "escalate":
@@ -414,7 +431,21 @@ func (s *story) nurse(plain, quoted []string, arg map[string]string) []fact {
 	if c := arg["case"]; c != "" {
 		a.Case = molt.CaseID(c)
 	}
+	s.ofReview(&a, arg)
 	return []fact{{KindActed, &a}}
+}
+
+// ofReview makes the act one about what waits: the newest, or what it names.
+func (s *story) ofReview(a *Acted, arg map[string]string) {
+	if !a.Verb.OfReview() && arg["review"] == "" {
+		return
+	}
+	if n := arg["review"]; n != "" && n != "last" {
+		a.Review = uint64(s.number(n))
+	} else if n := len(s.s.Reviews); n > 0 {
+		a.Review = s.s.Reviews[n-1].Number
+	}
+	a.Case = ""
 }
 
 func (s *story) request() string {
@@ -498,6 +529,14 @@ func (s *story) effect(e Effect) string {
 			return fmt.Sprintf("carry to %s: %s %s for %s", e.Act.Person, e.Act.Listed.Severity, e.Act.Listed.Code, s.when(e.Act.Listed.At))
 		}
 		return fmt.Sprintf("carry to %s: %s by %s of %s", e.Act.Conversation, e.Act.Acted.Verb, e.Act.Acted.Actor, e.Act.Acted.Case)
+	case EffectReview:
+		switch {
+		case e.Review.Gone:
+			return fmt.Sprintf("review %s over", e.Review.Code)
+		case e.Out == nil:
+			return fmt.Sprintf("review %s of %s until %s", e.Review.Code, e.Review.Tool, s.when(e.Review.Due))
+		}
+		return fmt.Sprintf("review %s until %s: %q", e.Review.Code, s.when(e.Review.Due), e.Out.Words.Reveal())
 	case EffectCode:
 		return "code " + e.Code.Code
 	case EffectLead:

@@ -129,7 +129,7 @@ func (w *world) conclude(facts []Event, run func(*decider)) Decided {
 	before := w.s
 	e := Event{Seq: w.s.Seq + 1, At: w.now, Kind: KindDecided, Body: &d}
 	for i, f := range d.Effects {
-		if f.Kind == EffectSay {
+		if f.Kind == EffectSay || f.Kind == EffectReview && f.Out != nil {
 			w.words[Ref{Seq: e.Seq, Index: i}] = f.Out.Words
 		}
 	}

@@ -24,7 +24,8 @@ type output struct {
 	Lang     string  `json:"lang"`
 	Done     bool    `json:"done"`
 
-	Call *model.Call `json:"call"`
+	Call   *model.Call `json:"call"`
+	Intent string      `json:"intent"`
 }
 
 type given struct {
@@ -54,9 +55,14 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 	}
 	a.Facts = facts(r, o.Facts)
 	switch a.Kind {
-	case model.KindReply:
+	case model.KindReply, model.KindClarify:
 		if strings.TrimSpace(o.Text) == "" {
 			return model.Answer{}, fmt.Errorf("%w: a reply without a text", model.ErrBadAnswer)
+		}
+		if scope := r.Persona.Intents; a.Kind == model.KindReply && len(scope) > 0 {
+			if a.Intent = o.Intent; !slices.Contains(scope, a.Intent) && a.Intent != model.IntentOther {
+				return model.Answer{}, fmt.Errorf("%w: it does not say what it is about", model.ErrBadAnswer)
+			}
 		}
 		a.Reason, a.Text = "model", molt.Words(opened(r, o))
 	case model.KindSilent:
