@@ -248,7 +248,7 @@ func (x *decider) showReview(p molt.PersonID, rev Review) {
 	}
 	what, how := "a draft", rev.Code+" Y sends it, "+rev.Code+" E and your words sends those, "+rev.Code+" X: you take over."
 	if rev.Act != nil {
-		what, how = actInWords(x.env.Rules, *rev.Act), rev.Code+" Y does it, "+rev.Code+" X: you take over."
+		what, how = rev.Act.InWords(x.env.Rules), rev.Code+" Y does it, "+rev.Code+" X: you take over."
 	}
 	until := " By " + x.hhmm(rev.Due) + ": "
 	words := fmt.Sprintf("%s: the agent waits for you with %s.%s%s Read it first: tidegate drafts show %s%s", rev.Code, what, until, how, rev.Code, x.linkTo(rev.Code))
@@ -272,7 +272,8 @@ func (x *decider) showReview(p molt.PersonID, rev Review) {
 	}
 }
 
-func actInWords(r *Rules, a Calling) string {
+// InWords says what an act would do.
+func (a Calling) InWords(r *Rules) string {
 	verb := "booking "
 	if a.Tool == model.ToolCancel {
 		verb = "giving back "
@@ -286,10 +287,10 @@ func (x *decider) reviewed(a *Acted) {
 	rev := x.s.review(func(r Review) bool { return r.Number == a.Review })
 	switch {
 	case rev == nil:
-		x.refuseReview(a, "gone", "that draft is over: it was sent, dropped, replaced by a newer one, or its time ended. Nothing was done.")
+		x.refuseReview(a, "gone", "")
 		return
 	case !x.env.Rules.mayReview(a.Actor):
-		x.refuseReview(a, "not_yours", "you may not release drafts.")
+		x.refuseReview(a, "not_yours", "")
 		return
 	case a.Verb == VerbShow:
 		x.showReview(a.Actor, *rev)
@@ -300,11 +301,11 @@ func (x *decider) reviewed(a *Acted) {
 	case a.Verb == VerbDrop:
 		x.dropped(a, r)
 	case r.Stale:
-		x.refuseReview(a, "stale", "the patient wrote again since, and a newer draft is on its way. "+r.Code+" X: you take over.")
+		x.refuseReview(a, "stale", r.Code)
 	case x.s.mute():
-		x.refuseReview(a, "cannot_text", "texts do not reach this patient. "+r.Code+" X: you take over, and call.")
+		x.refuseReview(a, "cannot_text", r.Code)
 	case !x.mayAgent():
-		x.refuseReview(a, "paused", "the agent is paused, and nothing of its leaves. "+r.Code+" X: you take over.")
+		x.refuseReview(a, "paused", r.Code)
 	case r.Act != nil && a.Verb == VerbRelease:
 		x.approved(a.Actor, r)
 		x.toStaff(a.Actor, "noted", molt.Words(r.Code+": released; it is done now."), 0)
@@ -313,7 +314,7 @@ func (x *decider) reviewed(a *Acted) {
 	case r.Act == nil && a.Verb == VerbEdit:
 		x.released(a, r, a.Words)
 	default:
-		x.refuseReview(a, "verb", "that cannot be done with it.")
+		x.refuseReview(a, "verb", r.Code)
 	}
 }
 
@@ -324,16 +325,41 @@ func (r *Rules) mayReview(p molt.PersonID) bool {
 	return !staff || who.Role != escalation.Role("auditor")
 }
 
-func (x *decider) refuseReview(a *Acted, why, words string) {
-	x.because(ReasonRefused, "draft_"+why)
-	x.toStaff(a.Actor, "refused", molt.Words("Draft: "+words), 0)
+func (x *decider) refuseReview(a *Acted, why, code string) {
+	x.because(ReasonRefused, refusedReview+why)
+	words := "Draft: " + RefusedReview(refusedReview+why)
+	if code != "" {
+		words += " " + code + " X: you take over."
+	}
+	x.toStaff(a.Actor, "refused", molt.Words(words), 0)
+}
+
+// refusedReview begins the detail of a refusal that is about what waits.
+const refusedReview = "draft_"
+
+// RefusedReview says why nothing was done with what waits; "" when the detail is
+// of another refusal.
+func RefusedReview(detail string) string {
+	why, ok := strings.CutPrefix(detail, refusedReview)
+	if !ok {
+		return ""
+	}
+	words := map[string]string{
+		"gone":        "that is over: it was released, dropped, replaced by a newer one, or its time ended. Nothing was done.",
+		"not_yours":   "you may not release what the agent waits with.",
+		"stale":       "the patient wrote again since, and a newer draft is on its way.",
+		"cannot_text": "texts do not reach this patient.",
+		"paused":      "the agent is paused, and nothing of its leaves.",
+		"verb":        "that cannot be done with it.",
+	}[why]
+	return cmp.Or(words, "not sent: "+cmp.Or(ruleInWords(why), "it may not leave in the agent's name")+".")
 }
 
 // released says a text that a person has read. It leaves in the agent's name and
 // so passes the gate once more, whoever wrote it.
 func (x *decider) released(a *Acted, r Review, words molt.Words) {
 	if rule := x.gated(words, x.lang()); rule != "" {
-		x.refuseReview(a, rule, "not sent: "+cmp.Or(ruleInWords(rule), "it may not leave in the agent's name")+". "+r.Code+" E and other words, or "+r.Code+" X: you take over.")
+		x.refuseReview(a, rule, r.Code)
 		return
 	}
 	x.because(ReasonReleased, string(a.Verb))

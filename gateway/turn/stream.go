@@ -34,7 +34,7 @@ func (x *decider) staffTexts(in []heard) {
 			x.because(ReasonVerbs, "")
 			head := "Your text went to nobody. "
 			if h.Code != nil {
-				head = "No open case has that code. "
+				head = "Nothing is open under that code. "
 			}
 			x.reply("verbs", x.codeless(h, head))
 		}
