@@ -20,7 +20,7 @@ import (
 const cautious = `---
 name: cautious
 tone: plain
-disclosure: {en: "This is the automated assistant of {clinic}. I am a computer.", es: "Soy el asistente automatico de {clinic}. Soy una computadora."}
+disclosure: {en: "This is the automated assistant of {clinic}. I am a computer.", es: "Soy una maquina de {clinic}. Soy una computadora, no una persona."}
 collect: [name, dob, reason]
 languages: [en, es]
 models: [scripted/intake]
