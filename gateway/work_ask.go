@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,6 +29,7 @@ type question struct {
 	call    model.Call   // being made
 	act     turn.Calling // that it is, if it acts
 	who     skill.Patient
+	spent   turn.Spent // by the conversation before
 }
 
 // beginAsk asks the agent, with no transaction open, and brings its answer as a
@@ -44,7 +46,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
 			q.req = s.Request(q.f.rules, q.f.Persona, q.f.Clinic, recall, now)
 			q.r.Epoch, q.r.Saw = s.Epoch, s.Seq
-			q.r.Budget = g.overBudget(q.f.rules, s.Spent, now)
+			q.r.Budget, q.spent = g.overBudget(q.f.rules, s.Spent, now), s.Spent
 			current, q.channel, q.act, q.who = s.Ask.Item == it.ID, s.Began.Channel, s.Calling, patientOf(s)
 			return intake.Plan{}
 		})
@@ -68,6 +70,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 		if q.r.Budget == budgetClinic && q.run.Thrift() {
 			q.r.Budget = "" // a model that costs nothing answers
 		}
+		q.run.Within(func(tokens int, micros int64) string { return g.budgetUsed(q, tokens, micros) })
 		return func(ctx context.Context) step { return g.ask(ctx, q) }
 	}
 }
@@ -115,6 +118,7 @@ func (g *Gateway) ends(q *question, res agent.Result) step {
 	for _, a := range res.Attempts {
 		r.Tokens, r.Micros = r.Tokens+a.TokensIn+a.TokensOut, r.Micros+a.Micros
 	}
+	r.Budget = cmp.Or(r.Budget, res.Budget)
 	r.Failed = r.Failed || r.Budget != ""
 	g.countAsk(q.it, res)
 	return func(ctx context.Context) step {

@@ -69,6 +69,8 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 			return model.Answer{}, err
 		}
 	case model.KindCall:
+		a.Facts = slices.DeleteFunc(a.Facts, func(f model.Fact) bool { return l.fact(r, f) != nil })
+		a.Facts = a.Facts[:min(len(a.Facts), l.Facts)]
 		return a, l.call(r, a)
 	case model.KindSilent:
 		if a.Text != "" {

@@ -72,6 +72,7 @@ func (x *decider) answer(r *Replied) {
 		return
 	}
 	if r.Proposed != nil {
+		x.learn(r.Answer)
 		x.propose(r)
 		x.askForNewer(r)
 		return
