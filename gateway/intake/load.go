@@ -99,6 +99,7 @@ func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State,
 	for _, d := range s.Deeds {
 		seqs = append(seqs, d.Seq)
 	}
+	seqs = append(seqs, s.Summary)
 	for _, r := range s.Reviews {
 		seqs = append(seqs, r.Number)
 	}

@@ -39,7 +39,13 @@ type Request struct {
 	// stay set for as long as the core likes; a provider looks into the window
 	// whether the agent has spoken since. "" when there is none.
 	HandBack string `json:"hand_back"`
-	First    bool   `json:"first"` // no text of the agent was ever sent
+	// Summary is what the agent wrote down of older messages, which the window does
+	// not hold. "" when there is none.
+	Summary string `json:"summary,omitempty"`
+	// Summarize asks for one with the answer: the window is full, and what is oldest
+	// in it will not be shown again.
+	Summarize bool `json:"summarize,omitempty"`
+	First     bool `json:"first"` // no text of the agent was ever sent
 	// Disclose says that this reply has to say that a machine answers: it is the
 	// first, the last one is days old, or the patient asks.
 	Disclose bool `json:"disclose"`
@@ -71,12 +77,16 @@ type Persona struct {
 	Collect    []string          `json:"collect"`           // the facts it may collect, in the order it asks for them
 	Languages  []string          `json:"languages"`         // the first is spoken until the patient shows another
 	ReplyChars int               `json:"reply_chars"`       // the longest reply in characters; 0 means DefaultReplyChars
+	Window     int               `json:"window,omitempty"`  // how many past messages are shown at most; 0: all that are kept
 	Intents    []string          `json:"intents,omitempty"` // what it may answer about; none: anything
 }
 
 // DefaultReplyChars bounds a reply when the persona does not: three segments
 // of the seven-bit alphabet.
 const DefaultReplyChars = 459
+
+// MaxSummary bounds a summary, in bytes.
+const MaxSummary = 1200
 
 // ReplyLimit returns the longest reply in characters.
 func (p Persona) ReplyLimit() int {
@@ -195,6 +205,9 @@ type Answer struct {
 	Call     *Call  `json:"call,omitempty"`
 	Intent   string `json:"intent,omitempty"` // of a reply: one of the Intent constants; "": it does not say
 	Lang     string `json:"lang"`             // the patient's language from now on; "" leaves it
+	// Summary is of all that was shown, for when it is shown no more. One that does
+	// not keep who the patient is is not taken.
+	Summary molt.Words `json:"summary,omitempty"`
 	// Done says that all is collected and the patient confirmed it. It stays
 	// true in every later answer, so the core acts on its first appearance.
 	Done bool `json:"done"`

@@ -219,6 +219,7 @@ func (x *decider) waitingOrLast() []uint64 {
 // learn takes over facts, language and the open question, whatever the answer's
 // kind. A fact that its source does not bear out is left.
 func (x *decider) learn(a model.Answer) {
+	defer x.summarize(a)
 	for _, f := range a.Facts {
 		if x.vouched(f) {
 			f.Name, f.Value = cutFact(f.Name, MaxFactBytes/8), cutFact(f.Value, MaxFactBytes)

@@ -40,6 +40,7 @@ func (x *decider) decide(facts []Event) {
 	}
 	for _, f := range facts {
 		if r, ok := f.Body.(*Replied); ok {
+			x.from = f.Seq
 			x.replied(r)
 		}
 	}
@@ -139,7 +140,8 @@ type decider struct {
 	work WorkRow
 	// here acts on a page that shows her what comes of it: her phone stays quiet.
 	here molt.PersonID
-	lead *Lead // of the patient's source, as this step's fact says; nil: nobody asked
+	from uint64 // the answer of the agent that is being decided
+	lead *Lead  // of the patient's source, as this step's fact says; nil: nobody asked
 }
 
 func newDecider(s State, env Env) *decider {

@@ -201,6 +201,8 @@ type Decided struct {
 	Step int `json:"step,omitempty"`
 	// Autonomy is how far the agent may go alone, where this decides on its doing.
 	Autonomy Autonomy `json:"autonomy,omitempty"`
+	// Unsummed says why a summary was not taken.
+	Unsummed string `json:"unsummed,omitempty"`
 
 	Owner escalation.Owner `json:"owner,omitempty"` // when it changes
 	Epoch uint64           `json:"epoch,omitempty"`
@@ -252,7 +254,8 @@ type Set struct {
 	Spent   *Spent        `json:"spent,omitempty"`
 	Reviews *[]Review     `json:"reviews,omitempty"`
 
-	Clarified *bool `json:"clarified,omitempty"`
+	Clarified *bool   `json:"clarified,omitempty"`
+	Summary   *uint64 `json:"summary,omitempty"`
 }
 
 // EffectKind says what an effect is.

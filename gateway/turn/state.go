@@ -51,6 +51,9 @@ type State struct {
 	Clarified bool `json:"clarified,omitempty"`
 
 	Turns []Ref `json:"turns,omitempty"`
+	// Summary is the answer of the agent that wrote down what older messages said;
+	// 0: none did.
+	Summary uint64 `json:"summary,omitempty"`
 	// Undecided holds inbound that no decision has answered: that of the step
 	// under way, and what was committed alone when the journal would not hold still.
 	Undecided []Heard `json:"undecided,omitempty"`

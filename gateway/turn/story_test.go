@@ -314,6 +314,9 @@ func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
 	default:
 		s.t.Fatalf("%q: no such answer", s.line)
 	}
+	if arg["summary"] != "" { // the last quoted piece is one
+		a.Text, a.Summary = molt.Words(strings.Join(quoted[:len(quoted)-1], "")), molt.Words(quoted[len(quoted)-1])
+	}
 	if f := arg["fact"]; f != "" {
 		name, value, _ := strings.Cut(f, ":")
 		for _, ref := range s.s.Turns {
@@ -455,6 +458,9 @@ func (s *story) request() string {
 	for _, m := range q.Window {
 		fmt.Fprintf(&b, "  %s: %s\n", m.From, m.Words.Reveal())
 	}
+	if q.Summary != "" {
+		fmt.Fprintf(&b, "  earlier: %s\n", q.Summary)
+	}
 	for _, f := range q.Ledger {
 		fmt.Fprintf(&b, "  knows %s: %s\n", f.Name, f.Value)
 	}
@@ -469,6 +475,9 @@ func (s *story) render(d Decided) string {
 		reason += "(" + d.Detail + ")"
 	}
 	fmt.Fprintf(&b, "%s %s | %s/%d%s\n", s.clock(), reason, s.s.Owner, s.s.Epoch, s.caseLine())
+	if d.Unsummed != "" {
+		fmt.Fprintf(&b, "  summary refused: %s\n", d.Unsummed)
+	}
 	for _, e := range d.Effects {
 		if text := s.effect(e); text != "" {
 			fmt.Fprintf(&b, "  %s\n", text)

@@ -76,7 +76,9 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 	}
 	clinic.OpenNow = r.Plan.Hours.In(now)
 	q.Clinic = clinic
-	for _, ref := range s.Turns {
+	refs, full := s.window(persona.Window)
+	q.Summary, q.Summarize = s.summary(recall), full
+	for _, ref := range refs {
 		if ref.From != model.FromPatient && !s.stands(ref.Item) {
 			continue
 		}

@@ -100,6 +100,9 @@ func (w *world) commit(kind string, body any) Event {
 		w.words[Ref{Seq: e.Seq}] = in.Words
 		w.patients = append(w.patients, in.Words.Reveal())
 	}
+	if r, ok := body.(*Replied); ok && r.Answer.Summary != "" {
+		w.words[Ref{Seq: e.Seq}] = r.Answer.Summary
+	}
 	if a, ok := body.(*Acted); ok {
 		w.words[Ref{Seq: e.Seq}] = a.Words
 	}

@@ -72,6 +72,6 @@ func Intake() (Persona, error) { return Parse(BuiltIn+".md", intake) }
 func (p Persona) Model() model.Persona {
 	return model.Persona{
 		Name: p.Name, Tone: p.Tone, Text: p.Text, Disclosure: p.Disclosure,
-		Collect: p.Collect, Languages: p.Languages, ReplyChars: p.Limits.ReplyChars, Intents: p.Intents,
+		Collect: p.Collect, Languages: p.Languages, ReplyChars: p.Limits.ReplyChars, Window: p.Limits.WindowMessages, Intents: p.Intents,
 	}
 }

@@ -26,6 +26,8 @@ type output struct {
 
 	Call   *model.Call `json:"call"`
 	Intent string      `json:"intent"`
+
+	Summary string `json:"summary"`
 }
 
 type given struct {
@@ -54,6 +56,9 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 		return model.Answer{}, fmt.Errorf("%w: asks for what the persona does not collect", model.ErrBadAnswer)
 	}
 	a.Facts = facts(r, o.Facts)
+	if r.Summarize && len(o.Summary) <= model.MaxSummary {
+		a.Summary = molt.Words(strings.TrimSpace(o.Summary))
+	}
 	switch a.Kind {
 	case model.KindReply, model.KindClarify:
 		if strings.TrimSpace(o.Text) == "" {

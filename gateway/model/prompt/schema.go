@@ -77,6 +77,9 @@ func Schema(r model.Request, f Form) (json.RawMessage, error) {
 	if len(r.Persona.Intents) > 0 {
 		members = append(members, pair{"intent", words(append(append([]string{""}, r.Persona.Intents...), model.IntentOther))})
 	}
+	if r.Summarize {
+		members = append(members, pair{"summary", f.text(model.MaxSummary / 2)})
+	}
 	members = append(members,
 		pair{"question", words(append(append([]string{""}, r.Persona.Collect...), questionConfirm))},
 		pair{"lang", words(r.Persona.Languages)},
