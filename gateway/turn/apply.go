@@ -430,14 +430,6 @@ func (s *State) foldOut(e Event, i int, x Effect) {
 	}
 }
 
-// reviewer is who released a text of the agent's.
-func reviewer(o Out) molt.PersonID {
-	if o.Class != channels.ClassAgent {
-		return ""
-	}
-	return o.ReviewedBy
-}
-
 func (s *State) tell(p molt.PersonID, version int) {
 	s.Told = slices.DeleteFunc(s.Told, func(t Told) bool { return t.Person == p })
 	s.Told = append(s.Told, Told{Person: p, Version: version})

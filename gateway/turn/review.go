@@ -443,3 +443,11 @@ func (x *decider) gated(words molt.Words, lang string) string {
 	}
 	return ""
 }
+
+// reviewer is who released a text of the agent's.
+func reviewer(o Out) molt.PersonID {
+	if o.Class != channels.ClassAgent {
+		return ""
+	}
+	return o.ReviewedBy
+}
