@@ -184,7 +184,7 @@ func TestActsWaitForANurse(t *testing.T) {
 		}
 		if who != booker {
 			w.text(who, "my chest hurts")
-			w.gets(since, who, "911")
+			w.gets(since, who, "may be an emergency")
 			w.text(alice, code+" Y")
 			w.gets(since, alice, "Nothing is open under that code")
 			w.idle(within(t, patience))
