@@ -83,11 +83,25 @@ func (s *spending) total(today string) turn.Spent {
 
 // overBudget names the budget that a question would go over; "" when none.
 func (g *Gateway) overBudget(r *turn.Rules, s turn.Spent, now molt.Time) string {
+	return g.over(r, s, turn.Spent{}, now)
+}
+
+// budgetUsed names the budget that is used up by what a question on its way has
+// cost so far.
+func (g *Gateway) budgetUsed(q *question, tokens int, micros int64) string {
+	b := g.over(q.f.rules, q.spent, turn.Spent{Tokens: tokens, Micros: micros}, molt.TimeOf(g.o.Now()))
+	if b == budgetClinic && q.run.Thrift() {
+		return "" // what costs nothing may go on
+	}
+	return b
+}
+
+func (g *Gateway) over(r *turn.Rules, s, more turn.Spent, now molt.Time) string {
 	today := r.Day(now)
 	switch {
-	case s.On(today).Over(r.PerConversation):
+	case s.On(today).And(more).Over(r.PerConversation):
 		return budgetConversation
-	case g.spent.total(today).Over(r.PerClinic):
+	case g.spent.total(today).And(more).Over(r.PerClinic):
 		return budgetClinic
 	}
 	return ""

@@ -2,12 +2,15 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/skill"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -47,6 +50,33 @@ func TestARunawayConversationStops(t *testing.T) {
 	next := r.again()
 	if got := next.gateway.spent.total(next.today()).Tokens; got != 180 {
 		t.Errorf("after a restart all spent %d, want 180", got)
+	}
+}
+
+// caller looks something else up each time it is asked, for ever.
+func caller(tokens int) func(context.Context, model.Request) (model.Answer, error) {
+	return func(_ context.Context, r model.Request) (model.Answer, error) {
+		day := fmt.Sprintf(`{"day":"2026-05-%02d"}`, len(r.Steps)+1)
+		return model.Answer{Kind: model.KindCall, Call: &model.Call{Tool: model.ToolHours, Arguments: []byte(day)}, TokensIn: tokens - 10, TokensOut: 10}, nil
+	}
+}
+
+// A question that calls one tool after the other stops where the budget ends, and
+// not only after it: a fixed text and a person, never silence.
+func TestARunawayQuestionStops(t *testing.T) {
+	r := newRig(t)
+	r.gateway.rules().PerConversation = turn.Budget{Tokens: 100}
+	r.gateway.force.Load().Skills = skill.New(skill.Options{Zone: time.UTC})
+	r.model.do = caller(60)
+	r.text(patient, "when are you open")
+	if o := r.leaves(); o.Class == channels.ClassAgent || !strings.Contains(o.Words.Reveal(), "911") {
+		t.Errorf("over its budget a text of class %s left", o.Class)
+	}
+	if n := len(r.model.asked); n != 2 {
+		t.Errorf("the model was asked %d times, want 2", n)
+	}
+	if got := r.gateway.spent.total(r.today()).Tokens; got != 120 {
+		t.Errorf("all spent %d, want 120", got)
 	}
 }
 

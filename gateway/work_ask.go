@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,6 +29,7 @@ type question struct {
 	call    model.Call   // being made
 	act     turn.Calling // that it is, if it acts
 	who     skill.Patient
+	spent   turn.Spent // by the conversation before
 }
 
 // beginAsk asks the agent, with no transaction open, and brings its answer as a
@@ -47,7 +49,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 		_, err := g.desk.Step(ctx, it.Conversation, nil, func(s *turn.State, recall func(turn.Ref) molt.Words) intake.Plan {
 			q.req = s.Request(q.f.rules, q.f.Persona, q.f.Clinic, recall, now)
 			q.r.Epoch, q.r.Saw = s.Epoch, s.Seq
-			q.r.Budget = g.overBudget(q.f.rules, s.Spent, now)
+			q.r.Budget, q.spent = g.overBudget(q.f.rules, s.Spent, now), s.Spent
 			current, q.channel, q.act, q.who = s.Ask.Item == it.ID, s.Began.Channel, s.Calling, patientOf(s)
 			return intake.Plan{}
 		})
@@ -71,6 +73,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 		if q.r.Budget == budgetClinic && q.run.Thrift() {
 			q.r.Budget = "" // a model that costs nothing answers
 		}
+		q.run.Within(func(tokens int, micros int64) string { return g.budgetUsed(q, tokens, micros) })
 		return func(ctx context.Context) step { return g.ask(ctx, q) }
 	}
 }
@@ -108,11 +111,17 @@ func (g *Gateway) ask(ctx context.Context, q *question) step {
 		q.call = *call
 		return g.made(q)
 	}
+	return g.ends(q, res)
+}
+
+// ends brings what a question came to, with what it cost.
+func (g *Gateway) ends(q *question, res agent.Result) step {
 	r := &q.r
 	r.Answer, r.Steps, r.Failed, r.Why, r.TookMS = res.Answer, res.Steps, res.Failed, res.Why, g.o.Now().Sub(q.began).Milliseconds()
 	for _, a := range res.Attempts {
 		r.Tokens, r.Micros = r.Tokens+a.TokensIn+a.TokensOut, r.Micros+a.Micros
 	}
+	r.Budget = cmp.Or(r.Budget, res.Budget)
 	r.Failed = r.Failed || r.Budget != ""
 	g.countAsk(q.it, res)
 	return func(ctx context.Context) step {
@@ -147,7 +156,7 @@ func (g *Gateway) told(ctx context.Context, q *question, out model.Outcome) step
 // commitAct puts an act on record while the conversation is the agent's still,
 // and this question its question.
 func (g *Gateway) commitAct(ctx context.Context, q *question) step {
-	why, now := "", molt.TimeOf(g.o.Now())
+	why, now, waits := "", molt.TimeOf(g.o.Now()), false
 	q.act = turn.Calling{}
 	_, err := g.desk.Step(ctx, q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
 		if s.Ask.Item != q.it.ID || s.Epoch != q.r.Epoch {
@@ -159,6 +168,9 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 			return intake.Plan{}
 		}
 		q.act, q.who = act, patientOf(s)
+		if waits = g.rules().MustApprove(act.Tool); waits {
+			return intake.Plan{}
+		}
 		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindCalling, Body: &act}}, Leases: []molt.Lease{q.it.Lease}}
 	})
 	switch {
@@ -169,6 +181,9 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 		out := model.Outcome{State: model.CallRefused, Why: why}
 		g.countCall(q.it, q.call.Tool, out)
 		return g.told(ctx, q, out)
+	case waits:
+		q.r.Proposed = &q.act
+		return g.ends(q, q.run.SoFar())
 	}
 	return func(ctx context.Context) step { return g.doAct(ctx, q) }
 }

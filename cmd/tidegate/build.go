@@ -41,6 +41,7 @@ type parts struct {
 	skills   *skill.Box
 	calendar schedule.Calendar // nil: none
 	persona  model.Persona
+	autonomy persona.Persona // as it was read: how far it goes alone
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
 	// options are what each adapter was made from, and before the parts that were
@@ -138,7 +139,7 @@ func (p *parts) buildAgent(e env) error {
 	if err != nil {
 		return err
 	}
-	p.persona = pers.Model()
+	p.persona, p.autonomy = pers.Model(), pers
 	hours := pers.Hours
 	if hours == "" {
 		hours = hoursInWords(p.cfg.Clinic.Hours)
@@ -192,6 +193,8 @@ func (p *parts) buildRules() error {
 		PerConversation: turn.Budget{Tokens: cfg.Agent.Budget.ConversationTokens, Micros: micros(cfg.Agent.Budget.ConversationMoney)},
 		PerClinic:       turn.Budget{Tokens: cfg.Agent.Budget.Tokens, Micros: micros(cfg.Agent.Budget.Money)},
 		Screen:          p.screen,
+		Autonomy:        turn.Autonomy(p.autonomy.Autonomy), Intents: p.autonomy.Intents, Approve: p.autonomy.Approve, Unapproved: p.autonomy.Unapproved,
+		ReviewWithin: time.Duration(p.autonomy.Limits.ReviewMinutes) * time.Minute,
 	}
 	for _, l := range cfg.Clinic.Languages {
 		r.Languages = append(r.Languages, string(l))
@@ -267,7 +270,7 @@ func textsOf(cfg *config.Config) (policy.Texts, error) {
 // the models and the build.
 func (p *parts) recordOf() []byte {
 	b, err := json.Marshal(map[string]any{
-		"build": version(), "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "models": p.cfg.Agent.Models,
+		"build": version(), "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "autonomy": p.autonomy, "models": p.cfg.Agent.Models,
 		"config": json.RawMessage(p.cfg.Canonical()),
 	})
 	if err != nil {

@@ -64,11 +64,13 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 	switch a.Kind {
 	case model.KindEscalate:
 		return l.escalation(r, a), nil
-	case model.KindReply:
+	case model.KindReply, model.KindClarify:
 		if err := l.text(r, a); err != nil {
 			return model.Answer{}, err
 		}
 	case model.KindCall:
+		a.Facts = slices.DeleteFunc(a.Facts, func(f model.Fact) bool { return l.fact(r, f) != nil })
+		a.Facts = a.Facts[:min(len(a.Facts), l.Facts)]
 		return a, l.call(r, a)
 	case model.KindSilent:
 		if a.Text != "" {
@@ -85,6 +87,9 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 	}
 	if !idLike(a.Reason, maxReasonBytes) {
 		a.Reason = ""
+	}
+	if a.Intent != "" && a.Intent != model.IntentOther && !slices.Contains(r.Persona.Intents, a.Intent) {
+		return model.Answer{}, breaks("is about what the persona does not answer")
 	}
 	if len(a.Facts) > l.Facts {
 		return model.Answer{}, breaks("has %d facts, at most %d", len(a.Facts), l.Facts)

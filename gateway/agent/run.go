@@ -29,7 +29,10 @@ type Run struct {
 	begun  time.Time
 	rounds int
 	tokens int
-	asked  *model.Call // what is being made; Tell says what came of it
+	micros int64
+	budget func(tokens int, micros int64) string
+	facts  []model.Fact // that came with calls
+	asked  *model.Call  // what is being made; Tell says what came of it
 }
 
 // Begin begins a question. It asks nobody yet.
@@ -47,6 +50,10 @@ func (u *Run) Thrift() bool {
 	return len(u.models) > 0
 }
 
+// Within has the question end by a budget: used names the one that is used up once
+// the question itself has cost so much, "" while none is.
+func (u *Run) Within(used func(tokens int, micros int64) string) { u.budget = used }
+
 // Next asks the chain. With a call it wants that made, and Tell, and Next again;
 // else the result is the end.
 func (u *Run) Next(ctx context.Context) (*model.Call, Result) {
@@ -57,10 +64,12 @@ func (u *Run) Next(ctx context.Context) (*model.Call, Result) {
 	one := u.s.chain(ctx, u.r, u.models)
 	u.res.Attempts = append(u.res.Attempts, one.Attempts...)
 	for _, a := range one.Attempts {
-		u.tokens += a.TokensIn + a.TokensOut
+		u.tokens, u.micros = u.tokens+a.TokensIn+a.TokensOut, u.micros+a.Micros
 	}
+	u.facts = append(u.facts, one.Answer.Facts...)
 	if one.Failed || one.Answer.Kind != model.KindCall {
 		u.res.Answer, u.res.Failed, u.res.Why = one.Answer, one.Failed, one.Why
+		u.res.Answer.Facts = u.facts
 		return nil, u.res
 	}
 	call := *one.Answer.Call
@@ -83,9 +92,21 @@ func (u *Run) Tell(o model.Outcome) {
 	}
 }
 
+// SoFar is what the question came to by now, where it ends with a call that is not
+// made.
+func (u *Run) SoFar() Result {
+	u.res.Answer.Facts = u.facts
+	return u.res
+}
+
 // over names the limit that is reached before a model is asked once more.
 func (u *Run) over() string {
+	if u.budget != nil && u.rounds > 0 {
+		u.res.Budget = u.budget(u.tokens, u.micros)
+	}
 	switch {
+	case u.res.Budget != "":
+		return "money"
 	case u.rounds >= MaxRounds:
 		return "rounds"
 	case u.tokens >= maxTokens:

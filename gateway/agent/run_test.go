@@ -49,6 +49,30 @@ func TestACallIsMadeAndTold(t *testing.T) {
 	}
 }
 
+// What a patient told in the text that led to a call counts, whether the model says
+// it again or not; what nobody told does not.
+func TestFactsOfACallCount(t *testing.T) {
+	s := session(t, Options{Providers: []model.Provider{fake{"a/x", func(_ context.Context, r model.Request) (model.Answer, error) {
+		if len(r.Steps) > 0 {
+			return reply("At ten?"), nil
+		}
+		a := calls(model.ToolFind, `{"from":"2026-05-04"}`)
+		a.Facts = []model.Fact{{Name: "name", Value: "Eve", Source: 5}, {Name: "name", Value: "Mallory", Source: 999}, {Name: "shoe_size", Value: "9", Source: 5}}
+		return a, nil
+	}}}})
+	u := s.Begin(withTools())
+	if _, res := u.Next(t.Context()); res.Failed {
+		t.Fatal(res.Why)
+	}
+	if got := u.SoFar().Answer.Facts; len(got) != 1 || got[0].Value != "Eve" {
+		t.Errorf("before it is made: %+v", got)
+	}
+	u.Tell(model.Outcome{State: model.CallDone})
+	if _, res := u.Next(t.Context()); len(res.Answer.Facts) != 1 || res.Answer.Facts[0].Value != "Eve" {
+		t.Errorf("afterwards: %+v", res.Answer.Facts)
+	}
+}
+
 // TestARunEnds lets a model call for ever, in each way it may.
 func TestARunEnds(t *testing.T) {
 	for name, c := range map[string]struct {

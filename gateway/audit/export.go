@@ -108,6 +108,7 @@ type Outbound struct {
 	Fault      channels.FaultKind `json:"fault,omitempty"` // of the last attempt
 	Why        string             `json:"why,omitempty"`   // it did not leave
 	ProviderID string             `json:"provider_id,omitempty"`
+	ReviewedBy molt.PersonID      `json:"reviewed_by,omitempty"` // who released it, or whose words it passes on
 }
 
 // Entry is one event as it was recorded.
@@ -310,7 +311,7 @@ func (x *exporter) outbound(e turn.Event, f turn.Effect) {
 	x.out[f.Item] = len(x.f.Outbound)
 	x.f.Outbound = append(x.f.Outbound, Outbound{
 		Seq: e.Seq, At: e.At, Item: f.Item, What: o.What, Class: o.Class, Person: o.Person, From: from, Peer: o.Peer, Words: o.Words,
-		State: turn.SendDue,
+		State: turn.SendDue, ReviewedBy: o.ReviewedBy,
 	})
 }
 

@@ -88,6 +88,10 @@ func (d *Desk) Check(a *turn.Acted) error {
 			a.Disposition = "false_alarm"
 		}
 		return needs(a.NextOwner == "" || a.NextOwner == escalation.OwnerAgent || a.NextOwner == escalation.OwnerHuman, "the next owner is agent or human")
+	case turn.VerbRelease, turn.VerbDrop:
+		return needs(a.Review > 0, "it needs what waits, by its code")
+	case turn.VerbEdit:
+		return needs(a.Review > 0 && strings.TrimSpace(a.Words.Reveal()) != "", "there are no words")
 	case turn.VerbRelay, turn.VerbNote:
 		return needs(strings.TrimSpace(a.Words.Reveal()) != "", "there are no words")
 	case turn.VerbRaise, turn.VerbLower:
@@ -99,7 +103,7 @@ func (d *Desk) Check(a *turn.Acted) error {
 		_, known := d.o.Rules().Plan.People[a.To]
 		return needs(known, "no member of staff has that id")
 	}
-	return Fault("there is no such verb; there are take, pass, relay, called, resolve, note, raise, lower, transfer")
+	return Fault("there is no such verb; there are take, pass, relay, called, resolve, note, raise, lower, transfer, release, edit, drop")
 }
 
 // IsFault reports whether an error is the asker's, and not ours.
@@ -114,8 +118,14 @@ func (d *Desk) sentence(a turn.Acted, out Outcome) string {
 	if out.Again {
 		return "Done before: this act is on record already."
 	}
+	if out.Done && a.Verb.OfReview() {
+		return doneReview(a.Verb)
+	}
 	if out.Done {
 		return d.done(a, code, out.Row)
+	}
+	if why := turn.RefusedReview(out.Detail); why != "" {
+		return "Refused: " + why
 	}
 	who := "Nobody has it: take it first."
 	if out.Row.Claimant != "" {

@@ -24,7 +24,7 @@ func (c *Console) act(w http.ResponseWriter, r *http.Request, s access.Session) 
 	if err != nil {
 		return err
 	}
-	if a.Case == "" {
+	if a.Case == "" && !a.Verb.OfReview() {
 		a.Case = found
 	}
 	out, err := c.o.Casework.Act(r.Context(), id, nil, a)
@@ -102,6 +102,13 @@ func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
 			return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
 		}
 		a.Version = n
+	}
+	if v := f.Get("review"); v != "" {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
+		}
+		a.Review, a.Case = n, ""
 	}
 	nonce := f.Get("nonce")
 	if nonce == "" || len(nonce) > maxNonce {

@@ -24,6 +24,10 @@ type casesPage struct {
 	Resolved []caseRow
 	More     int // cards that the list has no room for
 	Urgent   int // open, S1 or S2, nobody's
+	// Waiting is what of the agent's waits for a nurse, and how much there is
+	// beyond it.
+	Waiting     []turn.ReviewRow
+	MoreWaiting int
 }
 
 // caseRow is a case in the list.
@@ -59,6 +63,12 @@ func (c *Console) cases(w http.ResponseWriter, r *http.Request, s access.Session
 		return err
 	}
 	page := casesPage{Now: molt.TimeOf(c.o.Now())}
+	if page.Waiting, err = c.o.Casework.Reviews(r.Context()); err != nil {
+		return err
+	}
+	if n := len(page.Waiting); n > MaxListed {
+		page.Waiting, page.MoreWaiting = page.Waiting[:MaxListed], n-MaxListed
+	}
 	cards := cardsOf(slices.DeleteFunc(rows, func(r turn.WorkRow) bool { return r.State == escalation.StateClosed }))
 	if len(cards) > MaxListed {
 		page.More, cards = len(cards)-MaxListed, cards[:MaxListed]

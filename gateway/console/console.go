@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,7 +122,8 @@ func (c *Console) Changed(id molt.ConversationID, s *turn.State, d turn.Decided)
 	if d.Reason == turn.ReasonRead {
 		return // or every look would call for the next
 	}
-	c.hub.changed(string(id), s.Case != nil)
+	waits := slices.ContainsFunc(d.Effects, func(e turn.Effect) bool { return e.Kind == turn.EffectReview })
+	c.hub.changed(string(id), s.Case != nil || waits)
 }
 
 // Typing tells the pages that show a conversation that its patient is writing.

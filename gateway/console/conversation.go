@@ -38,7 +38,8 @@ type conversationPage struct {
 	ReadBack bool // an S1, opened first by who took it
 	Handoff  handoff
 	Messages []message
-	Staff    []colleague // whom the case can be handed to
+	Waiting  []casework.Waiting // what of the agent's waits for a nurse
+	Staff    []colleague        // whom the case can be handed to
 	Canned   []ready
 	Nonce    string
 	// What she wrote for an act that was refused, where it was written; Kept where
@@ -70,6 +71,11 @@ type colleague struct {
 }
 
 func (c *Console) conversation(w http.ResponseWriter, r *http.Request, s access.Session) error {
+	if code, err := c.o.Casework.Review(r.Context(), r.PathValue("ref")); err == nil {
+		// The code ends with what it stands for; the page does not.
+		http.Redirect(w, r, "/c/"+string(code.Conversation), http.StatusSeeOther)
+		return nil
+	}
 	p, err := c.read(r, s, "conversation")
 	if err != nil {
 		return err
@@ -139,7 +145,7 @@ func (p *conversationPage) take(c *Console, id molt.ConversationID, s *turn.Stat
 	for _, t := range s.Turns {
 		p.Messages = append(p.Messages, c.messageOf(s, t, recall))
 	}
-	p.Handoff = c.handoffOf(s, recall)
+	p.Handoff, p.Waiting = c.handoffOf(s, recall), casework.WaitingOf(s, c.o.Rules(), recall)
 	for _, words := range c.o.Rules().Texts.Replies(cmp.Or(s.Lang, "en")) {
 		folded := segment.Fold(words)
 		n, _ := segment.Count(folded)

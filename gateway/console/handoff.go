@@ -160,6 +160,9 @@ func (c *Console) messageOf(s *turn.State, t turn.Ref, recall func(turn.Ref) mol
 		m.From = "patient"
 	case t.From == model.FromAgent:
 		m.From = "agent"
+		if t.Reviewed != "" {
+			m.Label += ", released by " + c.o.Casework.Name(t.Reviewed)
+		}
 	case t.By != "":
 		m.From, m.Label = "person", c.o.Casework.Name(t.By)
 	case t.What == "relay":

@@ -97,12 +97,16 @@ func (d *Desk) reach(ctx context.Context, id molt.ConversationID, s *turn.State,
 	if len(l.Recent) == 0 {
 		return nil, nil
 	}
-	var seqs []uint64 // at most turn.MaxTurns and turn.MaxDeeds
+	var seqs []uint64 // at most turn.MaxTurns, turn.MaxDeeds and turn.MaxReviews
 	for _, r := range s.Turns {
 		seqs = append(seqs, r.Seq)
 	}
 	for _, d := range s.Deeds {
 		seqs = append(seqs, d.Seq)
+	}
+	seqs = append(seqs, s.Summary)
+	for _, r := range s.Reviews {
+		seqs = append(seqs, r.Number)
 	}
 	slices.Sort(seqs)
 	var old []molt.Event

@@ -21,9 +21,13 @@ func (m memory) note(e turn.Event) {
 		if b.Words != "" {
 			m[e.Seq] = map[int]molt.Words{0: b.Words}
 		}
+	case *turn.Replied:
+		if b.Answer.Summary != "" {
+			m[e.Seq] = map[int]molt.Words{0: b.Answer.Summary}
+		}
 	case *turn.Decided:
 		for i, x := range b.Effects {
-			if x.Kind != turn.EffectSay || x.Out == nil {
+			if x.Kind != turn.EffectSay && x.Kind != turn.EffectReview || x.Out == nil {
 				continue
 			}
 			if m[e.Seq] == nil {
@@ -45,6 +49,10 @@ func (m memory) forget(s *turn.State) {
 	}
 	for _, d := range s.Deeds {
 		keep[d.Seq] = true
+	}
+	keep[s.Summary] = true
+	for _, r := range s.Reviews {
+		keep[r.Number] = true
 	}
 	for seq := range m {
 		if !keep[seq] {

@@ -27,6 +27,7 @@ const (
 	MarkSuccessor = "succ:"   // a frozen conversation → who follows it
 	MarkFrozen    = "frozen:" // a conversation whose journal is damaged → what the scrub found
 	MarkLead      = "lead:"   // a source of chats → the case of it that rings
+	MarkReview    = "review:" // a code → turn.ReviewRow
 	MarkSpent     = "spent:"  // a day and a conversation → turn.Spent
 	MarkWatermark = "wm:"     // a channel's account → how far the back-filler got
 )
@@ -58,6 +59,12 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 			err = s.putLead(b, next, e.Name)
 		case turn.EffectUncode:
 			b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkCode + e.Name), Drop: true})
+		case turn.EffectReview:
+			if e.Review.Gone {
+				b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkReview + e.Review.Code), Drop: true})
+				continue
+			}
+			err = mark(b, MarkReview+e.Review.Code, e.Review)
 		case turn.EffectSpent:
 			err = s.putSpent(b, e)
 		case turn.EffectWork:

@@ -39,7 +39,13 @@ type Request struct {
 	// stay set for as long as the core likes; a provider looks into the window
 	// whether the agent has spoken since. "" when there is none.
 	HandBack string `json:"hand_back"`
-	First    bool   `json:"first"` // no text of the agent was ever sent
+	// Summary is what the agent wrote down of older messages, which the window does
+	// not hold. "" when there is none.
+	Summary string `json:"summary,omitempty"`
+	// Summarize asks for one with the answer: the window is full, and what is oldest
+	// in it will not be shown again.
+	Summarize bool `json:"summarize,omitempty"`
+	First     bool `json:"first"` // no text of the agent was ever sent
 	// Disclose says that this reply has to say that a machine answers: it is the
 	// first, the last one is days old, or the patient asks.
 	Disclose bool `json:"disclose"`
@@ -52,6 +58,9 @@ type Request struct {
 	// Booked is the appointment that stands.
 	Offered []Slot `json:"offered,omitempty"`
 	Booked  *Slot  `json:"booked,omitempty"`
+	// Awaits is the appointment that the clinic's staff are asked about for this
+	// patient.
+	Awaits *Slot `json:"awaits,omitempty"`
 	// Reask says why the last answer to the same messages was not accepted, in
 	// words for a model. "" on a first attempt.
 	Reask string `json:"reask"`
@@ -65,14 +74,19 @@ type Persona struct {
 	// Disclosure says, for each language, that a machine answers. "{clinic}"
 	// stands for the clinic's name.
 	Disclosure map[string]string `json:"disclosure"`
-	Collect    []string          `json:"collect"`     // the facts it may collect, in the order it asks for them
-	Languages  []string          `json:"languages"`   // the first is spoken until the patient shows another
-	ReplyChars int               `json:"reply_chars"` // the longest reply in characters; 0 means DefaultReplyChars
+	Collect    []string          `json:"collect"`           // the facts it may collect, in the order it asks for them
+	Languages  []string          `json:"languages"`         // the first is spoken until the patient shows another
+	ReplyChars int               `json:"reply_chars"`       // the longest reply in characters; 0 means DefaultReplyChars
+	Window     int               `json:"window,omitempty"`  // how many past messages are shown at most; 0: all that are kept
+	Intents    []string          `json:"intents,omitempty"` // what it may answer about; none: anything
 }
 
 // DefaultReplyChars bounds a reply when the persona does not: three segments
 // of the seven-bit alphabet.
 const DefaultReplyChars = 459
+
+// MaxSummary bounds a summary, in bytes.
+const MaxSummary = 1200
 
 // ReplyLimit returns the longest reply in characters.
 func (p Persona) ReplyLimit() int {
@@ -127,6 +141,24 @@ type Fact struct {
 	At     molt.Time `json:"at"`     // when that message was sent
 }
 
+// What an answer is about. A persona's scope is made of the first four; an answer
+// about anything else is not said.
+const (
+	IntentIntake      = "intake"      // collecting what the persona collects
+	IntentHours       = "hours"       // when the clinic is open
+	IntentPlace       = "place"       // where it is, and its number
+	IntentAppointment = "appointment" // openings, booking, giving back
+	IntentOther       = "other"
+)
+
+// Intents are those that a persona's scope is made of.
+func Intents() []string {
+	return []string{IntentIntake, IntentHours, IntentPlace, IntentAppointment}
+}
+
+// BuiltIn begins the names of the models whose answers are written beforehand.
+const BuiltIn = "scripted/"
+
 // Kind says what an answer is.
 type Kind string
 
@@ -135,6 +167,7 @@ const (
 	KindReply    Kind = "reply"    // Text goes to the patient
 	KindSilent   Kind = "silent"   // nothing needs saying; Silence says why
 	KindEscalate Kind = "escalate" // a person must see this; Reason says why
+	KindClarify  Kind = "clarify"  // Text asks the patient what they mean; at most once in a row
 	KindCall     Kind = "call"     // Call is to be made, and the question asked again with what came of it
 )
 
@@ -170,7 +203,11 @@ type Answer struct {
 	// gives it back in the next request. "" closes the one that was open.
 	Question string `json:"question"`
 	Call     *Call  `json:"call,omitempty"`
-	Lang     string `json:"lang"` // the patient's language from now on; "" leaves it
+	Intent   string `json:"intent,omitempty"` // of a reply: one of the Intent constants; "": it does not say
+	Lang     string `json:"lang"`             // the patient's language from now on; "" leaves it
+	// Summary is of all that was shown, for when it is shown no more. One that does
+	// not keep who the patient is is not taken.
+	Summary molt.Words `json:"summary,omitempty"`
 	// Done says that all is collected and the patient confirmed it. It stays
 	// true in every later answer, so the core acts on its first appearance.
 	Done bool `json:"done"`

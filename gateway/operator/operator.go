@@ -87,6 +87,9 @@ func (p *Operator) Handler() http.Handler {
 		"GET /cases":                         p.cases,
 		"GET /cases/{ref}":                   p.showCase,
 		"POST /cases/{ref}/acts":             p.act,
+		"GET /drafts":                        p.reviews,
+		"GET /drafts/{code}":                 p.showReview,
+		"POST /drafts/{code}/acts":           p.actOnReview,
 		"GET /conversations":                 p.conversations,
 		"GET /conversations/{id}":            p.conversation,
 		"POST /conversations/{id}/take-over": p.takeOver,
@@ -152,6 +155,8 @@ func problemOf(err error) *Problem {
 		return &Problem{http.StatusBadRequest, err.Error()}
 	case errors.Is(err, casework.ErrNoCode):
 		return &Problem{http.StatusNotFound, err.Error() + ", and tidegate cases lists those there are"}
+	case errors.Is(err, casework.ErrNoReview):
+		return &Problem{http.StatusNotFound, err.Error() + ", and tidegate drafts lists what there is"}
 	case errors.Is(err, casework.ErrNoReference):
 		return &Problem{http.StatusNotFound, err.Error()}
 	case errors.Is(err, intake.ErrUnknownConversation):

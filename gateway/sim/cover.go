@@ -60,6 +60,7 @@ func Reasons() []turn.Reason {
 		turn.ReasonRefused, turn.ReasonVerb, turn.ReasonVerbs, turn.ReasonDigest, turn.ReasonAttempt, turn.ReasonStale, turn.ReasonCheck,
 		turn.ReasonSent, turn.ReasonRetry, turn.ReasonGaveUp, turn.ReasonUndelivered, turn.ReasonUnseen, turn.ReasonDelivered,
 		turn.ReasonFault, turn.ReasonRead, turn.ReasonNotice,
+		turn.ReasonDrafted, turn.ReasonReleased, turn.ReasonDropped, turn.ReasonLapsed, turn.ReasonClarify,
 		turn.ReasonAnswered, turn.ReasonCalling, turn.ReasonCalled, turn.ReasonFetched, turn.ReasonFetchAgain, turn.ReasonNotFetched,
 	}
 }

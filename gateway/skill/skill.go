@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -34,6 +35,7 @@ const (
 	breakFor     = 30 * time.Second    // then it is tried again
 	leastNotice  = 30 * time.Minute    // before an opening begins
 	mostOfADay   = 12                  // hours before which it is morning
+	maxWith      = 120                 // bytes of with whom an opening is
 )
 
 // Options make a Box.
@@ -197,10 +199,18 @@ func (b *Box) find(ctx context.Context, from, part string) model.Outcome {
 	for _, s := range found {
 		morning := s.Start.Std().In(b.o.Zone).Hour() < mostOfADay
 		if len(slots) < MaxOffered && (part != "morning" || morning) && (part != "afternoon" || !morning) {
+			s.With = oneLine(s.With)
 			slots = append(slots, s)
 		}
 	}
 	return model.Outcome{State: model.CallDone, Slots: slots}
+}
+
+// oneLine keeps of a calendar's words what a model is told: somebody else writes
+// there.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	return strings.ToValidUTF8(s[:min(len(s), maxWith)], "")
 }
 
 // exchange is one call of the calendar: within its time, and not at all for a

@@ -16,6 +16,7 @@ import (
 // switched off, or because it is no answer.
 func (x *decider) replied(r *Replied) {
 	x.spend(r)
+	x.d.Autonomy = x.env.Rules.autonomy()
 	current := r.Item == x.s.Ask.Item && r.Item != ""
 	switch {
 	case x.s.Owner != escalation.OwnerAgent || r.Epoch != x.s.Epoch:
@@ -70,15 +71,27 @@ func (x *decider) answer(r *Replied) {
 		x.askAgain(ask, why)
 		return
 	}
+	if r.Proposed != nil {
+		x.learn(r.Answer)
+		x.propose(r)
+		x.askForNewer(r)
+		return
+	}
 	x.learn(r.Answer)
-	x.offered(r.Steps)
 	switch kindOf(r.Answer) {
 	case model.KindSilent:
+		x.leaves(r)
 		x.silent(r.Saw)
 	case model.KindEscalate:
 		x.handOver(r)
+	case model.KindClarify:
+		x.clarify(r)
 	default:
-		x.because(ReasonReply, "")
+		if x.outside(r.Answer) {
+			x.outOfScope(r)
+			break
+		}
+		x.within()
 		x.sayAgent(r)
 	}
 	x.askForNewer(r)
@@ -97,9 +110,13 @@ func kindOf(a model.Answer) model.Kind {
 // for a person is never refused for the words that came with it.
 func (x *decider) broken(r *Replied) string {
 	switch {
+	case r.Proposed != nil && (x.s.Proposed() != nil || x.s.Calling.Key != ""):
+		return "act_" + whyUnderWay
+	case r.Proposed != nil:
+		return ""
 	case r.Failed:
 		return "no_answer"
-	case kindOf(r.Answer) == model.KindReply:
+	case kindOf(r.Answer) == model.KindReply, r.Answer.Kind == model.KindClarify:
 		return x.blocked(r.Answer)
 	case r.Answer.Kind == model.KindReply, r.Answer.Kind == model.KindSilent, r.Answer.Kind == model.KindEscalate:
 		return ""
@@ -110,9 +127,19 @@ func (x *decider) broken(r *Replied) string {
 // blocked names the rule of the output gate that stops the answer's text. What
 // the patient gave may be read back.
 func (x *decider) blocked(a model.Answer) string {
+	gate := x.gate(a.Facts)
+	gate.Lang = x.replyLang(a)
+	if f := gate.Check(a.Text.Reveal()); f.Outcome == policy.Block {
+		return f.Rule
+	}
+	return ""
+}
+
+// gate is the one that a text to this patient has to pass now.
+func (x *decider) gate(fresh []model.Fact) policy.Gate {
 	gate := x.env.Rules.Gate
-	gate.Lang, gate.Disclose = x.replyLang(a), x.env.Rules.Disclose && x.s.discloses(x.recall, x.env.Now)
-	for _, f := range slices.Concat(x.s.Ledger, a.Facts) {
+	gate.Disclose = x.env.Rules.Disclose && x.s.discloses(x.recall, x.env.Now)
+	for _, f := range slices.Concat(x.s.Ledger, fresh) {
 		if x.vouched(f) {
 			gate.Given = append(gate.Given, f.Value)
 		}
@@ -120,10 +147,7 @@ func (x *decider) blocked(a model.Answer) string {
 			gate.Quotes = append(gate.Quotes, f.Value)
 		}
 	}
-	if f := gate.Check(a.Text.Reveal()); f.Outcome == policy.Block {
-		return f.Rule
-	}
-	return ""
+	return gate
 }
 
 // replyLang is the language an answer has to be in: the patient's. Another one
@@ -195,6 +219,7 @@ func (x *decider) waitingOrLast() []uint64 {
 // learn takes over facts, language and the open question, whatever the answer's
 // kind. A fact that its source does not bear out is left.
 func (x *decider) learn(a model.Answer) {
+	defer x.summarize(a)
 	for _, f := range a.Facts {
 		if x.vouched(f) {
 			f.Name, f.Value = cutFact(f.Name, MaxFactBytes/8), cutFact(f.Value, MaxFactBytes)
@@ -203,14 +228,24 @@ func (x *decider) learn(a model.Answer) {
 		}
 	}
 	x.set(func(s *Set) {
-		s.Question = ptr(cutFact(a.Question, MaxFactBytes/8))
 		if a.Lang != "" && x.speaks(a.Lang) {
 			s.Lang = ptr(a.Lang)
 		}
-		if a.Done && !x.s.Done {
+	})
+}
+
+// leaves takes over what an answer leaves open. What waits for a nurse is not
+// said yet, and leaves nothing open.
+func (x *decider) leaves(r *Replied) {
+	x.set(func(s *Set) {
+		s.Question = ptr(cutFact(r.Answer.Question, MaxFactBytes/8))
+		if r.Answer.Done && !x.s.Done {
 			s.Done = ptr(true)
 		}
 	})
+	if slots := offeredIn(r.Steps); slots != nil {
+		x.set(func(s *Set) { s.Offered = slots })
+	}
 }
 
 // cutFact keeps of a model's word what a state may hold.
@@ -218,8 +253,16 @@ func cutFact(s string, limit int) string {
 	return cutWords(strings.ToValidUTF8(s, "\uFFFD"), limit).Reveal()
 }
 
-// sayAgent says the answer and counts it as an answer to what it had seen.
+// sayAgent says the answer and counts it as an answer to what it had seen, or has
+// a nurse read it first.
 func (x *decider) sayAgent(r *Replied) {
+	if x.waits(r) {
+		x.draft(r)
+		return
+	}
+	x.because(ReasonReply, "")
+	x.leaves(r)
+	x.dropReviews(textReview)
 	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Disclosure: !x.s.Spoken})
 	x.set(func(s *Set) { s.Silences = ptr(0) })
 	x.answeredTo(r.Saw)
@@ -278,9 +321,11 @@ func (x *decider) handOver(r *Replied) {
 	x.escalate(x.newCase(e))
 	switch {
 	case x.s.Owner != escalation.OwnerAgent:
+		x.leaves(r)
 	case a.Text != "" && x.blocked(a) == "":
 		x.sayAgent(r)
 	default:
+		x.leaves(r)
 		x.answeredTo(r.Saw)
 	}
 }

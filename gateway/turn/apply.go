@@ -313,6 +313,9 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Offered, set.Offered)
 	put(&s.Booked, set.Booked)
 	put(&s.Spent, set.Spent)
+	put(&s.Reviews, set.Reviews)
+	put(&s.Clarified, set.Clarified)
+	put(&s.Summary, set.Summary)
 	put(&s.Unanswered, set.Unanswered)
 	s.wait(at, set.Waits)
 	s.answer(at, set.Answered)
@@ -386,7 +389,7 @@ func (s *State) foldEffect(e Event, i int, x Effect) {
 			d.Reported = true
 		}
 	case EffectCode:
-		if x.Code != nil {
+		if x.Code != nil && x.Code.Review == 0 {
 			s.Code, s.Told = x.Code.Code, nil
 		}
 	case EffectTold:
@@ -425,7 +428,7 @@ func (s *State) foldOut(e Event, i int, x Effect) {
 		s.tell(o.Person, o.Version)
 	}
 	if x.Kind == EffectSay {
-		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item, By: o.By})
+		s.addTurn(Ref{Seq: e.Seq, Index: i, From: fromOf(o.Class), At: e.At, What: o.What, Item: x.Item, By: o.By, Reviewed: reviewer(*o)})
 	}
 }
 

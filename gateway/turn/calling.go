@@ -26,6 +26,10 @@ type Calling struct {
 	Tool string      `json:"tool,omitempty"`
 	Key  string      `json:"key,omitempty"`
 	Slot model.Slot  `json:"slot,omitzero"`
+	// Approved says that it waited for a nurse, By who let it be made; "": its
+	// deadline did, as the persona says.
+	Approved bool          `json:"approved,omitempty"`
+	By       molt.PersonID `json:"by,omitempty"`
 }
 
 // Called is what came of it, as the calendar showed it afterwards.
@@ -58,7 +62,7 @@ func (s *State) Act(id molt.ConversationID, c model.Call, slot string, now molt.
 	act = Calling{Item: s.Ask.Item, Tool: c.Tool}
 	stands := s.appointment(now)
 	switch {
-	case s.Calling.Key != "":
+	case s.Calling.Key != "" || s.Proposed() != nil:
 		return act, whyUnderWay
 	case c.Tool == model.ToolCancel && stands == nil:
 		return act, whyHasNone
@@ -86,14 +90,14 @@ func (s *State) appointment(now molt.Time) *Appointment {
 	return &s.Booked
 }
 
-// offered keeps the openings that an answer was made with.
-func (x *decider) offered(steps []model.Step) {
+// offeredIn are the openings that an answer was made with; nil: none were looked up.
+func offeredIn(steps []model.Step) *[]model.Slot {
 	for i := len(steps) - 1; i >= 0; i-- {
 		if slots := steps[i].Outcome.Slots; steps[i].Call.Tool == model.ToolFind && slots != nil {
-			x.set(func(s *Set) { s.Offered = ptr(slices.Clone(slots[:min(len(slots), MaxOffered)])) })
-			return
+			return ptr(slices.Clone(slots[:min(len(slots), MaxOffered)]))
 		}
 	}
+	return nil
 }
 
 // calling puts an act on record. A person looks after one that never ends.
@@ -109,11 +113,15 @@ func (x *decider) called(b *Called) {
 	if x.s.Calling.Key != b.Key || b.Key == "" {
 		return // a second maker of the same act
 	}
+	act := x.s.Calling
 	x.set(func(s *Set) { s.Calling = &Calling{} })
 	x.timer(timerCalling, 0)
+	if act.Approved && act.Item == x.s.Ask.Item && len(x.s.Pending) == 0 {
+		x.dropAsk() // it was put to have the act made, and nothing else waits for it
+	}
 	x.because(ReasonCalled, b.Tool+"_"+b.State)
 	switch {
-	case b.State == model.CallRefused:
+	case b.State == model.CallRefused && !act.Approved:
 	case b.State != model.CallDone:
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast()}))
 	case b.Tool == model.ToolBook:

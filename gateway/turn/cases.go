@@ -96,12 +96,15 @@ func (x *decider) keepCase(c escalation.Case) {
 
 // newCode draws a short code from the step's entropy. One that is taken makes
 // the commit refuse the batch, and the step is done again with other bytes.
-func (x *decider) newCode() string {
+func (x *decider) newCode() string { return x.codeFrom(0) }
+
+// codeFrom draws from the bytes that begin at an offset.
+func (x *decider) codeFrom(offset int) string {
 	code := make([]byte, CodeLength)
 	for i := range code {
 		b := byte(i)
-		if i < len(x.env.Entropy) {
-			b = x.env.Entropy[i]
+		if offset+i < len(x.env.Entropy) {
+			b = x.env.Entropy[offset+i]
 		}
 		code[i] = codeAlphabet[int(b)%len(codeAlphabet)]
 	}

@@ -40,6 +40,7 @@ func (x *decider) decide(facts []Event) {
 	}
 	for _, f := range facts {
 		if r, ok := f.Body.(*Replied); ok {
+			x.from = f.Seq
 			x.replied(r)
 		}
 	}
@@ -52,6 +53,9 @@ func (x *decider) finish() {
 	due := molt.Time(0)
 	if x.s.Owner == escalation.OwnerAgent && len(x.s.Pending) > 0 {
 		due = x.s.Waiting.Add(x.env.Rules.Watchdog)
+		if d := x.s.Draft(); d != nil {
+			due = d.Due // the answer is written; a nurse has that long
+		}
 	}
 	x.timer(timerWatchdog, due)
 	x.fetchFiles()
@@ -136,7 +140,8 @@ type decider struct {
 	work WorkRow
 	// here acts on a page that shows her what comes of it: her phone stays quiet.
 	here molt.PersonID
-	lead *Lead // of the patient's source, as this step's fact says; nil: nobody asked
+	from uint64 // the answer of the agent that is being decided
+	lead *Lead  // of the patient's source, as this step's fact says; nil: nobody asked
 }
 
 func newDecider(s State, env Env) *decider {
@@ -262,6 +267,8 @@ func (x *decider) timed(b *Timed) {
 		x.digest()
 	case timerCalling:
 		x.lostCall()
+	case timerReview:
+		x.lapsed()
 	case timerSeen:
 		x.unseen()
 	}
@@ -274,6 +281,7 @@ const (
 	timerDigest   = "digest"
 	timerSeen     = "seen"
 	timerCalling  = "calling"
+	timerReview   = "review"
 )
 
 // setOwner changes who may speak: the epoch moves and what the agent has not
@@ -294,6 +302,7 @@ func (x *decider) setOwner(o escalation.Owner) {
 		}
 	}
 	x.dropAsk()
+	x.dropReviews(anyReview)
 }
 
 func (x *decider) dropAsk() {

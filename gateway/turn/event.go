@@ -67,6 +67,7 @@ type Code struct {
 	Known        bool                `json:"known"`
 	Conversation molt.ConversationID `json:"conversation,omitempty"`
 	Case         molt.CaseID         `json:"case,omitempty"`
+	Review       uint64              `json:"review,omitempty"` // it is no case's but this review's
 }
 
 // Hers lists the open cases that a staff member holds or is paged for, her own
@@ -104,6 +105,8 @@ type Replied struct {
 	Micros  int64        `json:"micros,omitempty"`  // what they cost, in millionths
 	Budget  string       `json:"budget,omitempty"`  // which budget is used up, and so nobody was asked
 	Request string       `json:"request,omitempty"` // digest of what was asked
+	// Proposed is the act that it ended with, where that waits for a nurse.
+	Proposed *Calling `json:"proposed,omitempty"`
 }
 
 // Attempted is committed before the carrier is called. Class and Person are the
@@ -164,6 +167,7 @@ type Acted struct {
 	FalseAlarm  bool                `json:"false_alarm,omitempty"`
 	Disposition string              `json:"disposition,omitempty"`
 	NextOwner   escalation.Owner    `json:"next_owner,omitempty"`
+	Review      uint64              `json:"review,omitempty"` // of something that waits for a nurse: which
 }
 
 // Listed says that a case of another journal waits for the opening at At.
@@ -220,6 +224,10 @@ type Decided struct {
 	// Step is how many events right before it are the facts it answers. What was
 	// committed alone earlier lies in the state only. 0 for a successor's first.
 	Step int `json:"step,omitempty"`
+	// Autonomy is how far the agent may go alone, where this decides on its doing.
+	Autonomy Autonomy `json:"autonomy,omitempty"`
+	// Unsummed says why a summary was not taken.
+	Unsummed string `json:"unsummed,omitempty"`
 
 	Owner escalation.Owner `json:"owner,omitempty"` // when it changes
 	Epoch uint64           `json:"epoch,omitempty"`
@@ -269,6 +277,10 @@ type Set struct {
 	Offered *[]model.Slot `json:"offered,omitempty"`
 	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
 	Spent   *Spent        `json:"spent,omitempty"`
+	Reviews *[]Review     `json:"reviews,omitempty"`
+
+	Clarified *bool   `json:"clarified,omitempty"`
+	Summary   *uint64 `json:"summary,omitempty"`
 }
 
 // EffectKind says what an effect is.
@@ -293,6 +305,7 @@ const (
 	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
 	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
 	EffectFetch  EffectKind = "fetch"  // a file of a message, by File
+	EffectReview EffectKind = "review" // the list of what waits for a nurse changes; Out is the text that does
 	EffectSpent  EffectKind = "spent"  // the mark of the day Name is Spent; without one it goes
 	EffectWork   EffectKind = "work"   // the work list's row of this case changes
 )
@@ -311,6 +324,7 @@ type Effect struct {
 	Code    *Code       `json:"code,omitempty"`
 	Work    *WorkRow    `json:"work,omitempty"`
 	Spent   *Spent      `json:"spent,omitempty"`
+	Review  *ReviewRow  `json:"review,omitempty"`
 }
 
 // ends reports whether the effect says what becomes of an item that was there.

@@ -118,10 +118,15 @@ func (x *decider) pageWords(p escalation.Page) molt.Words {
 // link is where the case stands in the console; "" where staff were given no
 // address. There is nothing in it but the code.
 func (x *decider) link() string {
+	return x.linkTo(x.s.Code)
+}
+
+// linkTo leads to what a code stands for; "" where no pages are told of.
+func (x *decider) linkTo(code string) string {
 	if x.env.Rules.Console == "" {
 		return ""
 	}
-	return " " + x.env.Rules.Console + "/c/" + x.s.Code
+	return " " + x.env.Rules.Console + "/c/" + code
 }
 
 // heldVerbs are what somebody can do who has the case.

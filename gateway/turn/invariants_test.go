@@ -220,7 +220,8 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 		{"deeds", len(s.Deeds), MaxDeeds},
 		{"files", len(s.Files), MaxFiles},
 		{"asks", len(s.AskedAt), MaxAsked},
-		{"timers", len(s.Timers), 3},
+		{"timers", len(s.Timers), 5},
+		{"reviews", len(s.Reviews), MaxReviews},
 	} {
 		if l.got > l.most {
 			w.t.Fatalf("%d %s, at most %d", l.got, l.what, l.most)
@@ -239,7 +240,27 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 		w.t.Fatalf("a watchdog over nothing")
 	}
 	checkFiles(w)
+	checkReviews(w, d)
 	checkNobodyHangs(w, before, facts, d)
+}
+
+// checkReviews: what waits for a nurse has a deadline, and waits only while the
+// agent may speak; at the level of drafts no text of the agent's leaves but by a
+// person's word.
+func checkReviews(w *world, d Decided) {
+	w.t.Helper()
+	s := &w.s
+	if len(s.Reviews) > 0 && (s.Owner != escalation.OwnerAgent || s.Stopped || s.timer(timerReview) == nil) {
+		w.t.Fatalf("%d reviews wait: owner %s, stopped %v, timer %v", len(s.Reviews), s.Owner, s.Stopped, s.timer(timerReview))
+	}
+	if len(s.Reviews) == 0 && s.timer(timerReview) != nil {
+		w.t.Fatal("a deadline of nothing")
+	}
+	for _, e := range d.Effects {
+		if w.rules.Autonomy == AutonomyDraft && e.Kind == EffectSay && e.Out.Class == channels.ClassAgent && e.Out.ReviewedBy == "" {
+			w.t.Fatalf("a text of the agent's leaves unread: %q", e.Out.Words.Reveal())
+		}
+	}
 }
 
 // checkFiles: a file waits only for others that are tried before it, and each
@@ -288,7 +309,7 @@ func checkNobodyHangs(w *world, before State, facts []Event, d Decided) {
 	said := len(kinds) > 1 || slices.ContainsFunc(d.Effects, func(e Effect) bool { return e.Kind == EffectSay })
 	for _, seq := range gone {
 		switch d.Reason {
-		case ReasonSilent, ReasonUnlisted, ReasonOptedOut, ReasonOptedIn, ReasonPaused, ReasonEscalated, ReasonActed:
+		case ReasonSilent, ReasonUnlisted, ReasonOptedOut, ReasonOptedIn, ReasonPaused, ReasonEscalated, ReasonActed, ReasonDropped:
 			continue
 		}
 		over := before.Pending

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -38,10 +39,42 @@ func TestLives(t *testing.T) {
 	}
 }
 
+// TestLivesUnderReview lives them with a nurse who reads what the agent would say
+// and do, at every level and with every deadline.
+func TestLivesUnderReview(t *testing.T) {
+	lives, steps := 60, 60
+	if testing.Short() {
+		lives = 30
+	}
+	seen := map[Reason]int{}
+	for seed := range uint64(lives) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			l := &life{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 2)), reviews: true}
+			l.rules.Approve, l.rules.Unapproved = []string{model.ToolBook}, pick(l.r, "", UnapprovedRefuse, UnapprovedMake)
+			l.rules.Intents = pick(l.r, nil, []string{model.IntentHours, model.IntentIntake})
+			for range steps {
+				l.rules.Autonomy = pick(l.r, AutonomyDraft, AutonomyDraft, AutonomyDraft, AutonomyKnown, AutonomyExtended)
+				l.live()
+			}
+			for _, e := range l.journal {
+				if d, ok := e.Body.(*Decided); ok {
+					seen[d.Reason]++
+				}
+			}
+		})
+	}
+	for _, r := range []Reason{ReasonDrafted, ReasonReleased, ReasonDropped, ReasonLapsed, ReasonClarify, ReasonRedFlag} {
+		if seen[r] == 0 {
+			t.Errorf("no life reached %s: %v", r, seen)
+		}
+	}
+}
+
 type life struct {
 	*world
-	r   *rand.Rand
-	ids int
+	reviews bool
+	r       *rand.Rand
+	ids     int
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
@@ -69,6 +102,15 @@ func (l *life) live() {
 }
 
 func (l *life) fact() []fact {
+	if l.reviews && l.s.Owner != escalation.OwnerHold && l.s.Owner != escalation.OwnerHuman {
+		if l.asked != nil || l.s.Ask.Item != "" && l.r.IntN(2) == 0 {
+			l.asked = cmp.Or(l.asked, l.ask())
+			return l.answer()
+		}
+		if len(l.s.Reviews) > 0 && l.r.IntN(3) == 0 {
+			return l.nurse()
+		}
+	}
 	switch l.r.IntN(9) {
 	case 0, 1, 2:
 		return l.patient()
@@ -106,6 +148,9 @@ func (l *life) patient() []fact {
 		in.Media = make([]channels.Media, pick(l.r, 1, 1, 3, channels.MaxMedia))
 	}
 	v := screen.Verdict{Severity: pick(l.r, screen.None, screen.None, screen.None, screen.None, screen.S4, screen.S3, screen.S2, screen.S1)}
+	if l.reviews && l.r.IntN(15) > 0 {
+		in.Words, in.Media, v.Severity = "when do you open", nil, screen.None
+	}
 	if v.Severity != screen.None {
 		v.Category = pick(l.r, "cardiac", "self_harm", "violence")
 	}
@@ -122,6 +167,15 @@ func (l *life) answer() []fact {
 		Severity: pick(l.r, "", "S1", "S2", "S3", "S4", "S9"), Reason: pick(l.r, "", "patient_wish", "Maria said"),
 		Question: pick(l.r, "", "preferred_time", "name"), Done: l.r.IntN(5) == 0, Lang: pick(l.r, "", "es", "xx"),
 		Facts: []model.Fact{{Name: pick(l.r, "name", "phone", strings.Repeat("n", 100)), Value: pick(l.r, "Maria Lopez", "9005550000", strings.Repeat("v", 600)), Source: uint64(l.r.IntN(int(l.s.Seq) + 2))}},
+	}
+	if l.reviews {
+		r.Answer.Model, r.Answer.Intent = pick(l.r, "scripted/x", "ollama/x"), pick(l.r, "", model.IntentHours, model.IntentOther)
+		if l.r.IntN(3) > 0 {
+			r.Failed, r.Answer.Kind, r.Answer.Text = false, pick(l.r, model.KindReply, model.KindClarify), "At 8."
+		}
+		if l.r.IntN(4) == 0 && r.Item == l.s.Ask.Item {
+			r.Proposed = &Calling{Item: r.Item, Tool: model.ToolBook, Key: "tg1", Slot: model.Slot{ID: "a1", Start: l.now.Add(time.Hour)}}
+		}
 	}
 	return []fact{{KindReplied, r}}
 }
@@ -171,6 +225,17 @@ func (l *life) nurse() []fact {
 	}
 	if l.s.Case != nil && l.r.IntN(10) > 0 {
 		a.Case = l.s.Case.ID
+	}
+	if l.reviews && l.r.IntN(2) == 0 {
+		a.Verb, a.Case = pick(l.r, VerbRelease, VerbRelease, VerbEdit, VerbDrop, VerbDrop, VerbShow), ""
+		a.Review = uint64(l.r.IntN(5))
+		if n := len(l.s.Reviews); n > 0 {
+			a.Review = l.s.Reviews[l.r.IntN(n)].Number
+		}
+	}
+	if l.reviews && l.s.Calling.Key != "" && l.r.IntN(2) == 0 {
+		c := l.s.Calling
+		return []fact{{KindCalled, &Called{Tool: c.Tool, Key: c.Key, Slot: c.Slot, State: pick(l.r, model.CallDone, model.CallRefused, model.CallFailed, model.CallUnknown)}}}
 	}
 	return []fact{{KindActed, &a}}
 }

@@ -182,6 +182,7 @@ func (x *decider) stop(word string) {
 	x.set(func(s *Set) { s.Stopped = ptr(true) })
 	x.answered(x.s.Pending)
 	x.dropAsk()
+	x.dropReviews(anyReview)
 	for _, d := range x.s.Sends {
 		if d.Person == "" && d.State == SendDue && d.Class == channels.ClassAgent {
 			x.emit(Effect{Kind: EffectCancel, Item: d.Item})
@@ -312,6 +313,7 @@ func wanted(in []heard) bool {
 // last text, never long after the first.
 func (x *decider) ask() {
 	old := x.s.Ask
+	x.outdate()
 	if old.Item != "" && old.Superseded >= MaxSuperseded {
 		x.because(ReasonAsk, "left_running")
 		return
@@ -357,6 +359,10 @@ func (x *decider) answered(seqs []uint64) {
 // watchdog fires when a text was left without an answer.
 func (x *decider) watchdog() {
 	if x.s.Owner != escalation.OwnerAgent || x.s.Waiting == 0 {
+		return
+	}
+	if x.s.Draft() != nil {
+		x.lapsed()
 		return
 	}
 	if x.env.Now < x.s.Waiting.Add(x.env.Rules.Watchdog) {

@@ -19,6 +19,11 @@ const (
 	ReasonOptedOut    Reason = "opted_out"    // STOP
 	ReasonOptedIn     Reason = "opted_in"     // START
 	ReasonHelp        Reason = "help"         // HELP, with nothing worrying around it
+	ReasonDrafted     Reason = "drafted"      // the agent's text or act waits for a nurse
+	ReasonReleased    Reason = "released"     // she released it, changed or not
+	ReasonDropped     Reason = "dropped"      // she dropped it and takes over
+	ReasonLapsed      Reason = "lapsed"       // nobody released it in time: fixed text and a person
+	ReasonClarify     Reason = "clarify"      // the patient is asked what they mean, once in a row
 	ReasonReply       Reason = "reply"        // the agent's text leaves
 	ReasonSilent      Reason = "silent"       // nothing needed saying
 	ReasonUnanswered  Reason = "unanswered"   // silence where something was asked: the watchdog waits

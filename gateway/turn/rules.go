@@ -39,6 +39,12 @@ type Rules struct {
 	ChatsRinging  int // anonymous chats whose cases may ring at once; 0: DefaultChatsRinging
 	AsksPerHour   int
 
+	Autonomy     Autonomy      // how far the agent goes alone; "": AutonomyExtended
+	Approve      []string      // tools whose acts wait for a nurse at any level
+	Intents      []string      // what the agent may answer about; none: anything
+	Unapproved   string        // what becomes of an act that nobody approved in time; "": UnapprovedRefuse
+	ReviewWithin time.Duration // how long a draft or an act waits for a nurse; 0: DefaultReview
+
 	PerConversation Budget // of a day
 	PerClinic       Budget // of a day, all conversations together
 

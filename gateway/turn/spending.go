@@ -25,6 +25,12 @@ func (s Spent) Over(b Budget) bool {
 	return b.Tokens > 0 && s.Tokens >= b.Tokens || b.Micros > 0 && s.Micros >= b.Micros
 }
 
+// And is both together, of the first one's day.
+func (s Spent) And(o Spent) Spent {
+	s.Tokens, s.Micros = s.Tokens+o.Tokens, s.Micros+o.Micros
+	return s
+}
+
 // On is what was spent on a day: nothing, where it was another.
 func (s Spent) On(day string) Spent {
 	if s.Day != day {

@@ -28,6 +28,10 @@ func (x *decider) acted(seq uint64, a *Acted) {
 		defer func() { x.here = "" }()
 	}
 	x.because(ReasonActed, string(a.Verb))
+	if a.Verb.OfReview() || a.Review > 0 {
+		x.reviewed(a)
+		return
+	}
 	if a.Verb == VerbTakeOver {
 		x.takeOver(a)
 		return

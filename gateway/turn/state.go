@@ -47,8 +47,13 @@ type State struct {
 	HandBack molt.Words       `json:"hand_back,omitempty"`
 	Spoken   bool             `json:"spoken,omitempty"` // a text of the agent was attempted
 	Silences int              `json:"silences,omitempty"`
+	// Clarified says that the last thing said was a question what the patient means.
+	Clarified bool `json:"clarified,omitempty"`
 
 	Turns []Ref `json:"turns,omitempty"`
+	// Summary is the answer of the agent that wrote down what older messages said;
+	// 0: none did.
+	Summary uint64 `json:"summary,omitempty"`
 	// Undecided holds inbound that no decision has answered: that of the step
 	// under way, and what was committed alone when the journal would not hold still.
 	Undecided []Heard `json:"undecided,omitempty"`
@@ -64,7 +69,8 @@ type State struct {
 	Calling Calling      `json:"calling,omitzero"`  // an act that is under way
 	Offered []model.Slot `json:"offered,omitempty"` // the openings that the last reply with some was made with
 	Booked  Appointment  `json:"booked,omitzero"`
-	Spent   Spent        `json:"spent,omitzero"` // on the last day on which something was
+	Reviews []Review     `json:"reviews,omitempty"` // what of the agent's waits for a nurse
+	Spent   Spent        `json:"spent,omitzero"`    // on the last day on which something was
 
 	Ask     Ask     `json:"ask,omitzero"`
 	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit
@@ -112,6 +118,8 @@ type Ref struct {
 	Item  molt.ItemID `json:"item,omitempty"`
 	// By is whose own words they are; "" for the patient's, the agent's, a fixed text.
 	By molt.PersonID `json:"by,omitempty"`
+	// Reviewed is who released it, of the agent's texts that waited for that.
+	Reviewed molt.PersonID `json:"reviewed,omitempty"`
 }
 
 // Ask is the question to the agent that is on its way.
@@ -228,6 +236,7 @@ func (s *State) clone() *State {
 	c.Told = append([]Told(nil), s.Told...)
 	c.Acts = append([]string(nil), s.Acts...)
 	c.Deeds = append([]Deed(nil), s.Deeds...)
+	c.Reviews = append([]Review(nil), s.Reviews...)
 	c.Digest = append([]Listed(nil), s.Digest...)
 	return &c
 }

@@ -180,6 +180,16 @@ func (s *story) changeRules(arg map[string]string) {
 			} else if v != "none" {
 				s.rules.Paused.Channels = []string{v}
 			}
+		case "autonomy":
+			s.rules.Autonomy = Autonomy(v)
+		case "approve":
+			s.rules.Approve = strings.Split(v, ",")
+		case "unapproved":
+			s.rules.Unapproved = v
+		case "intents":
+			s.rules.Intents = strings.Split(v, ",")
+		case "disclose":
+			s.rules.Disclose = v == "on"
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
 		case "senders":
@@ -253,6 +263,9 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 			code := Code{Code: c}
 			if of := arg["of"]; of != "" {
 				code.Known, code.Conversation, code.Case = true, molt.ConversationID(of), molt.CaseID(of+"#1")
+				if n := arg["review"]; n != "" {
+					code.Case, code.Review = "", uint64(s.number(n))
+				}
 			}
 			out = append(out, fact{KindCode, &code})
 		}
@@ -263,22 +276,6 @@ func (s *story) inbound(quoted []string, arg map[string]string) (out []fact) {
 	return out
 }
 
-// hers reads "K7Q2/S1/4m" for a case asked of her that long, "K7Q2/S1/4m/held".
-func (s *story) hers(list string) *Hers {
-	h := &Hers{}
-	for one := range strings.SplitSeq(list, ",") {
-		part := strings.Split(one, "/")
-		d, err := time.ParseDuration(part[2])
-		s.must(err)
-		if len(h.Cases) == MaxHers {
-			h.More++
-			continue
-		}
-		h.Cases = append(h.Cases, HersCase{Code: part[0], Severity: escalation.Severity(part[1]), Opened: s.now.Add(-d), Held: len(part) > 3})
-	}
-	return h
-}
-
 // agent is what came of asking; without an "ask" before it, of asking now.
 func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
 	r := s.asked
@@ -286,11 +283,15 @@ func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
 		r = s.ask()
 	}
 	s.asked = nil
-	a := model.Answer{Question: arg["q"], Lang: arg["lang"], Model: "scripted/test"}
+	a := model.Answer{Question: arg["q"], Lang: arg["lang"], Model: cmp.Or(arg["model"], "scripted/test"), Intent: arg["intent"]}
 	text := strings.Join(quoted, "")
 	switch plain[0] {
 	case "reply":
 		a.Kind, a.Text = model.KindReply, molt.Words(text)
+	case "clarify":
+		a.Kind, a.Text = model.KindClarify, molt.Words(text)
+	case "proposes":
+		r.Proposed = &Calling{Tool: plain[1], Key: "tg1", Slot: model.Slot{ID: "a1", Start: s.now.Add(48 * time.Hour), Minutes: 20}}
 	case "silent":
 		a.Kind, a.Silence = model.KindSilent, model.SilenceNothingAsked
 	case "escalate":
@@ -299,6 +300,9 @@ func (s *story) agent(plain, quoted []string, arg map[string]string) []fact {
 		r.Failed, r.Why = true, "timeout"
 	default:
 		s.t.Fatalf("%q: no such answer", s.line)
+	}
+	if arg["summary"] != "" { // the last quoted piece is one
+		a.Text, a.Summary = molt.Words(strings.Join(quoted[:len(quoted)-1], "")), molt.Words(quoted[len(quoted)-1])
 	}
 	if f := arg["fact"]; f != "" {
 		name, value, _ := strings.Cut(f, ":")
@@ -394,38 +398,15 @@ func (s *story) timer(name string) ([]fact, string) {
 	return []fact{{KindTimed, &Timed{Name: name, Item: t.Item}}}, ""
 }
 
-// nurse acts as her text says: "nurse alice A", "nurse alice R" "words"; or by
-// a verb that has no letter: "nurse bob take_over sev=S2".
-func (s *story) nurse(plain, quoted []string, arg map[string]string) []fact {
-	typed, _ := ReadVerb("BCDF " + strings.Join(append(plain[1:], quoted...), " "))
-	a := typed.Acted
-	if !typed.Known {
-		a.Verb = Verb(plain[1])
-	}
-	s.ids++
-	a.ID, a.Actor, a.Via = fmt.Sprintf("act%d", s.ids), molt.PersonID(plain[0]), cmp.Or(arg["via"], "sms")
-	if id := arg["id"]; id != "" {
-		a.ID = id
-	}
-	if v := arg["v"]; v != "" {
-		a.Version = s.number(v)
-	}
-	a.Severity, a.To = escalation.Severity(arg["sev"]), molt.PersonID(arg["to"])
-	if s.s.Case != nil {
-		a.Case = s.s.Case.ID
-	}
-	if c := arg["case"]; c != "" {
-		a.Case = molt.CaseID(c)
-	}
-	return []fact{{KindActed, &a}}
-}
-
 func (s *story) request() string {
 	q := s.s.Request(&s.rules, model.Persona{}, model.Clinic{}, s.recall, s.now)
 	var b strings.Builder
 	fmt.Fprintf(&b, "  new %d, first %v, question %q, hand-back %q, reask %q\n", q.New, q.First, q.Question, q.HandBack, q.Reask)
 	for _, m := range q.Window {
 		fmt.Fprintf(&b, "  %s: %s\n", m.From, m.Words.Reveal())
+	}
+	if q.Summary != "" {
+		fmt.Fprintf(&b, "  earlier: %s\n", q.Summary)
 	}
 	for _, f := range q.Ledger {
 		fmt.Fprintf(&b, "  knows %s: %s\n", f.Name, f.Value)
@@ -441,6 +422,9 @@ func (s *story) render(d Decided) string {
 		reason += "(" + d.Detail + ")"
 	}
 	fmt.Fprintf(&b, "%s %s | %s/%d%s\n", s.clock(), reason, s.s.Owner, s.s.Epoch, s.caseLine())
+	if d.Unsummed != "" {
+		fmt.Fprintf(&b, "  summary refused: %s\n", d.Unsummed)
+	}
 	for _, e := range d.Effects {
 		if text := s.effect(e); text != "" {
 			fmt.Fprintf(&b, "  %s\n", text)
@@ -501,6 +485,14 @@ func (s *story) effect(e Effect) string {
 			return fmt.Sprintf("carry to %s: %s %s for %s", e.Act.Person, e.Act.Listed.Severity, e.Act.Listed.Code, s.when(e.Act.Listed.At))
 		}
 		return fmt.Sprintf("carry to %s: %s by %s of %s", e.Act.Conversation, e.Act.Acted.Verb, e.Act.Acted.Actor, e.Act.Acted.Case)
+	case EffectReview:
+		switch {
+		case e.Review.Gone:
+			return fmt.Sprintf("review %s over", e.Review.Code)
+		case e.Out == nil:
+			return fmt.Sprintf("review %s of %s until %s", e.Review.Code, e.Review.Tool, s.when(e.Review.Due))
+		}
+		return fmt.Sprintf("review %s until %s: %q", e.Review.Code, s.when(e.Review.Due), e.Out.Words.Reveal())
 	case EffectCode:
 		return "code " + e.Code.Code
 	case EffectLead:

@@ -16,7 +16,7 @@ func (x *decider) staffTexts(in []heard) {
 	for _, h := range in {
 		typed, ok := ReadVerb(h.words)
 		switch {
-		case ok && h.Code != nil && h.Code.Known && typed.Known:
+		case ok && h.Code != nil && h.Code.Known && typed.Known && typed.fits(*h.Code):
 			x.carry(h, typed)
 		case h.Verdict != nil && h.Verdict.Severity.Rank() >= screen.S3.Rank():
 			x.staffAsPatient(h)
@@ -25,7 +25,7 @@ func (x *decider) staffTexts(in []heard) {
 			}
 		case h.Code != nil && h.Code.Known:
 			x.because(ReasonVerbs, "")
-			x.reply("verbs", molt.Words(verbs(h.Code.Code)))
+			x.reply("verbs", molt.Words(verbsOf(*h.Code)))
 		case x.s.Open() && x.s.Owner == escalation.OwnerHuman:
 			x.relayToHolder([]heard{h})
 		case x.s.Open():
@@ -34,7 +34,7 @@ func (x *decider) staffTexts(in []heard) {
 			x.because(ReasonVerbs, "")
 			head := "Your text went to nobody. "
 			if h.Code != nil {
-				head = "No open case has that code. "
+				head = "Nothing is open under that code. "
 			}
 			x.reply("verbs", x.codeless(h, head))
 		}
@@ -84,6 +84,19 @@ func verbs(code string) string {
 	return code + " and then: A take, P pass, R words to the patient, C called, C no: no answer, N note, D note: done, D human: done, people go on, D false: false alarm, ? handoff. As: " + code + " A"
 }
 
+// verbsOf lists what can be texted after this code.
+func verbsOf(c Code) string {
+	if c.Review > 0 {
+		return c.Code + " is what the agent waits for you with. Y: as it is, E words: your words instead, X: you take over, ?: show it. As: " + c.Code + " Y"
+	}
+	return verbs(c.Code)
+}
+
+// fits reports whether a verb is one for what the code stands for.
+func (t Typed) fits(c Code) bool {
+	return t.Acted.Verb == VerbShow || t.Acted.Verb.OfReview() == (c.Review > 0)
+}
+
 // reply answers a staff member in her own stream.
 func (x *decider) reply(what string, words molt.Words) {
 	b := x.s.Began
@@ -95,7 +108,7 @@ func (x *decider) carry(h heard, t Typed) {
 	x.because(ReasonVerb, string(t.Acted.Verb))
 	a := t.Acted
 	a.ID = "sms:" + h.Provider
-	a.Actor, a.Via, a.Case = x.s.Began.Person, "sms", h.Code.Case
+	a.Actor, a.Via, a.Case, a.Review = x.s.Began.Person, "sms", h.Code.Case, h.Code.Review
 	x.emit(Effect{Kind: EffectAct, Lane: molt.LaneAction, Due: x.env.Now, Act: &Act{Conversation: h.Code.Conversation, Acted: &a}})
 }
 

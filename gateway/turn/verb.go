@@ -22,7 +22,14 @@ const (
 	VerbLower    Verb = "lower"     // severity in Severity
 	VerbTransfer Verb = "transfer"  // to To
 	VerbTakeOver Verb = "take_over" // opens a case and holds it
+	VerbRelease  Verb = "release"   // Y, of a draft or an act that waits: as it is
+	VerbEdit     Verb = "edit"      // E words: these instead of the draft's
+	VerbDrop     Verb = "drop"      // X: it does not leave, and she takes over
 )
+
+// OfReview reports whether a verb is about something that waits for a nurse, and
+// not about a case.
+func (v Verb) OfReview() bool { return v == VerbRelease || v == VerbEdit || v == VerbDrop }
 
 // codeAlphabet has no vowels and nothing that reads like another sign.
 const codeAlphabet = "BCDFGHJKMNPQRTVWXYZ2346789"
@@ -85,12 +92,19 @@ func ReadVerb(text string) (Typed, bool) {
 	case "N", "NOTE":
 		t.Acted.Verb = VerbNote
 		t.Known = words != ""
+	case "Y", "YES", "SEND":
+		t.Acted.Verb = VerbRelease
+	case "E", "EDIT":
+		t.Acted.Verb = VerbEdit
+		t.Known = words != ""
+	case "X", "DROP":
+		t.Acted.Verb = VerbDrop
 	case "?", "S", "SHOW":
 		t.Acted.Verb = VerbShow
 	default:
 		t.Known = false
 	}
-	if t.Acted.Verb == VerbRelay || t.Acted.Verb == VerbNote {
+	if t.Acted.Verb == VerbRelay || t.Acted.Verb == VerbNote || t.Acted.Verb == VerbEdit {
 		t.Acted.Words = cutWords(words, MaxRelayBytes)
 	}
 	return t, true

@@ -76,7 +76,9 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 	}
 	clinic.OpenNow = r.Plan.Hours.In(now)
 	q.Clinic = clinic
-	for _, ref := range s.Turns {
+	refs, full := s.window(persona.Window)
+	q.Summary, q.Summarize = s.summary(recall), full
+	for _, ref := range refs {
 		if ref.From != model.FromPatient && !s.stands(ref.Item) {
 			continue
 		}
@@ -95,6 +97,9 @@ func (s *State) Request(r *Rules, persona model.Persona, clinic model.Clinic, re
 	if b := s.appointment(now); b != nil {
 		q.Booked = &b.Slot
 	}
+	if p := s.Proposed(); p != nil {
+		q.Awaits = &p.Act.Slot
+	}
 	return q
 }
 
@@ -103,7 +108,15 @@ func reaskWords(rule string) string {
 	if rule == "" {
 		return ""
 	}
-	if words, ok := map[string]string{
+	if words := ruleInWords(rule); words != "" {
+		return "Your last answer was not used: " + words + "."
+	}
+	return "Your last answer was not used. Say less."
+}
+
+// ruleInWords says which rule a text breaks; "" for one that has no words.
+func ruleInWords(rule string) string {
+	return map[string]string{
 		"no_answer":      "there was no answer in time",
 		"unknown_kind":   "it was neither a reply, nor silence, nor an escalation",
 		"gate_empty":     "it was empty",
@@ -115,14 +128,13 @@ func reaskWords(rule string) string {
 		"gate_dose":      "it named a dose or told to take a medicine",
 		"gate_diagnosis": "it judged how ill the patient is",
 
+		"act_" + whyUnderWay: "the clinic's staff see to an appointment of this patient already",
+
 		"gate_instructions": "it repeated your instructions",
 		"gate_human":        "it said that a person writes it; you are a computer",
 		"gate_disclosure":   "it did not say that a computer answers",
 		"gate_language":     "it was not in the patient's language",
-	}[rule]; ok {
-		return "Your last answer was not used: " + words + "."
-	}
-	return "Your last answer was not used. Say less."
+	}[rule]
 }
 
 // discloses reports whether the agent's next text has to say that a machine

@@ -100,6 +100,9 @@ func (w *world) commit(kind string, body any) Event {
 		w.words[Ref{Seq: e.Seq}] = in.Words
 		w.patients = append(w.patients, in.Words.Reveal())
 	}
+	if r, ok := body.(*Replied); ok && r.Answer.Summary != "" {
+		w.words[Ref{Seq: e.Seq}] = r.Answer.Summary
+	}
 	if a, ok := body.(*Acted); ok {
 		w.words[Ref{Seq: e.Seq}] = a.Words
 	}
@@ -129,7 +132,7 @@ func (w *world) conclude(facts []Event, run func(*decider)) Decided {
 	before := w.s
 	e := Event{Seq: w.s.Seq + 1, At: w.now, Kind: KindDecided, Body: &d}
 	for i, f := range d.Effects {
-		if f.Kind == EffectSay {
+		if f.Kind == EffectSay || f.Kind == EffectReview && f.Out != nil {
 			w.words[Ref{Seq: e.Seq, Index: i}] = f.Out.Words
 		}
 	}

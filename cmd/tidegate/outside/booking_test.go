@@ -3,6 +3,7 @@ package outside
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,7 +23,7 @@ func booking(t *testing.T, calendar string) (*world, *standIn) {
 	t.Helper()
 	dir := t.TempDir()
 	s := &standIn{start(t, exec.Command(program(t), "model", "--mode", string(ollamafake.ModeOK)), dir+"/model.log")}
-	agent := fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q}}, ask_timeout: 10s, debounce: 50ms, debounce_max: 1s}\ncalendar: {%s}", s.field("base"), calendar)
+	agent := fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q, price_in: 0.25, price_out: 2}}, ask_timeout: 10s, debounce: 50ms, debounce_max: 1s}\ncalendar: {%s}", s.field("base"), calendar)
 	w := newWorld(t, dir, setting{profile: "calm", seed: 1, agent: agent})
 	return w, s
 }
@@ -85,9 +86,13 @@ func TestBookingInAFile(t *testing.T) {
 // tokensAddUp holds the daemon's count of tokens against the server's own.
 func (w *world) tokensAddUp(s *standIn) {
 	w.t.Helper()
-	in, out := 0, 0
+	in, out, micros := 0, 0, 0
 	for _, x := range s.asked(w.t) {
 		in, out = in+x.TokensIn, out+x.TokensOut
+		micros += int(math.Ceil(float64(x.TokensIn)*0.25 + float64(x.TokensOut)*2)) // the prices that the file names
+	}
+	if tokens, cost := w.ledgerOfModels(); tokens != in+out || cost != micros {
+		w.t.Errorf("the record says %d tokens and %d millionths, the server's own counts %d and %d", tokens, cost, in+out, micros)
 	}
 	_, metrics := get(w.t, "http://"+w.private+"/metrics")
 	for _, want := range []string{
@@ -98,6 +103,28 @@ func (w *world) tokensAddUp(s *standIn) {
 			w.t.Errorf("the metrics lack %s", want)
 		}
 	}
+}
+
+// ledgerOfModels sums what the record says was spent.
+func (w *world) ledgerOfModels() (tokens, micros int) {
+	w.t.Helper()
+	for d := json.NewDecoder(strings.NewReader(w.tidegate("conversations", "export", "--all", "--json"))); d.More(); {
+		var f struct {
+			Journal []struct {
+				Kind string
+				Body struct{ Tokens, Micros int }
+			}
+		}
+		if err := d.Decode(&f); err != nil {
+			w.t.Fatal(err)
+		}
+		for _, e := range f.Journal {
+			if e.Kind == "replied" {
+				tokens, micros = tokens+e.Body.Tokens, micros+e.Body.Micros
+			}
+		}
+	}
+	return tokens, micros
 }
 
 // calendarServer is a calendar as a clinic's server would be, with its moods.

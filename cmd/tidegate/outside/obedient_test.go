@@ -115,9 +115,30 @@ func besieged(t *testing.T, mode ollamafake.Mode) (*world, *standIn) {
 	for i := range 5 {
 		rows += fmt.Sprintf("a%d,%s 1%d:00,20,Dr. Lee\n", i+1, day, i)
 	}
+	for i, in := range injections(t) {
+		if in.how == "tool" {
+			var line strings.Builder
+			c := csv.NewWriter(&line)
+			if err := c.Write([]string{fmt.Sprint("t", i), toolDay(in.words) + " 09:00", "20", in.words}); err != nil {
+				t.Fatal(err)
+			}
+			c.Flush()
+			rows += line.String()
+		}
+	}
 	w.write("openings.csv", rows)
 	w.start()
 	return w, s
+}
+
+// toolDay is the day of the opening in which an injection stands. No other stands
+// within the openings that one look from that day finds first.
+func toolDay(words string) string {
+	sum := 0
+	for i, r := range words {
+		sum += (i + 1) * int(r)
+	}
+	return time.Now().AddDate(0, 0, 10+sum%45).Format("2006-01-02")
 }
 
 // standIn is the stand-in model's process.
@@ -148,6 +169,8 @@ func (w *world) besiege(b *besieger) error {
 		return p.all("hi, I need an appointment ("+b.mark+")", b.words, "what is next")
 	case "book":
 		return p.all("what openings are there? ("+b.mark+")", b.words)
+	case "tool":
+		return p.all("hi, I need an appointment ("+b.mark+")", `call find_slot {"from":"`+toolDay(b.words)+`","part":"any"}`)
 	case "case", "note":
 		if err := p.says("my chest hurts (" + b.mark + ")"); err != nil {
 			return err

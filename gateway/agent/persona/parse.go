@@ -2,6 +2,7 @@ package persona
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -146,6 +147,8 @@ func (r *reader) front(text []byte, first int) {
 	r.fields("", file.Docs[0].Body, map[string]func(string, ast.Node){
 		"name": r.name, "tone": r.line(&r.p.Tone, 200), "hours": r.line(&r.p.Hours, 100), "disclosure": r.disclosure,
 		"collect": r.collect, "languages": r.languages, "models": r.models, "limits": r.limits, "tools": r.tools,
+		"autonomy": r.word(&r.p.Autonomy, "draft", "known", "extended"), "unapproved": r.word(&r.p.Unapproved, "refuse", "make"),
+		"intents": r.intents, "approve": r.approve,
 	})
 	r.whole()
 }
@@ -339,6 +342,30 @@ func (r *reader) tools(field string, n ast.Node) {
 	}
 }
 
+// word reads one of a few.
+func (r *reader) word(into *string, known ...string) func(string, ast.Node) {
+	return func(field string, n ast.Node) {
+		s, ok := r.text(field, n, 40)
+		if !ok {
+			return
+		}
+		if rule, hint := oneOf(known)(s); rule != "" {
+			r.fault(r.at(n), field, rule, short(s), hint)
+			return
+		}
+		*into = s
+	}
+}
+
+func (r *reader) intents(field string, n ast.Node) {
+	r.some(field, n)
+	r.p.Intents = r.list(field, n, oneOf(model.Intents()))
+}
+
+func (r *reader) approve(field string, n ast.Node) {
+	r.p.Approve = r.list(field, n, oneOf([]string{model.ToolBook, model.ToolCancel}))
+}
+
 func (r *reader) disclosure(field string, n ast.Node) {
 	r.p.Disclosure = map[string]string{}
 	known := map[string]func(string, ast.Node){}
@@ -364,6 +391,7 @@ func (r *reader) limits(field string, n ast.Node) {
 	r.fields(field+".", n, map[string]func(string, ast.Node){
 		"reply_chars":     r.number(&r.p.Limits.ReplyChars, MinReplyChars, MaxReplyChars),
 		"window_messages": r.number(&r.p.Limits.WindowMessages, 1, MaxWindow),
+		"review_minutes":  r.number(&r.p.Limits.ReviewMinutes, 1, MaxReview),
 	})
 }
 
@@ -402,6 +430,9 @@ func (r *reader) whole() {
 	if r.p.Limits.ReplyChars == 0 {
 		r.p.Limits.ReplyChars = defaultReplyChars
 	}
+	r.p.Autonomy = cmp.Or(r.p.Autonomy, defaultAutonomy)
+	r.p.Unapproved = cmp.Or(r.p.Unapproved, defaultUnapproved)
+	r.p.Limits.ReviewMinutes = cmp.Or(r.p.Limits.ReviewMinutes, defaultReview)
 	if r.p.Limits.WindowMessages == 0 {
 		r.p.Limits.WindowMessages = defaultWindow
 	}

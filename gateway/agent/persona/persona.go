@@ -25,12 +25,16 @@ const (
 	MinReplyChars = 160 // the disclosure, the emergency number and a question need room
 	MaxReplyChars = 1600
 	MaxWindow     = 200
+	MaxReview     = 12 * 60 // minutes
 )
 
 // What a persona says when it leaves a limit out.
 const (
 	defaultReplyChars = model.DefaultReplyChars
 	defaultWindow     = 30
+	defaultReview     = 15
+	defaultAutonomy   = "extended"
+	defaultUnapproved = "refuse"
 )
 
 // Persona is one persona as read.
@@ -45,6 +49,11 @@ type Persona struct {
 	Languages  []string          // the first is spoken until the patient shows another
 	Tools      []string          // that it may call, of those the clinic has; nil: all
 	Models     []string          // the chain: the first answers, the next when it faults
+	// Autonomy is how far it goes alone: draft, known or extended.
+	Autonomy   string
+	Intents    []string // what it may answer about; nil: anything
+	Approve    []string // tools whose acts wait for a nurse at any level
+	Unapproved string   // what becomes of an act that nobody approved in time: refuse or make
 	Limits     Limits
 	Text       string // the instructions: the body of the file
 }
@@ -53,6 +62,7 @@ type Persona struct {
 type Limits struct {
 	ReplyChars     int // the longest text, in characters
 	WindowMessages int // how many past messages a model sees
+	ReviewMinutes  int // how long a draft or an act waits for a nurse
 }
 
 // Intake returns the built-in persona.
@@ -62,6 +72,6 @@ func Intake() (Persona, error) { return Parse(BuiltIn+".md", intake) }
 func (p Persona) Model() model.Persona {
 	return model.Persona{
 		Name: p.Name, Tone: p.Tone, Text: p.Text, Disclosure: p.Disclosure,
-		Collect: p.Collect, Languages: p.Languages, ReplyChars: p.Limits.ReplyChars,
+		Collect: p.Collect, Languages: p.Languages, ReplyChars: p.Limits.ReplyChars, Window: p.Limits.WindowMessages, Intents: p.Intents,
 	}
 }

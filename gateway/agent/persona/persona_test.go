@@ -22,7 +22,7 @@ func TestIntake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Name != BuiltIn || !strings.HasPrefix(p.Text, "You take the intake") || p.Limits != (Limits{459, 30}) {
+	if p.Name != BuiltIn || !strings.HasPrefix(p.Text, "You take the intake") || p.Limits != (Limits{459, 30, 15}) || p.Autonomy != "extended" || p.Unapproved != "refuse" {
 		t.Errorf("got %+v", p)
 	}
 	if d := cmp.Diff(facts(), p.Collect); d != "" {

@@ -99,6 +99,12 @@ func instructions(r model.Request) (string, error) {
 		return "", err
 	}
 	text := strings.NewReplacer("{clinic}", name(r.Clinic), "{limit}", strconv.Itoa(room(r))).Replace(scaffold)
+	if len(r.Persona.Intents) > 0 {
+		text += "\nintent: for \"reply\" what your text is about: " + strings.Join(r.Persona.Intents, ", ") + "; \"other\" for anything else, which is not yours to answer; \"\" for other actions.\n"
+	}
+	if r.Summarize {
+		text += "\nsummary: what all that you are shown says, the earlier summary included, in at most 500 characters: the oldest messages will not be shown again. Every \"known\" value stands in it as it is written there.\n"
+	}
 	for i, t := range r.Tools {
 		if i == 0 {
 			text += "\nBefore you answer you may look things up or act, one step at a time: action \"call\" with the tool and its arguments; \"call\" is null otherwise. What a tool found comes back as an entry from \"tool\".\n"
@@ -166,9 +172,15 @@ func situation(r model.Request) (string, error) {
 	}
 	if len(r.Tools) > 0 {
 		s["offered_openings"] = slots(r, r.Offered)
+		if r.Awaits != nil {
+			s["waits_for_the_staff"] = slots(r, []model.Slot{*r.Awaits})[0]
+		}
 		if r.Booked != nil {
 			s["booked"] = slots(r, []model.Slot{*r.Booked})[0]
 		}
+	}
+	if r.Summary != "" {
+		s["earlier_summary"] = r.Summary
 	}
 	if r.HandBack != "" && handedBack(r) {
 		s["nurse_handed_back"] = "A nurse returned this conversation to you. You speak again: go on where it stopped."

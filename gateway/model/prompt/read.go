@@ -24,7 +24,10 @@ type output struct {
 	Lang     string  `json:"lang"`
 	Done     bool    `json:"done"`
 
-	Call *model.Call `json:"call"`
+	Call   *model.Call `json:"call"`
+	Intent string      `json:"intent"`
+
+	Summary string `json:"summary"`
 }
 
 type given struct {
@@ -53,10 +56,18 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 		return model.Answer{}, fmt.Errorf("%w: asks for what the persona does not collect", model.ErrBadAnswer)
 	}
 	a.Facts = facts(r, o.Facts)
+	if r.Summarize && len(o.Summary) <= model.MaxSummary {
+		a.Summary = molt.Words(strings.TrimSpace(o.Summary))
+	}
 	switch a.Kind {
-	case model.KindReply:
+	case model.KindReply, model.KindClarify:
 		if strings.TrimSpace(o.Text) == "" {
 			return model.Answer{}, fmt.Errorf("%w: a reply without a text", model.ErrBadAnswer)
+		}
+		if scope := r.Persona.Intents; a.Kind == model.KindReply && len(scope) > 0 {
+			if a.Intent = o.Intent; !slices.Contains(scope, a.Intent) && a.Intent != model.IntentOther {
+				return model.Answer{}, fmt.Errorf("%w: it does not say what it is about", model.ErrBadAnswer)
+			}
 		}
 		a.Reason, a.Text = "model", molt.Words(opened(r, o))
 	case model.KindSilent:

@@ -55,7 +55,7 @@ type Form struct {
 
 // Schema is the form of an answer to a request, for structured output.
 func Schema(r model.Request, f Form) (json.RawMessage, error) {
-	actions := []string{string(model.KindReply), string(model.KindSilent), string(model.KindEscalate)}
+	actions := []string{string(model.KindReply), string(model.KindSilent), string(model.KindEscalate), string(model.KindClarify)}
 	if len(r.Tools) > 0 {
 		actions = append(actions, string(model.KindCall))
 	}
@@ -73,6 +73,12 @@ func Schema(r model.Request, f Form) (json.RawMessage, error) {
 	}
 	if len(r.Tools) > 0 {
 		members = append(members, pair{"call", calls(r.Tools)})
+	}
+	if len(r.Persona.Intents) > 0 {
+		members = append(members, pair{"intent", words(append(append([]string{""}, r.Persona.Intents...), model.IntentOther))})
+	}
+	if r.Summarize {
+		members = append(members, pair{"summary", f.text(model.MaxSummary / 2)})
 	}
 	members = append(members,
 		pair{"question", words(append(append([]string{""}, r.Persona.Collect...), questionConfirm))},

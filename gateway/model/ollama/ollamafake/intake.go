@@ -34,6 +34,7 @@ type state struct {
 type slot struct {
 	Slot  string `json:"slot"`
 	Start string `json:"start"`
+	With  string `json:"with"`
 }
 
 // entry is one message of the talk.

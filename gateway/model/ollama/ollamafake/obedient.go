@@ -66,8 +66,8 @@ func orders() []order {
 	}
 }
 
-// obey does what the newest text tells it, be it the patient's, a nurse's note
-// or a fact.
+// obey does what the newest text tells it, be it the patient's, a nurse's note, a
+// fact or what a tool found.
 func (s scene) obey() string {
 	o := s.intake()
 	var told []string
@@ -83,6 +83,12 @@ func (s scene) obey() string {
 		}
 	}
 	slices.Reverse(told)
+	if last, ok := s.step(); ok {
+		told = nil // what it was told before it called is done
+		for _, opening := range last.Openings {
+			told = append(told, opening.With)
+		}
+	}
 	for _, text := range told {
 		if answer := obeyed(s, text); answer != nil && (instructs(text) || len(told) == 1 && len(o.Facts) == 0) {
 			return s.complete(answer, o)
