@@ -43,6 +43,7 @@ type parts struct {
 	persona  model.Persona
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
+	build    string // which program this is
 	// options are what each adapter was made from, and before the parts that were
 	// in force when these were built: what would be made alike is taken over, and
 	// with it the connections that it holds.
@@ -58,6 +59,11 @@ func rebuild(cfg *config.Config, e env, before *parts) (*parts, error) {
 	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}, options: map[string]any{}, before: before}
 	defer func() { p.before = nil }()
 	var err error
+	if before != nil {
+		p.build = before.build
+	} else if p.build, err = program(); err != nil {
+		return nil, err
+	}
 	if before != nil && reflect.DeepEqual(cfg.Screen, before.cfg.Screen) {
 		p.screen = before.screen
 	} else if p.screen, err = extendedScreen(cfg); err != nil {
@@ -249,7 +255,7 @@ func textsOf(cfg *config.Config) (policy.Texts, error) {
 // the models and the build.
 func (p *parts) recordOf() []byte {
 	b, err := json.Marshal(map[string]any{
-		"build": version(), "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "models": p.cfg.Agent.Models,
+		"build": p.build, "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "models": p.cfg.Agent.Models,
 		"config": json.RawMessage(p.cfg.Canonical()),
 	})
 	if err != nil {

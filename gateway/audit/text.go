@@ -144,7 +144,7 @@ func summary(e Entry) string {
 	case *channels.Inbound:
 		return said(b.Words, len(b.Media)) + " " + b.ProviderID + " by " + b.Via
 	case *screen.Verdict:
-		return strings.TrimSpace(fmt.Sprintf("%s %s %s", b.Severity, b.Category, strings.Join(b.Rules, " ")))
+		return verdictLine(b)
 	case *turn.Began:
 		return b.Channel
 	case *turn.Code:
@@ -157,6 +157,10 @@ func summary(e Entry) string {
 		return decidedLine(b)
 	}
 	return actLine(ev.Body)
+}
+
+func verdictLine(v *screen.Verdict) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Severity, v.Category, strings.Join(v.Rules, " ")))
 }
 
 func actLine(body any) string {

@@ -61,14 +61,6 @@ func (p *Operator) recordLook(ctx context.Context, id molt.ConversationID, what 
 func (p *Operator) verify(w http.ResponseWriter, r *http.Request) error {
 	s := newStream(w)
 	c := audit.Check{Files: p.o.Files, Checkpoints: cmp.Or(r.URL.Query().Get("checkpoints"), p.o.Checkpoints), Progress: func(rep audit.Report) { _ = s.line(Line{Progress: &rep}) }}
-	if r.URL.Query().Get("decisions") != "" {
-		c.Rules = func(digest string) *turn.Rules {
-			return p.o.Rules().At(digest, func() []byte {
-				record, _, _ := p.o.Desk.Mark(r.Context(), turn.MarkRules(digest)) // not there: other rules
-				return record
-			})
-		}
-	}
 	rep, err := p.o.Audit.Verify(r.Context(), c)
 	if err == nil {
 		err = s.line(Line{Report: &rep})
