@@ -83,6 +83,7 @@ func (p *Operator) Handler() http.Handler {
 		"POST /cases/{ref}/acts":             p.act,
 		"GET /conversations":                 p.conversations,
 		"GET /conversations/{id}":            p.conversation,
+		"GET /conversations/{id}/trace":      p.trace,
 		"POST /conversations/{id}/take-over": p.takeOver,
 		"POST /staff/{id}/link":              p.staffLink,
 		"GET /export":                        p.export,

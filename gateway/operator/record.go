@@ -38,6 +38,22 @@ func (p *Operator) conversation(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, f)
 }
 
+// trace is why a conversation went as it did.
+func (p *Operator) trace(w http.ResponseWriter, r *http.Request) error {
+	id, err := p.conversationOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := p.recordLook(r.Context(), id, "trace"); err != nil {
+		return err
+	}
+	t, err := p.o.Audit.Trace(r.Context(), id, 0, 0)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, t)
+}
+
 func (p *Operator) export(w http.ResponseWriter, r *http.Request) error {
 	s := newStream(w)
 	look := func(id molt.ConversationID) error { return p.recordLook(r.Context(), id, "export") }
