@@ -33,6 +33,7 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	hooks := &intake.Hooks{
 		Desk:     g.desk,
 		Adapters: g.adapter,
+		Greeting: g.greeting,
 		Count: func(channel string, hook channels.Hook, status int, took time.Duration) {
 			g.metrics.hooks.WithLabelValues(channel, string(hook), strconv.Itoa(status)).Inc()
 			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
@@ -45,6 +46,15 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)
 	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(g.liveDoors(mux)))
+}
+
+// greeting is what a caller hears, in the words of the configuration in force.
+func (g *Gateway) greeting() channels.Greeting {
+	r := g.rules()
+	return channels.Greeting{
+		Languages: r.Languages, Phone: r.Phone,
+		Say: func(lang, text string) string { return r.Texts.Say(lang, text, "") },
+	}
 }
 
 func (g *Gateway) servePrivate(ctx context.Context) error {

@@ -184,7 +184,7 @@ func (p *parts) buildRules() error {
 		return err
 	}
 	r := &turn.Rules{
-		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
+		Clinic: cfg.Clinic.Name, Phone: molt.Address(cfg.Clinic.Phone), Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate: policy.Gate{
 			MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
 			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,

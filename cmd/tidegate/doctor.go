@@ -71,6 +71,7 @@ type settings struct {
 	Method   string `json:"method"`
 	Message  string `json:"message_url"`
 	Fallback string `json:"fallback_url"`
+	Call     string `json:"call_url"`
 }
 
 // examination gathers what the doctor finds.
@@ -281,7 +282,7 @@ func (x *examination) carriers(ctx context.Context, p *parts) {
 		}
 		if t, ok := a.(interface{ Settings() twilio.Settings }); ok {
 			s := t.Settings()
-			x.Settings = append(x.Settings, settings{id, s.Method, s.MessageURL, s.FallbackURL})
+			x.Settings = append(x.Settings, settings{id, s.Method, s.MessageURL, s.FallbackURL, s.CallURL})
 		}
 		wait, cancel := context.WithTimeout(ctx, carrierWait)
 		began := time.Now()
@@ -334,8 +335,8 @@ func (x *examination) print(w io.Writer) error {
 		return err
 	}
 	for _, s := range x.Settings {
-		err := printText(w, "\nEnter at the carrier for each number of channel %s, all %s:\n  a message comes in    %s\n  primary handler fails %s\nReceipts need no field: each text names its own callback.\n",
-			s.Channel, s.Method, s.Message, s.Fallback)
+		err := printText(w, "\nEnter at the carrier for each number of channel %s, all %s:\n  a message comes in    %s\n  primary handler fails %s\n  a call comes in       %s\nReceipts need no field: each text names its own callback.\n",
+			s.Channel, s.Method, s.Message, s.Fallback, s.Call)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -55,7 +56,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
-			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
+			"forge": scriptForge, "call": scriptCall, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 			"newer": scriptNewer, "truncate": scriptTruncate, "swap": scriptSwap, "mode": scriptMode,
 		},
 	})
@@ -150,6 +151,25 @@ func scriptText(ts *testscript.TestScript, _ bool, args []string) {
 	if resp.StatusCode/100 != 2 {
 		ts.Fatalf("the text got %s", resp.Status)
 	}
+}
+
+// scriptCall calls a number of ours as the carrier tells it, and writes what the
+// caller would hear to the file "heard".
+func scriptCall(ts *testscript.TestScript, _ bool, args []string) {
+	form := url.Values{"CallSid": {"CA" + strings.Repeat("0", 32)}, "AccountSid": {demoAccount}, "From": {args[0]}, "To": {demoNumber}, "CallStatus": {"ringing"}}
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("PUBLIC")+"/hooks/main/voice", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Twilio-Signature", signForm(scriptToken, "http://127.0.0.1:9/hooks/main/voice", form))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	heard, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("the call got %s", resp.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("heard"), heard, 0o600))
 }
 
 func scriptForge(ts *testscript.TestScript, _ bool, args []string) {

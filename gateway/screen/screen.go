@@ -126,7 +126,10 @@ func (s *Screen) ChecklistVersion() string { return s.list.digest }
 func (s *Screen) Safe(text string, recent []Message, now int64, lang string) (v Verdict) {
 	defer func() {
 		if recover() != nil {
-			v = Verdict{Severity: S2, Category: "fault", Rules: []string{"screen.fault"}, Version: s.Version()}
+			v = Verdict{Severity: S2, Category: "fault", Rules: []string{"screen.fault"}}
+			if s != nil {
+				v.Version = s.version
+			}
 		}
 	}()
 	return s.Judge(text, recent, now, lang)
