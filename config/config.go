@@ -56,8 +56,17 @@ type Clinic struct {
 type Listen struct {
 	Public         string `json:"public" jsonschema:"Host and port for the carriers' webhooks and the web chat."`
 	Private        string `json:"private" jsonschema:"Host and port for the staff's pages, metrics and health."`
+	PublicTLS      TLS    `json:"public_tls,omitzero" jsonschema:"The certificate of the public listener. Left out, it speaks http, and a proxy in front of it has the certificate."`
+	PrivateTLS     TLS    `json:"private_tls,omitzero" jsonschema:"The certificate of the private listener. Left out, it speaks http."`
 	PublicURL      string `json:"public_url" need:"write the address the carrier calls, as in https://gw.example.org" jsonschema:"The address the carrier calls. It has to be https, except on this machine."`
 	PrivateExposed bool   `json:"private_exposed" jsonschema:"Say true when the private listener has to be reachable from other machines and something in front of it keeps strangers out."`
+}
+
+// TLS names the files of a certificate; the zero one is none. They are read anew
+// when they change.
+type TLS struct {
+	Certificate string `json:"certificate,omitzero" range:"1..1024" jsonschema:"The PEM file of the certificate, with those that vouch for it behind it. A relative path is taken from the folder of this file."`
+	Key         string `json:"key,omitzero" range:"1..1024" jsonschema:"The PEM file of its private key, readable by the daemon's user alone."`
 }
 
 // Keys says where the tenant key lives. A zero Tenant means a file in the data

@@ -64,6 +64,8 @@ type Options struct {
 	Random     io.Reader        // default crypto/rand
 	Spawn      func(func())     // runs a mailbox; default a goroutine, a simulator runs it in its own order
 	Ready      func()           // called once the doors are open and what was before them is committed; nil: nobody
+	Alive      func()           // called every AliveEvery while the store takes commits; nil: nobody
+	AliveEvery time.Duration
 	Log        zerolog.Logger
 	Broken     <-chan struct{} // closed when the store takes nothing more
 }
@@ -227,6 +229,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	run("back-filler", g.backfill)
 	run("checkpoints", g.checkpoints)
 	run("custody", g.keepKeys)
+	run("watchdog", g.alive)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}

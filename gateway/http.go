@@ -25,6 +25,7 @@ const (
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
 	maxPublic     = 4000 // connections at a time; a live channel has a lower limit of its own
+	readyWithin   = 2 * time.Second
 	maxPrivate    = 1000 // well above the console's live pages, so that probes get through
 )
 
@@ -72,14 +73,9 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 
 // readyz says whether the daemon can accept and commit, by committing.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if g.ready.Load() {
-		_, err := g.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: "probe:ready", Value: []byte(molt.TimeOf(g.o.Now()).String())}}})
-		if err == nil {
-			_, _ = w.Write([]byte("ready\n"))
-			return
-		}
+	if g.ready.Load() && g.commits(r.Context(), readyWithin) == nil {
+		_, _ = w.Write([]byte("ready\n"))
+		return
 	}
 	http.Error(w, "not ready: cannot accept and commit", http.StatusServiceUnavailable)
 }

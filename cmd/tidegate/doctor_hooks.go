@@ -44,7 +44,7 @@ func countRefused(ctx context.Context, private string) ([]refusedCount, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := ourselves().Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -99,6 +99,9 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 	if whole("agent") {
 		out = append(append(out, agentFaults(c)...), modelFaults(c, with)...)
 	}
+	if with != nil && whole("listen") {
+		out = append(out, tlsFaults(c)...)
+	}
 	if with != nil && !c.Keys.Tenant.IsZero() && whole("keys") {
 		if _, err := c.Keys.Tenant.Resolve(with.getenv, os.ReadFile); err != nil {
 			out = append(out, c.Fault("keys.tenant", "must lead to a secret that can be read", err.Error(), "without the key nothing can be sealed or read"))
