@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/channels"
@@ -67,7 +68,8 @@ type Options struct {
 	Alive      func()           // called every AliveEvery while the store takes commits; nil: nobody
 	AliveEvery time.Duration
 	Log        zerolog.Logger
-	Broken     <-chan struct{} // closed when the store takes nothing more
+	Gauges     []prometheus.Collector // what else /metrics shows; nil: nothing
+	Broken     <-chan struct{}        // closed when the store takes nothing more
 }
 
 // Backfill says how texts that a carrier could not deliver are fetched.
@@ -93,6 +95,7 @@ type Gateway struct {
 	custody  *custody.Custody
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
+	watchman *watchman
 	ready    atomic.Bool
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
@@ -124,7 +127,7 @@ func New(o Options) (*Gateway, error) {
 		o.AsksAtOnce = 4
 	}
 	g := &Gateway{
-		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now),
+		o: o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), watchman: newWatchman(),
 		swapped: make(chan struct{}, 1), sessions: newSessions(),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)
@@ -230,6 +233,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	run("checkpoints", g.checkpoints)
 	run("custody", g.keepKeys)
 	run("watchdog", g.alive)
+	run("anomalies", g.tellAnomalies)
 	if g.keeper != nil {
 		run("configuration file", g.keeper.Run)
 	}
@@ -262,6 +266,7 @@ func (g *Gateway) laneError(err error) {
 // watch logs and counts each decision: its reason, never anybody's words.
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
+	g.flag(id, g.watchman.decided(&s, d))
 	g.sessions.decided(id, &s)
 	g.spent.note(id, s.Spent, g.rules().Day(s.At))
 	g.console.Changed(id, &s, d)

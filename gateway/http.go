@@ -90,11 +90,19 @@ func (g *Gateway) countCases(ctx context.Context) {
 		return
 	}
 	g.metrics.listed.Reset()
+	oldest := map[escalation.Severity]float64{escalation.S1: 0, escalation.S2: 0, escalation.S3: 0}
+	now := molt.TimeOf(g.o.Now())
 	for _, r := range rows {
 		if r.State == escalation.StateResolved {
 			continue // in its cool-down
 		}
 		g.metrics.listed.WithLabelValues(string(r.Severity)).Inc()
+		if r.Claimant == "" {
+			oldest[r.Severity] = max(oldest[r.Severity], now.Sub(r.Opened).Seconds())
+		}
+	}
+	for severity, age := range oldest {
+		g.metrics.unclaimed.WithLabelValues(string(severity)).Set(age)
 	}
 }
 

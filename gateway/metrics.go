@@ -24,13 +24,15 @@ type metrics struct {
 	backfill  *prometheus.CounterVec
 	files     *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
+	unclaimed *prometheus.GaugeVec
+	anomalies *prometheus.CounterVec
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
 	reloads   *prometheus.CounterVec
 }
 
-func newMetrics() *metrics {
+func newMetrics(more ...prometheus.Collector) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -76,7 +78,17 @@ func newMetrics() *metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.registry.MustRegister(m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.unclaimed = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tidegate_case_unclaimed_seconds", Help: "Age of the oldest case that nobody has taken, by severity, at the last scrape.",
+	}, []string{"severity"})
+	m.anomalies = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_anomalies_total", Help: "What is odd about the agent, by kind; see the runbook.",
+	}, []string{"kind"})
+	for _, a := range anomalies() {
+		m.anomalies.WithLabelValues(string(a)) // 0 is a value too
+	}
+	m.registry.MustRegister(more...)
+	m.registry.MustRegister(m.unclaimed, m.anomalies, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -112,6 +112,7 @@ func (g *Gateway) ask(ctx context.Context, q *question) step {
 	}
 	r.Failed = r.Failed || r.Budget != ""
 	g.countAsk(q.it, res)
+	g.flag(q.it.Conversation, g.watchman.replied(r.Tokens, res.Limit))
 	return func(ctx context.Context) step {
 		g.answer(ctx, q.it, q.r)
 		return nil

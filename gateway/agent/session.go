@@ -75,8 +75,9 @@ type Result struct {
 	Answer   model.Answer `json:"answer"` // zero when Failed
 	Steps    []model.Step `json:"steps,omitempty"`
 	Attempts []Attempt    `json:"attempts"`
-	Failed   bool         `json:"failed"` // no provider gave a usable answer
-	Why      string       `json:"why"`    // when Failed: a sentence without anybody's words
+	Failed   bool         `json:"failed"`          // no provider gave a usable answer
+	Why      string       `json:"why"`             // when Failed: a sentence without anybody's words
+	Limit    string       `json:"limit,omitempty"` // when Failed: which limit of the question ended it
 }
 
 // Attempt is one provider's turn.
