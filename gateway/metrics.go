@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/turn"
 )
@@ -87,10 +88,25 @@ func newMetrics(more ...prometheus.Collector) *metrics {
 	for _, a := range anomalies() {
 		m.anomalies.WithLabelValues(string(a)) // 0 is a value too
 	}
+	for _, place := range places() {
+		m.faults.WithLabelValues(place)
+	}
+	m.decisions.WithLabelValues(string(turn.ReasonFault))
+	for _, c := range []channels.Class{channels.ClassSafety, channels.ClassPage, channels.ClassNurse, channels.ClassAgent} {
+		for _, outcome := range []channels.FaultKind{"sent", channels.FaultUnknown, channels.FaultTransient, channels.FaultUnreachable, channels.FaultConfiguration} {
+			m.sends.WithLabelValues(string(c), string(outcome))
+		}
+	}
 	m.registry.MustRegister(more...)
 	m.registry.MustRegister(m.unclaimed, m.anomalies, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// places are where the gateway itself can fault. Each is 0 from the start: an alert
+// on what rises sees the first one too.
+func places() []string {
+	return []string{"anomaly", "checkpoint", "custody", "file", "item", "lane", "sender_budget", "step", "work_list"}
 }
 
 func newFileCounter() *prometheus.CounterVec {

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/twilio"
@@ -187,12 +186,11 @@ func syncTime(dir string) (time.Duration, error) {
 }
 
 func (x *examination) space(dir string) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
+	free, err := freeAt(dir)
+	if err != nil {
 		x.warn("space", "", "it cannot be told: %v", err)
 		return
 	}
-	free := st.Bavail * uint64(st.Bsize)
 	say := fmt.Sprintf("%d MiB free", free>>20)
 	switch {
 	case free < diskTooFull:

@@ -82,7 +82,8 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	if err != nil {
 		return err
 	}
-	if public, private, err = secured(cfg, public, private, log); err != nil {
+	public, private, shown, err := secured(cfg, public, private, log)
+	if err != nil {
 		return err
 	}
 	pub, priv := originOf(cfg.Listen.PublicTLS, public.Addr().String()), originOf(cfg.Listen.PrivateTLS, private.Addr().String())
@@ -96,7 +97,7 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cmp.Or(cfg.Console.URL, priv), AsksAtOnce: cfg.Limits.AsksAtOnce,
-		Alive: func() { tell(stateAlive) }, AliveEvery: m.every,
+		Alive: func() { tell(stateAlive) }, AliveEvery: m.every, Gauges: gauges(h.dir, shown),
 		Checkpoints: checkpointsOf(cfg), Custody: h.custody(cfg),
 		File: newLoader(path, cfg, p, e).file(ctx),
 		Log:  log, Broken: h.store.Broken(),

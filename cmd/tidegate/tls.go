@@ -97,6 +97,13 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return pair, nil
 }
 
+// ends is when the certificate in force ends.
+func (c *certificate) ends() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inForce.Leaf.NotAfter
+}
+
 // originOf is how a listener is addressed.
 func originOf(t config.TLS, addr string) string {
 	if t != (config.TLS{}) {
@@ -105,26 +112,29 @@ func originOf(t config.TLS, addr string) string {
 	return "http://" + addr
 }
 
-// secured puts each listener behind its certificate, where it has one.
-func secured(cfg *config.Config, public, private net.Listener, log zerolog.Logger) (net.Listener, net.Listener, error) {
-	one := func(field string, t config.TLS, l net.Listener) (net.Listener, error) {
+// secured puts each listener behind its certificate, where it has one, and says
+// which are shown.
+func secured(cfg *config.Config, public, private net.Listener, log zerolog.Logger) (net.Listener, net.Listener, map[string]*certificate, error) {
+	shown := map[string]*certificate{}
+	one := func(name string, t config.TLS, l net.Listener) (net.Listener, error) {
 		if t == (config.TLS{}) {
 			return l, nil
 		}
 		c, err := openCertificate(cfg, t, time.Now, log)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", field, err)
+			return nil, fmt.Errorf("listen.%s_tls: %w", name, err)
 		}
+		shown[name] = c
 		return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"http/1.1"}}), nil
 	}
-	pub, err := one("listen.public_tls", cfg.Listen.PublicTLS, public)
+	pub, err := one("public", cfg.Listen.PublicTLS, public)
 	if err == nil {
 		var priv net.Listener
-		if priv, err = one("listen.private_tls", cfg.Listen.PrivateTLS, private); err == nil {
-			return pub, priv, nil
+		if priv, err = one("private", cfg.Listen.PrivateTLS, private); err == nil {
+			return pub, priv, shown, nil
 		}
 	}
-	return nil, nil, errors.Join(err, public.Close(), private.Close())
+	return nil, nil, nil, errors.Join(err, public.Close(), private.Close())
 }
 
 // tlsFaults is what the files of certificates say.
