@@ -21,6 +21,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/telemetry"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/attic"
@@ -68,6 +69,7 @@ type Options struct {
 	Alive      func()           // called every AliveEvery while the store takes commits; nil: nobody
 	AliveEvery time.Duration
 	Log        zerolog.Logger
+	Tracer     *telemetry.Tracer      // tells a collector of the agent's questions; nil: nobody
 	Gauges     []prometheus.Collector // what else /metrics shows; nil: nothing
 	Broken     <-chan struct{}        // closed when the store takes nothing more
 }
@@ -229,14 +231,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for _, w := range g.workers {
 		run("lane", w.Run)
 	}
-	run("back-filler", g.backfill)
-	run("checkpoints", g.checkpoints)
-	run("custody", g.keepKeys)
-	run("watchdog", g.alive)
-	run("anomalies", g.tellAnomalies)
-	if g.keeper != nil {
-		run("configuration file", g.keeper.Run)
-	}
+	g.beside(run)
 	g.ready.Store(true)
 	if g.o.Ready != nil {
 		g.o.Ready()
@@ -256,6 +251,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// beside starts what goes on beside the doors and the workers.
+func (g *Gateway) beside(run func(name string, f func(context.Context) error)) {
+	run("back-filler", g.backfill)
+	run("checkpoints", g.checkpoints)
+	run("custody", g.keepKeys)
+	run("watchdog", g.alive)
+	run("anomalies", g.tellAnomalies)
+	if g.keeper != nil {
+		run("configuration file", g.keeper.Run)
+	}
 }
 
 func (g *Gateway) laneError(err error) {

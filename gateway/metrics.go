@@ -70,6 +70,19 @@ func newMetrics(more ...prometheus.Collector) *metrics {
 			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
 		}),
 	}
+	m.watch()
+	m.start()
+	m.registry.MustRegister(more...)
+	return m
+}
+
+// places are where the gateway itself can fault.
+func places() []string {
+	return []string{"anomaly", "checkpoint", "custody", "file", "item", "lane", "sender_budget", "step", "work_list"}
+}
+
+// watch makes what stands for how things are now, and registers all.
+func (m *metrics) watch() {
 	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_agent_silent_channels", Help: "Channels on which the agent may not speak, at the last scrape.",
 	})
@@ -85,6 +98,13 @@ func newMetrics(more ...prometheus.Collector) *metrics {
 	m.anomalies = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_anomalies_total", Help: "What is odd about the agent, by kind; see the runbook.",
 	}, []string{"kind"})
+	m.registry.MustRegister(m.unclaimed, m.anomalies, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+// start gives what alerts look at a value of 0: an alert on what rises sees the
+// first one too.
+func (m *metrics) start() {
 	for _, a := range anomalies() {
 		m.anomalies.WithLabelValues(string(a)) // 0 is a value too
 	}
@@ -97,16 +117,6 @@ func newMetrics(more ...prometheus.Collector) *metrics {
 			m.sends.WithLabelValues(string(c), string(outcome))
 		}
 	}
-	m.registry.MustRegister(more...)
-	m.registry.MustRegister(m.unclaimed, m.anomalies, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
-}
-
-// places are where the gateway itself can fault. Each is 0 from the start: an alert
-// on what rises sees the first one too.
-func places() []string {
-	return []string{"anomaly", "checkpoint", "custody", "file", "item", "lane", "sender_budget", "step", "work_list"}
 }
 
 func newFileCounter() *prometheus.CounterVec {

@@ -99,6 +99,9 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 	if whole("agent") {
 		out = append(append(out, agentFaults(c)...), modelFaults(c, with)...)
 	}
+	if with != nil && whole("telemetry") {
+		out = append(out, telemetryFaults(c, *with)...)
+	}
 	if with != nil && whole("listen") {
 		out = append(out, tlsFaults(c)...)
 	}

@@ -87,6 +87,15 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 		return err
 	}
 	pub, priv := originOf(cfg.Listen.PublicTLS, public.Addr().String()), originOf(cfg.Listen.PrivateTLS, private.Addr().String())
+	tracer, err := tracerOf(ctx, cfg, p.build, e, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := tracer.Close(); err != nil {
+			log.Warn().Err(err).Msg("telemetry")
+		}
+	}()
 	m := managerOf(e.getenv)
 	tell := func(state string) {
 		if err := m.tell(state); err != nil {
@@ -97,7 +106,7 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cmp.Or(cfg.Console.URL, priv), AsksAtOnce: cfg.Limits.AsksAtOnce,
-		Alive: func() { tell(stateAlive) }, AliveEvery: m.every, Gauges: gauges(h.dir, shown),
+		Alive: func() { tell(stateAlive) }, AliveEvery: m.every, Gauges: gauges(h.dir, shown), Tracer: tracer,
 		Checkpoints: checkpointsOf(cfg), Custody: h.custody(cfg),
 		File: newLoader(path, cfg, p, e).file(ctx),
 		Log:  log, Broken: h.store.Broken(),

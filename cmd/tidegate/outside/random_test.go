@@ -15,7 +15,7 @@ import (
 
 // fewTalks is how many conversations the random model is let loose on usually;
 // TIDEGATE_CONVERSATIONS says how many otherwise.
-const fewTalks = 12
+const fewTalks = 6
 
 // TestRandomModel lets a model of random weights, in a real Ollama server, answer
 // patients through the daemon. It is held to a form and to nothing else, so what
