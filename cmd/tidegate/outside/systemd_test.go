@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -94,7 +95,7 @@ func TestUnit(t *testing.T) {
 	}
 	// The command of the unit is one that the program takes.
 	exec1 := regexp.MustCompile(`(?m)^ExecStart=(.*)$`).FindStringSubmatch(string(unit))
-	args := append(strings.Fields(exec1[1])[1:], "--help")
+	args := slices.Concat(strings.Fields(exec1[1])[1:], []string{"--help"})
 	if out, err := exec.CommandContext(within(t, patience), program(t), args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "Runs the daemon") {
 		t.Errorf("%v: %v\n%s", args, err, out)
 	}
