@@ -179,6 +179,7 @@ type Hook string
 const (
 	HookMessage Hook = "message"
 	HookStatus  Hook = "status"
+	HookVoice   Hook = "voice" // of an [Answerer]
 )
 
 // Request is a webhook as it came over the wire, its body read within MaxHookBytes.
@@ -261,4 +262,34 @@ type Adapter interface {
 	ID() string
 	// Accounts are our own ends on this channel.
 	Accounts() []molt.Address
+}
+
+// The fixed texts that a caller hears.
+const (
+	SayCall       = "call"        // the greeting, with the emergency number
+	SayCallLine   = "call_line"   // before the clinic's line rings
+	SayCallText   = "call_text"   // there is no line to ring
+	SayCallPhone  = "call_phone"  // and the clinic has another number
+	SayCallNobody = "call_nobody" // the line was not answered
+)
+
+// Greeting is what the gateway has to say to a caller.
+type Greeting struct {
+	Languages []string // each is spoken, in this order
+	Phone     molt.Address
+	Say       func(lang, text string) string // a fixed text by its name
+}
+
+// Document is an answer to a carrier with a body.
+type Document struct {
+	Type string
+	Body []byte
+}
+
+// Answerer is an Adapter whose numbers can be called. Answer authenticates a
+// webhook and says what the carrier is to do with the call; isCall is false for
+// one that is about no call, whatever door it came through. An error is a
+// *Rejected. Nothing of a call is kept.
+type Answerer interface {
+	Answer(r Request, g Greeting) (d Document, isCall bool, err error)
 }

@@ -20,6 +20,7 @@ func (c *checker) agent() {
 	}
 	c.providers()
 	c.calendar()
+	c.telemetry()
 	if a.DebounceMax < a.Debounce && c.sound("agent.debounce") {
 		c.report("agent.debounce_max", "must not be shorter than agent.debounce", a.DebounceMax.String(), "write at least "+a.Debounce.String())
 	}
@@ -87,6 +88,17 @@ func (c *checker) calendar() {
 	}
 	if cal.BaseURL != "" {
 		c.url("calendar.base_url", cal.BaseURL, func(host string) bool { return cal.Plain || isLoopback(host) }, "except on this machine, or with plain: true on a network of your own")
+	}
+}
+
+// telemetry wants an address with whatever goes with it.
+func (c *checker) telemetry() {
+	t := c.cfg.Telemetry
+	switch {
+	case t.Traces != "":
+		c.url("telemetry.traces", t.Traces, func(host string) bool { return t.Plain || isLoopback(host) }, "except on this machine, or with plain: true on a network of your own")
+	case t != (Telemetry{}):
+		c.report("telemetry.traces", "must be there", "", "write the collector's address, as in http://127.0.0.1:4318, or take the section out")
 	}
 }
 

@@ -21,9 +21,21 @@ func (c *checker) listen() {
 		c.report("listen.private", "must stay on this machine", shown(l.Private), "write 127.0.0.1:8081, or private_exposed: true when something in front of it keeps strangers out")
 	}
 	c.url("listen.public_url", l.PublicURL, isLoopback, "except on this machine")
+	c.tls("listen.public_tls", l.PublicTLS)
+	c.tls("listen.private_tls", l.PrivateTLS)
+	if l.PrivateTLS != (TLS{}) && strings.HasPrefix(c.cfg.Console.URL, "http://") {
+		c.report("console.url", "must be https where the private listener has a certificate", shown(c.cfg.Console.URL), "write https://")
+	}
 	c.console()
 	if before, _, ok := strings.Cut(l.PublicURL+"/", hooksPath); ok {
 		c.report("listen.public_url", "must end before "+hooksPath, shown(l.PublicURL), "write "+before+"; the gateway puts "+hooksPath+"CHANNEL/message behind it by itself, and tidegate doctor prints the whole address")
+	}
+}
+
+// tls wants both files, or none.
+func (c *checker) tls(path string, t TLS) {
+	if (t.Certificate == "") != (t.Key == "") {
+		c.report(path, "must name the certificate and its key", "one of them", "write both, as in {certificate: /etc/tidegate/fullchain.pem, key: /etc/tidegate/privkey.pem}")
 	}
 }
 

@@ -28,6 +28,7 @@ type Config struct {
 	Audit      Audit                        `json:"audit,omitzero" jsonschema:"What proves the record to somebody who does not trust this machine."`
 	Erase      Erase                        `json:"erase,omitzero" jsonschema:"How what somebody asked to be erased is erased."`
 	Retention  Retention                    `json:"retention,omitzero" jsonschema:"How long what was said is kept."`
+	Telemetry  Telemetry                    `json:"telemetry,omitzero" jsonschema:"Telling an OpenTelemetry collector what the agent's questions cost and how they went, without anybody's words. Left out, nobody is told."`
 	Log        Log                          `json:"log" jsonschema:"What the gateway writes about itself. Patient words are never in it."`
 
 	text  []byte
@@ -56,8 +57,26 @@ type Clinic struct {
 type Listen struct {
 	Public         string `json:"public" jsonschema:"Host and port for the carriers' webhooks and the web chat."`
 	Private        string `json:"private" jsonschema:"Host and port for the staff's pages, metrics and health."`
+	PublicTLS      TLS    `json:"public_tls,omitzero" jsonschema:"The certificate of the public listener. Left out, it speaks http, and a proxy in front of it has the certificate."`
+	PrivateTLS     TLS    `json:"private_tls,omitzero" jsonschema:"The certificate of the private listener. Left out, it speaks http."`
 	PublicURL      string `json:"public_url" need:"write the address the carrier calls, as in https://gw.example.org" jsonschema:"The address the carrier calls. It has to be https, except on this machine."`
 	PrivateExposed bool   `json:"private_exposed" jsonschema:"Say true when the private listener has to be reachable from other machines and something in front of it keeps strangers out."`
+}
+
+// TLS names the files of a certificate; the zero one is none. They are read anew
+// when they change.
+type TLS struct {
+	Certificate string `json:"certificate,omitzero" range:"1..1024" jsonschema:"The PEM file of the certificate, with those that vouch for it behind it. A relative path is taken from the folder of this file."`
+	Key         string `json:"key,omitzero" range:"1..1024" jsonschema:"The PEM file of its private key, readable by the daemon's user alone."`
+}
+
+// Telemetry says which collector hears of the agent's questions; the zero one is
+// none.
+type Telemetry struct {
+	Traces string  `json:"traces,omitzero" range:"1..1024" jsonschema:"The address of the collector's OTLP/HTTP door, as in http://127.0.0.1:4318. No words or numbers of anybody go there."`
+	Plain  bool    `json:"plain,omitzero" jsonschema:"Say true when the way to the collector is a network of your own and http will do."`
+	Key    Secret  `json:"key,omitzero" jsonschema:"Where the collector's bearer token is: env:NAME or file:/path. Left out, none is sent."`
+	Sample float64 `json:"sample,omitzero" range:"0..1" jsonschema:"Which share of the questions is told of. Left out, all."`
 }
 
 // Keys says where the tenant key lives. A zero Tenant means a file in the data

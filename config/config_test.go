@@ -281,8 +281,8 @@ func TestExampleSaysEveryDefault(t *testing.T) {
 	// These only show their form.
 	all.Keys, all.Texts, all.Backfill.Since, all.Console.URL, all.Console.Replies = asIs.Keys, asIs.Texts, asIs.Backfill.Since, asIs.Console.URL, asIs.Console.Replies
 	all.Escalation.Steps, all.Channels = asIs.Escalation.Steps, asIs.Channels
-	all.Audit, all.Erase, all.Retention = asIs.Audit, asIs.Erase, asIs.Retention
-	all.Calendar = asIs.Calendar
+	all.Audit, all.Erase, all.Retention, all.Listen = asIs.Audit, asIs.Erase, asIs.Retention, asIs.Listen
+	all.Calendar, all.Telemetry = asIs.Calendar, asIs.Telemetry
 	all.Agent.Providers, all.Agent.Links = asIs.Agent.Providers, asIs.Agent.Links
 	if got, want := string(all.Canonical()), string(asIs.Canonical()); got != want {
 		t.Errorf("a commented default is not the default:\ngot  %s\nwant %s", got, want)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/channels"
@@ -20,6 +21,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/reload"
 	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/telemetry"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/attic"
@@ -66,8 +68,12 @@ type Options struct {
 	Random     io.Reader        // default crypto/rand
 	Spawn      func(func())     // runs a mailbox; default a goroutine, a simulator runs it in its own order
 	Ready      func()           // called once the doors are open and what was before them is committed; nil: nobody
+	Alive      func()           // called every AliveEvery while the store takes commits; nil: nobody
+	AliveEvery time.Duration
 	Log        zerolog.Logger
-	Broken     <-chan struct{} // closed when the store takes nothing more
+	Tracer     *telemetry.Tracer      // tells a collector of the agent's questions; nil: nobody
+	Gauges     []prometheus.Collector // what else /metrics shows; nil: nothing
+	Broken     <-chan struct{}        // closed when the store takes nothing more
 }
 
 // Backfill says how texts that a carrier could not deliver are fetched.
@@ -94,6 +100,7 @@ type Gateway struct {
 	keeper   *reload.Keeper // nil: no file
 	traffic  *traffic
 	refusals *refusals
+	watchman *watchman
 	ready    atomic.Bool
 	scarce   atomic.Bool                   // room on the disk
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
@@ -126,7 +133,7 @@ func New(o Options) (*Gateway, error) {
 		o.AsksAtOnce = 4
 	}
 	g := &Gateway{
-		o: o, metrics: newMetrics(), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now),
+		o: o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now), watchman: newWatchman(),
 		swapped: make(chan struct{}, 1), sessions: newSessions(),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)
@@ -227,11 +234,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for _, w := range g.workers {
 		run("lane", w.Run)
 	}
-	run("back-filler", g.backfill)
-	g.keepRecord(run)
-	if g.keeper != nil {
-		run("configuration file", g.keeper.Run)
-	}
+	g.beside(run)
 	g.ready.Store(true)
 	if g.o.Ready != nil {
 		g.o.Ready()
@@ -253,6 +256,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return nil
 }
 
+// beside starts what goes on beside the doors and the workers.
+func (g *Gateway) beside(run func(name string, f func(context.Context) error)) {
+	run("back-filler", g.backfill)
+	g.keepRecord(run)
+	run("watchdog", g.alive)
+	run("anomalies", g.tellAnomalies)
+	if g.keeper != nil {
+		run("configuration file", g.keeper.Run)
+	}
+}
+
 func (g *Gateway) laneError(err error) {
 	g.metrics.faults.WithLabelValues("lane").Inc()
 	g.o.Log.Error().Err(err).Msg("worker")
@@ -261,6 +275,7 @@ func (g *Gateway) laneError(err error) {
 // watch logs and counts each decision: its reason, never anybody's words.
 func (g *Gateway) watch(id molt.ConversationID, s turn.State, d turn.Decided) {
 	g.metrics.decision(d)
+	g.flag(id, g.watchman.decided(&s, d))
 	g.sessions.decided(id, &s)
 	g.spent.note(id, s.Spent, g.rules().Day(s.At))
 	g.console.Changed(id, &s, d)

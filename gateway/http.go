@@ -25,6 +25,7 @@ const (
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
 	maxPublic     = 4000 // connections at a time; a live channel has a lower limit of its own
+	readyWithin   = 2 * time.Second
 	maxPrivate    = 1000 // well above the console's live pages, so that probes get through
 )
 
@@ -33,6 +34,7 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	hooks := &intake.Hooks{
 		Desk:     g.desk,
 		Adapters: g.adapter,
+		Greeting: g.greeting,
 		Count: func(channel string, hook channels.Hook, status int, took time.Duration) {
 			g.metrics.hooks.WithLabelValues(channel, string(hook), strconv.Itoa(status)).Inc()
 			g.metrics.seconds.WithLabelValues(string(hook)).Observe(took.Seconds())
@@ -45,6 +47,15 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)
 	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(g.liveDoors(mux)))
+}
+
+// greeting is what a caller hears, in the words of the configuration in force.
+func (g *Gateway) greeting() channels.Greeting {
+	r := g.rules()
+	return channels.Greeting{
+		Languages: r.Languages, Phone: r.Phone,
+		Say: func(lang, text string) string { return r.Texts.Say(lang, text, "") },
+	}
 }
 
 func (g *Gateway) servePrivate(ctx context.Context) error {
@@ -62,14 +73,9 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 
 // readyz says whether the daemon can accept and commit, by committing.
 func (g *Gateway) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if g.ready.Load() {
-		_, err := g.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: "probe:ready", Value: []byte(molt.TimeOf(g.o.Now()).String())}}})
-		if err == nil {
-			_, _ = w.Write([]byte("ready\n"))
-			return
-		}
+	if g.ready.Load() && g.commits(r.Context(), readyWithin) == nil {
+		_, _ = w.Write([]byte("ready\n"))
+		return
 	}
 	http.Error(w, "not ready: cannot accept and commit", http.StatusServiceUnavailable)
 }
@@ -84,11 +90,19 @@ func (g *Gateway) countCases(ctx context.Context) {
 		return
 	}
 	g.metrics.listed.Reset()
+	oldest := map[escalation.Severity]float64{escalation.S1: 0, escalation.S2: 0, escalation.S3: 0}
+	now := molt.TimeOf(g.o.Now())
 	for _, r := range rows {
 		if r.State == escalation.StateResolved {
 			continue // in its cool-down
 		}
 		g.metrics.listed.WithLabelValues(string(r.Severity)).Inc()
+		if r.Claimant == "" {
+			oldest[r.Severity] = max(oldest[r.Severity], now.Sub(r.Opened).Seconds())
+		}
+	}
+	for severity, age := range oldest {
+		g.metrics.unclaimed.WithLabelValues(string(severity)).Set(age)
 	}
 }
 

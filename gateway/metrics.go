@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/turn"
 )
@@ -25,6 +26,8 @@ type metrics struct {
 	backfill  *prometheus.CounterVec
 	files     *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
+	unclaimed *prometheus.GaugeVec
+	anomalies *prometheus.CounterVec
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
@@ -35,7 +38,7 @@ type metrics struct {
 	reloads   *prometheus.CounterVec
 }
 
-func newMetrics() *metrics {
+func newMetrics(more ...prometheus.Collector) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		hooks: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -72,6 +75,20 @@ func newMetrics() *metrics {
 			Name: "tidegate_oncall_holes", Help: "Stretches of the coming week in which nobody is on call, at the last scrape.",
 		}),
 	}
+	m.watch()
+	m.register()
+	m.start()
+	m.registry.MustRegister(more...)
+	return m
+}
+
+// places are where the gateway itself can fault.
+func places() []string {
+	return []string{"anomaly", "checkpoint", "custody", "disk", "file", "item", "lane", "sender_budget", "step", "work_list"}
+}
+
+// watch makes what stands for how things are now.
+func (m *metrics) watch() {
 	m.silent = silentMetric()
 	m.stale = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_config_reload_failed", Help: "1 while the configuration file has faults and what was in force before stays.",
@@ -84,12 +101,33 @@ func newMetrics() *metrics {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
 	}, []string{"result"})
-	m.register()
-	return m
+	m.unclaimed = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tidegate_case_unclaimed_seconds", Help: "Age of the oldest case that nobody has taken, by severity, at the last scrape.",
+	}, []string{"severity"})
+	m.anomalies = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidegate_anomalies_total", Help: "What is odd about the agent, by kind; see the runbook.",
+	}, []string{"kind"})
+}
+
+// start gives what alerts look at a value of 0: an alert on what rises sees the
+// first one too.
+func (m *metrics) start() {
+	for _, a := range anomalies() {
+		m.anomalies.WithLabelValues(string(a)) // 0 is a value too
+	}
+	for _, place := range places() {
+		m.faults.WithLabelValues(place)
+	}
+	m.decisions.WithLabelValues(string(turn.ReasonFault))
+	for _, c := range []channels.Class{channels.ClassSafety, channels.ClassPage, channels.ClassNurse, channels.ClassAgent} {
+		for _, outcome := range []channels.FaultKind{"sent", channels.FaultUnknown, channels.FaultTransient, channels.FaultUnreachable, channels.FaultConfiguration} {
+			m.sends.WithLabelValues(string(c), string(outcome))
+		}
+	}
 }
 
 func (m *metrics) register() {
-	m.registry.MustRegister(m.damaged, m.scrubbed, m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.unclaimed, m.anomalies, m.damaged, m.scrubbed, m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 

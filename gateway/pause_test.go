@@ -125,18 +125,18 @@ func TestDecisionsUnderAPauseReplay(t *testing.T) {
 	r.text(molt.Address("+15550100198"), "hello?")
 	r.leaves()
 	r.stop()
-	check := audit.Check{Rules: func(digest string) *turn.Rules {
+	again := audit.Again{Known: func(digest string) *turn.Rules {
 		return r.gateway.rules().At(digest, func() []byte {
 			record, _, _ := r.gateway.desk.Mark(t.Context(), turn.MarkRules(digest))
 			return record
 		})
 	}}
-	rep, err := audit.New(r.store, r.ring).Verify(t.Context(), check)
+	rep, err := audit.New(r.store, r.ring).Replay(t.Context(), again, func(audit.Redecision) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := rep.Decisions; d.Equal == 0 || d.Differ+d.OtherRules+d.Gone > 0 {
-		t.Errorf("decisions: %+v; want all equal", *d)
+	if d := rep.Tally; d.Equal == 0 || d.Differ+d.NotDecided+d.Gone > 0 {
+		t.Errorf("decisions: %+v; want all equal", d)
 	}
 	value, ok, err := r.gateway.desk.Mark(t.Context(), markPause)
 	var kept pauseRecord

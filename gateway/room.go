@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -66,30 +65,14 @@ func (g *Gateway) lookAtRoom(ctx context.Context, store roomy, told time.Time) t
 	case room.Scarce && now.Sub(told) >= roomAgain:
 		g.o.Log.Error().Int64("free", room.Free).Int64("reserve", room.Reserve).
 			Msg("the disk is nearly full: texts and pages go on, the agent, files, new web chats, exports and backups wait; free some")
-		g.tellAdmins(ctx, turn.Notice{What: "disk", Words: "The disk of the gateway is nearly full. Texts and pages go on; the agent, pictures, new web chats, exports and backups wait until some is freed."})
+		words := "The disk of the gateway is nearly full. Texts and pages go on; the agent, pictures, new web chats, exports and backups wait until some is freed."
+		if err := g.tellAdmins(ctx, turn.Notice{What: "disk", Words: molt.Words(words)}, ""); err != nil && ctx.Err() == nil {
+			g.metrics.faults.WithLabelValues("disk").Inc()
+			g.o.Log.Error().Err(err).Msg("the admins are not told that the disk is nearly full")
+		}
 		return now
 	}
 	return told
-}
-
-// tellAdmins texts every admin on her first route.
-func (g *Gateway) tellAdmins(ctx context.Context, n turn.Notice) {
-	plan := g.rules().Plan
-	for _, id := range plan.Admins {
-		p, ok := plan.People[id]
-		if !ok || len(p.Routes) == 0 {
-			continue
-		}
-		stream, began := g.desk.StreamOf(id, p.Routes[0].Channel, p.Routes[0].Address)
-		_, err := g.desk.Step(ctx, stream, &began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindNotice, Body: &n}}}
-		})
-		if err != nil && ctx.Err() == nil {
-			g.metrics.faults.WithLabelValues("notice").Inc()
-			g.o.Log.Error().Err(err).Str("person", string(id)).Str("what", n.What).Msg("an admin was not told")
-		}
-	}
-	g.kick(molt.LanePage)
 }
 
 // waitsForRoom puts back what can wait while room is scarce.

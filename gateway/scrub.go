@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -125,19 +124,5 @@ func (g *Gateway) tellDamage(ctx context.Context, found []audit.Fault) error {
 	if len(found) > 1 {
 		words = fmt.Sprintf("%s: %d conversations do not verify, the first %s. They are frozen. Run: tidegate verify", g.rules().Clinic, len(found), f.Conversation)
 	}
-	plan := g.rules().Plan
-	var all error
-	for _, admin := range plan.Admins {
-		p := plan.People[admin]
-		if len(p.Routes) == 0 {
-			continue
-		}
-		stream, began := g.desk.StreamOf(admin, p.Routes[0].Channel, p.Routes[0].Address)
-		_, err := g.desk.Step(ctx, stream, &began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindNotice, Body: &turn.Notice{What: "damage", Words: molt.Words(words)}}}}
-		})
-		all = errors.Join(all, err)
-	}
-	g.kick(molt.LanePage)
-	return all
+	return g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, "")
 }

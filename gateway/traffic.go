@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -78,8 +77,9 @@ func (t *traffic) failed(channel string, kind channels.FaultKind) {
 func (t *traffic) hook(channel string, hook channels.Hook, status int) {
 	t.of(channel, func(p *passed, now molt.Time) {
 		switch {
-		case status != http.StatusNoContent:
+		case status/100 != 2:
 			p.fault(now, faultRefused)
+		case hook == channels.HookVoice: // no text
 		case hook == channels.HookStatus:
 			p.Receipt = now
 		default:

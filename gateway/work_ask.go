@@ -12,6 +12,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/skill"
+	"github.com/tidegate/tidegate/gateway/telemetry"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -29,7 +30,8 @@ type question struct {
 	call    model.Call   // being made
 	act     turn.Calling // that it is, if it acts
 	who     skill.Patient
-	spent   turn.Spent // by the conversation before
+	spent   turn.Spent          // by the conversation before
+	told    *telemetry.Question // nil: to nobody
 }
 
 // beginAsk asks the agent, with no transaction open, and brings its answer as a
@@ -70,6 +72,7 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 			q.req.Tools = q.f.Skills.Tools()
 		}
 		q.run = q.f.Session.Begin(q.req)
+		q.told = g.o.Tracer.Begin(it.Conversation, q.channel, q.f.Persona.Name)
 		if q.r.Budget == budgetClinic && q.run.Thrift() {
 			q.r.Budget = "" // a model that costs nothing answers
 		}
@@ -100,7 +103,7 @@ func (g *Gateway) ask(ctx context.Context, q *question) step {
 	var res agent.Result
 	var call *model.Call
 	if g.rules().MayAgent(q.channel) && q.r.Budget == "" {
-		asking, done := g.sessions.begin(ctx, q.it.Conversation, q.r.Epoch, q.it.ID)
+		asking, done := g.sessions.begin(q.told.In(ctx), q.it.Conversation, q.r.Epoch, q.it.ID)
 		call, res = q.run.Next(asking)
 		done()
 	}
@@ -124,6 +127,8 @@ func (g *Gateway) ends(q *question, res agent.Result) step {
 	r.Budget = cmp.Or(r.Budget, res.Budget)
 	r.Failed = r.Failed || r.Budget != ""
 	g.countAsk(q.it, res)
+	q.told.End(r.Answer.Kind, r.Failed, res.Limit, r.Tokens)
+	g.flag(q.it.Conversation, g.watchman.replied(r.Tokens, res.Limit))
 	return func(ctx context.Context) step {
 		g.answer(ctx, q.it, q.r)
 		return nil
@@ -138,7 +143,9 @@ func (g *Gateway) made(q *question) step {
 		return func(ctx context.Context) step { return g.commitAct(ctx, q) }
 	}
 	return func(ctx context.Context) step {
+		done := telemetry.Tool(q.told.In(ctx), q.call.Tool, ok)
 		out := q.f.Skills.Look(ctx, q.call)
+		done(out.State)
 		g.countCall(q.it, q.call.Tool, out)
 		return g.told(ctx, q, out)
 	}
@@ -191,11 +198,13 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 // doAct makes the act. Stopping does not break it off: it has its own time.
 func (g *Gateway) doAct(ctx context.Context, q *question) step {
 	var out model.Outcome
+	done := telemetry.Tool(q.told.In(ctx), q.act.Tool, true)
 	if q.f.Skills == nil {
 		out = model.Outcome{State: model.CallUnknown, Why: "no_calendar"}
 	} else {
 		out = q.f.Skills.Do(context.WithoutCancel(ctx), skill.Act{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, For: q.who})
 	}
+	done(out.State)
 	g.countCall(q.it, q.act.Tool, out)
 	return func(ctx context.Context) step { return g.commitCalled(ctx, q, out) }
 }

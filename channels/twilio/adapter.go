@@ -26,6 +26,7 @@ type Options struct {
 	PublicURL           string         // the gateway as the carrier reaches it: scheme, host, optional path prefix
 	Numbers             []molt.Address // our own numbers, E.164, short codes or whatsapp:+…
 	MessagingServiceSID string         // MG and 32 hexadecimal digits; may be empty
+	CallTo              molt.Address   // the clinic's line, which a call is put through to; "": none
 	BaseURL             string         // default DefaultBaseURL; plain http only on a loopback host
 
 	// HTTP carries the REST calls, and never files; nil is a transport of the adapter's own.
@@ -42,17 +43,22 @@ type Adapter struct {
 	keys                       [][]byte // webhook signing keys, primary first
 	public                     publicURL
 	base                       *url.URL
+	callTo                     molt.Address
 	numbers                    []molt.Address
 	transport                  http.RoundTripper
 	media                      media
 	now                        func() time.Time
 }
 
-var _ channels.Adapter = (*Adapter)(nil)
+var (
+	_ channels.Adapter  = (*Adapter)(nil)
+	_ channels.Answerer = (*Adapter)(nil)
+)
 
 var (
 	idForm      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	accountForm = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
+	lineForm    = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	serviceForm = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
 	tokenForm   = regexp.MustCompile(`^[A-Za-z0-9]{1,128}$`)
 	prefixForm  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
@@ -70,7 +76,7 @@ func New(o Options) (*Adapter, error) {
 	a := &Adapter{
 		id: o.ID, accountSID: o.AccountSID, serviceSID: o.MessagingServiceSID,
 		token: o.AuthToken, keys: [][]byte{[]byte(o.AuthToken)},
-		public: public, base: base, numbers: slices.Clone(o.Numbers),
+		public: public, base: base, callTo: o.CallTo, numbers: slices.Clone(o.Numbers),
 		transport: o.HTTP, media: newMedia(base), now: o.Now,
 	}
 	if o.SecondaryToken != "" {

@@ -60,6 +60,7 @@ func TestSettings(t *testing.T) {
 		Method:      "POST",
 		MessageURL:  "https://gw.example.org/clinic/hooks/sms/message#rc=5&rp=all",
 		FallbackURL: "https://gw.example.org/clinic/hooks/sms/message#rc=5&rp=all",
+		CallURL:     "https://gw.example.org/clinic/hooks/sms/voice#rc=5&rp=all",
 	}
 	if diff := cmp.Diff(want, newAdapter(t).Settings()); diff != "" {
 		t.Errorf("Settings (-want +got):\n%s", diff)

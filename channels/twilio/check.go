@@ -27,6 +27,8 @@ func (s Section) Check() channels.Faults {
 		fits(&faults, IsAddress(n), field, "must be a number as the carrier writes it", form(n), "write it as in +15550100101, a short code of 3 to 8 digits, or whatsapp: and the number")
 		fits(&faults, !slices.Contains(s.Numbers[:i], n), field, "must not be said twice", "", "take it out")
 	}
+	fits(&faults, s.CallTo == "" || lineForm.MatchString(s.CallTo), "call_to", "must be a number that can be called", form(s.CallTo), "write the clinic's line with a plus and the country code, as in +15550100100, or take the line out")
+	fits(&faults, s.CallTo == "" || !slices.Contains(s.Numbers, s.CallTo), "call_to", "must not be a number of this channel", form(s.CallTo), "a call to it would be sent back to itself without end; write the line that people pick up")
 	if _, f := parseBaseURL(s.BaseURL); f != nil {
 		faults = append(faults, *f)
 	}
@@ -67,7 +69,7 @@ const (
 // check holds the options against the same rules, and the secrets against
 // theirs.
 func (o Options) check() channels.Faults {
-	s := Section{AccountSID: o.AccountSID, MessagingService: o.MessagingServiceSID, BaseURL: o.BaseURL}
+	s := Section{AccountSID: o.AccountSID, MessagingService: o.MessagingServiceSID, BaseURL: o.BaseURL, CallTo: o.CallTo.Reveal()}
 	for _, n := range o.Numbers {
 		s.Numbers = append(s.Numbers, n.Reveal())
 	}

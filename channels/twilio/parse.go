@@ -53,7 +53,7 @@ func isInbound(h channels.Hook, form url.Values) bool {
 	case "received", "receiving":
 		return true
 	case "":
-		return h == channels.HookMessage
+		return h == channels.HookMessage || h == channels.HookVoice
 	}
 	return false
 }
@@ -68,7 +68,7 @@ func messageStatus(form url.Values) string {
 // authenticate returns the form and the query once the signature holds for
 // exactly them: the query is the one that was signed, not r.Query.
 func (a *Adapter) authenticate(r channels.Request) (form, query url.Values, _ *channels.Rejected) {
-	if r.Hook != channels.HookMessage && r.Hook != channels.HookStatus {
+	if r.Hook != channels.HookMessage && r.Hook != channels.HookStatus && r.Hook != channels.HookVoice {
 		return nil, nil, reject(http.StatusNotFound, "no such door")
 	}
 	if len(r.Body) > channels.MaxHookBytes {

@@ -145,7 +145,7 @@ func TestParseRejects(t *testing.T) {
 		{"no content type, as a GET", channels.HookMessage, textForm(), header("Content-Type", ""), 415},
 		{"multipart", channels.HookMessage, textForm(), header("Content-Type", "multipart/form-data; boundary=x"), 415},
 		{"too large", channels.HookMessage, textForm(), func(r *channels.Request) { r.Body = make([]byte, channels.MaxHookBytes+1) }, 413},
-		{"no such door", "voice", textForm(), nil, 404},
+		{"no such door", "fax", textForm(), nil, 404},
 	} {
 		req := webhook(c.hook, "", c.form)
 		if c.change != nil {

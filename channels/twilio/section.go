@@ -13,6 +13,7 @@ type Section struct {
 	SecondaryToken   string   `json:"secondary_token,omitempty"   yaml:"secondary_token,omitempty"`
 	Numbers          []string `json:"numbers"                     yaml:"numbers" need:"write your numbers, as in [\"+15550100101\"]" range:"1..100"`
 	MessagingService string   `json:"messaging_service,omitempty" yaml:"messaging_service,omitempty"`
+	CallTo           string   `json:"call_to,omitempty"           yaml:"call_to,omitempty"`
 	BaseURL          string   `json:"base_url,omitempty"          yaml:"base_url,omitempty"`
 }
 
@@ -21,7 +22,7 @@ type Section struct {
 func (s Section) Options(id, publicURL string, secret func(reference string) (string, error)) (Options, channels.Faults) {
 	o := Options{
 		ID: id, PublicURL: publicURL, AccountSID: s.AccountSID,
-		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL,
+		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL, CallTo: molt.Address(s.CallTo),
 	}
 	for _, n := range s.Numbers {
 		o.Numbers = append(o.Numbers, molt.Address(n))

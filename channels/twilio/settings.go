@@ -14,6 +14,7 @@ type Settings struct {
 	Method      string // of all of them
 	MessageURL  string // "a message comes in"
 	FallbackURL string // "primary handler fails"; the same door, duplicates are free
+	CallURL     string // "a call comes in"
 }
 
 // Settings returns what belongs in the console.
@@ -22,6 +23,7 @@ func (a *Adapter) Settings() Settings {
 		Method:      "POST",
 		MessageURL:  a.hookURL(channels.HookMessage) + overrides,
 		FallbackURL: a.hookURL(channels.HookMessage) + overrides,
+		CallURL:     a.hookURL(channels.HookVoice) + overrides,
 	}
 }
 

@@ -44,6 +44,7 @@ type parts struct {
 	autonomy persona.Persona // as it was read: how far it goes alone
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
+	build    string // which program this is
 	// options are what each adapter was made from, and before the parts that were
 	// in force when these were built: what would be made alike is taken over, and
 	// with it the connections that it holds.
@@ -59,6 +60,11 @@ func rebuild(cfg *config.Config, e env, before *parts) (*parts, error) {
 	p := &parts{cfg: cfg, adapters: map[string]channels.Adapter{}, options: map[string]any{}, before: before}
 	defer func() { p.before = nil }()
 	var err error
+	if before != nil {
+		p.build = before.build
+	} else if p.build, err = program(); err != nil {
+		return nil, err
+	}
 	if before != nil && reflect.DeepEqual(cfg.Screen, before.cfg.Screen) {
 		p.screen = before.screen
 	} else if p.screen, err = extendedScreen(cfg); err != nil {
@@ -182,7 +188,7 @@ func (p *parts) buildRules() error {
 		return err
 	}
 	r := &turn.Rules{
-		Clinic: cfg.Clinic.Name, Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
+		Clinic: cfg.Clinic.Name, Phone: molt.Address(cfg.Clinic.Phone), Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate: policy.Gate{
 			MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
 			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
@@ -270,7 +276,7 @@ func textsOf(cfg *config.Config) (policy.Texts, error) {
 // the models and the build.
 func (p *parts) recordOf() []byte {
 	b, err := json.Marshal(map[string]any{
-		"build": version(), "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "autonomy": p.autonomy, "models": p.cfg.Agent.Models,
+		"build": p.build, "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "autonomy": p.autonomy, "models": p.cfg.Agent.Models,
 		"config": json.RawMessage(p.cfg.Canonical()),
 	})
 	if err != nil {

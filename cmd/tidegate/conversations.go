@@ -41,12 +41,43 @@ case), or with a recorded reason.
 	for _, l := range []*cobra.Command{c, list} {
 		l.Flags().BoolVar(&undecided, "undecided", false, "list only those with texts that no decision has answered")
 	}
-	show := &cobra.Command{
-		Use: "show ID|NUMBER", Short: "Show one conversation whole; the look is recorded", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return showConversation(c.Context(), w, e, args[0]) },
-	}
-	c.AddCommand(list, show, exportCmd(w, e), takeOverCmd(w, e), holdCmd(w, e), releaseCmd(w, e))
+	c.AddCommand(list, showCmd(w, e), exportCmd(w, e), takeOverCmd(w, e), holdCmd(w, e), releaseCmd(w, e))
 	return c
+}
+
+func showCmd(w *where, e env) *cobra.Command {
+	var trace bool
+	c := &cobra.Command{
+		Use: "show ID|NUMBER", Short: "Show one conversation whole, or why it went so; the look is recorded", Args: cobra.ExactArgs(1),
+		Long: `Shows one conversation whole. With --trace it shows each decision as a tree: the
+facts it saw with the screen's verdict, what the agent was asked with, what it
+called and answered, what was decided and why, and what became of it.
+` + exitHelp,
+		RunE: func(c *cobra.Command, args []string) error {
+			if trace {
+				return showTrace(c.Context(), w, e, args[0])
+			}
+			return showConversation(c.Context(), w, e, args[0])
+		},
+	}
+	c.Flags().BoolVar(&trace, "trace", false, "show each decision as a tree, with its reason")
+	return c
+}
+
+func showTrace(ctx context.Context, w *where, e env, id string) error {
+	s, err := connect(ctx, w, e)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	var t audit.Trace
+	if err := s.get(ctx, "/conversations/"+url.PathEscape(id)+"/trace", &t); err != nil {
+		return err
+	}
+	if w.json {
+		return printJSON(e.stdout, t, true)
+	}
+	return printText(e.stdout, "%s", t.Text(s.zone))
 }
 
 func exportCmd(w *where, e env) *cobra.Command {

@@ -64,7 +64,7 @@ func countRefused(ctx context.Context, private string, other func(line string)) 
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := ourselves().Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func placed(c config.Channel, faults channels.Faults) []config.Fault {
 
 // partFaults is what the parts say of a file, each at the line that says it.
 func partFaults(c *config.Config, whole func(...string) bool, with *env) []config.Fault {
-	out := routeFaults(c)
+	out := append(routeFaults(c), lineFaults(c)...)
 	if whole("screen") {
 		out = append(out, screenFaults(c)...)
 	}
@@ -101,6 +101,12 @@ func partFaults(c *config.Config, whole func(...string) bool, with *env) []confi
 	}
 	if whole("agent") {
 		out = append(append(out, agentFaults(c)...), modelFaults(c, with)...)
+	}
+	if with != nil && whole("telemetry") {
+		out = append(out, telemetryFaults(c, *with)...)
+	}
+	if with != nil && whole("listen") {
+		out = append(out, tlsFaults(c)...)
 	}
 	if with != nil && !c.Keys.Tenant.IsZero() && whole("keys") {
 		if _, err := c.Keys.Tenant.Resolve(with.getenv, os.ReadFile); err != nil {
@@ -134,6 +140,25 @@ func routeFaults(c *config.Config) []config.Fault {
 				continue
 			}
 			out = append(out, c.Fault(fmt.Sprintf("staff[%d].routes[%d].address", i, j), rule, r.Address.String(), "write the person's own number with a plus and the country code, as in +15550100111"))
+		}
+	}
+	return out
+}
+
+// lineFaults refuses a clinic's line that is another channel's number: two that
+// ring one another would do so without end.
+func lineFaults(c *config.Config) []config.Fault {
+	var out []config.Fault
+	own := ownNumbers(c)
+	for id, ch := range c.Channels {
+		var s twilio.Section
+		if ch.Type != typeTwilio || len(ch.Decode(&s)) > 0 || s.CallTo == "" {
+			continue
+		}
+		for other, numbers := range own {
+			if other != id && slices.Contains(numbers, s.CallTo) {
+				out = append(out, ch.Fault("call_to", "must not be a number of channel "+string(other), "", "calls would turn in a circle; write the line that people pick up"))
+			}
 		}
 	}
 	return out

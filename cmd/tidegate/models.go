@@ -14,6 +14,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/model/ollama"
 	"github.com/tidegate/tidegate/gateway/model/openai"
 	"github.com/tidegate/tidegate/gateway/model/scripted"
+	"github.com/tidegate/tidegate/gateway/telemetry"
 )
 
 // builtIn is the provider that needs no server.
@@ -50,7 +51,7 @@ func chain(cfg *config.Config, e env) (all []model.Provider, remote []languageMo
 			return nil, nil, config.Faults{cfg.Fault(fmt.Sprintf("agent.models[%d]", i), "cannot be made", err.Error(), "")}
 		}
 		remote = append(remote, lm)
-		all = append(all, agent.Guard(lm, servers[id]))
+		all = append(all, agent.Guard(telemetry.Watch(lm, string(cfg.Agent.Providers[id].Kind(id)), name), servers[id]))
 	}
 	if len(all) == 0 { // the agent is off: nobody is asked
 		flow, err := scripted.New()

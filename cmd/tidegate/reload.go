@@ -78,6 +78,9 @@ func (l *loader) needsRestart(c *config.Config) (faults []config.Fault) {
 	}{
 		{"listen.public", was.Listen.Public == c.Listen.Public},
 		{"listen.private", was.Listen.Private == c.Listen.Private},
+		{"telemetry", was.Telemetry == c.Telemetry},
+		{"listen.public_tls", was.Listen.PublicTLS == c.Listen.PublicTLS},
+		{"listen.private_tls", was.Listen.PrivateTLS == c.Listen.PrivateTLS},
 		{"data", filepath.Clean(was.Path(was.Data)) == filepath.Clean(c.Path(c.Data))},
 		{"keys.tenant", was.Keys.Tenant == c.Keys.Tenant},
 		{"keys.previous", was.Keys.Previous == c.Keys.Previous},

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, e env) int {
 	root.SetVersionTemplate("tidegate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%w; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(
-		serveCmd(e), checkCmd(e), casesCmd(e), draftsCmd(e), conversationsCmd(e), staffCmd(e), verifyCmd(e), backupCmd(e), restoreCmd(e), keysCmd(e), eraseCmd(e), patientCmd(e), doctorCmd(e), benchCmd(e), simCmd(e),
+		serveCmd(e), checkCmd(e), casesCmd(e), draftsCmd(e), conversationsCmd(e), staffCmd(e), verifyCmd(e), replayCmd(e), backupCmd(e), restoreCmd(e), keysCmd(e), eraseCmd(e), patientCmd(e), doctorCmd(e), benchCmd(e), simCmd(e),
 		demoCmd(e), carrierCmd(e), modelCmd(e), chatCmd(e), screenCmd(e), versionCmd(e), exitCodesCmd(),
 	)
 	root.SetHelpCommand(helpCmd(root))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	bolt "go.etcd.io/bbolt"
@@ -55,7 +57,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
-			"forge": scriptForge, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
+			"forge": scriptForge, "call": scriptCall, "certificate": scriptCertificate, "env-is": scriptEnvIs, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 			"newer": scriptNewer, "truncate": scriptTruncate, "swap": scriptSwap, "mode": scriptMode,
 		},
 	})
@@ -152,6 +154,41 @@ func scriptText(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// scriptCall calls a number of ours as the carrier tells it, and writes what the
+// caller would hear to the file "heard".
+func scriptCall(ts *testscript.TestScript, _ bool, args []string) {
+	form := url.Values{"CallSid": {"CA" + strings.Repeat("0", 32)}, "AccountSid": {demoAccount}, "From": {args[0]}, "To": {demoNumber}, "CallStatus": {"ringing"}}
+	req, err := http.NewRequest(http.MethodPost, ts.Getenv("PUBLIC")+"/hooks/main/voice", strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Twilio-Signature", signForm(scriptToken, "http://127.0.0.1:9/hooks/main/voice", form))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	heard, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("the call got %s", resp.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("heard"), heard, 0o600))
+}
+
+// scriptCertificate writes a certificate and its key that end so long from now.
+func scriptCertificate(ts *testscript.TestScript, _ bool, args []string) {
+	left, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	cert, key, _, err := newCertificate("gw.example.org", time.Now().Add(left))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), cert, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), key, 0o600))
+}
+
+func scriptEnvIs(ts *testscript.TestScript, _ bool, args []string) {
+	if got := ts.Getenv(args[0]); !strings.HasPrefix(got, args[1]) {
+		ts.Fatalf("%s is %q, want it to begin with %q", args[0], got, args[1])
+	}
+}
+
 func scriptForge(ts *testscript.TestScript, _ bool, args []string) {
 	req, err := http.NewRequest(args[0], ts.Getenv("PUBLIC")+args[1], strings.NewReader("From=%2B15550100199&Body=forged"))
 	ts.Check(err)
@@ -165,7 +202,7 @@ func scriptForge(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptSettle(ts *testscript.TestScript, _ bool, args []string) {
-	addr := strings.TrimPrefix(ts.Getenv("PRIVATE"), "http://")
+	_, addr, _ := strings.Cut(ts.Getenv("PRIVATE"), "://")
 	text := strings.Replace(ts.ReadFile(args[0]), `private: "127.0.0.1:0"`, `private: "`+addr+`"`, 1)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -76,18 +77,41 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 		return err
 	}
 	defer h.close()
+	log := logger(cfg, e.stderr)
 	public, private, err := open(cfg)
 	if err != nil {
 		return err
 	}
-	pub, priv := "http://"+public.Addr().String(), "http://"+private.Addr().String()
+	public, private, shown, err := secured(cfg, public, private, log)
+	if err != nil {
+		return err
+	}
+	pub, priv := originOf(cfg.Listen.PublicTLS, public.Addr().String()), originOf(cfg.Listen.PrivateTLS, private.Addr().String())
+	tracer, err := tracerOf(ctx, cfg, p.build, e, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := tracer.Close(); err != nil {
+			log.Warn().Err(err).Msg("telemetry")
+		}
+	}()
+	m := managerOf(e.getenv)
+	tell := func(state string) {
+		if err := m.tell(state); err != nil {
+			log.Error().Err(err).Str("state", state).Msg("service manager")
+		}
+	}
+	context.AfterFunc(ctx, func() { tell(stateStopping) })
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
-		Public: public, Private: private, Admin: h.socket, ConsoleURL: cfg.Console.URL, AsksAtOnce: cfg.Limits.AsksAtOnce,
+		Public: public, Private: private, Admin: h.socket, ConsoleURL: cmp.Or(cfg.Console.URL, priv), AsksAtOnce: cfg.Limits.AsksAtOnce,
+		Alive: func() { tell(stateAlive) }, AliveEvery: m.every, Gauges: gauges(h.dir, shown), Tracer: tracer,
 		Checkpoints: checkpointsOf(cfg), Custody: h.custody(cfg),
 		File: newLoader(path, cfg, p, e).file(ctx),
-		Log:  logger(cfg, e.stderr), Broken: h.store.Broken(),
+		Log:  log, Broken: h.store.Broken(),
 		Ready: func() {
+			tell(stateReady)
 			fmt.Fprintf(e.stdout, "ready public=%s private=%s pid=%d\n", pub, priv, os.Getpid())
 			if ready != nil {
 				ready(pub, priv)

@@ -15,7 +15,6 @@ import (
 
 func verifyCmd(e env) *cobra.Command {
 	w := &where{}
-	var decisions bool
 	var checkpoints string
 	c := &cobra.Command{
 		Use:   "verify",
@@ -24,9 +23,8 @@ func verifyCmd(e env) *cobra.Command {
 opens, each snapshot is what its events fold to, work that is due can be read,
 and every file that a patient sent is there and is what was kept. It writes nothing and may run beside the daemon.
 
-With --decisions every decision that was made under the configuration in force
-is made once more from its recorded facts, and has to come out the same byte for
-byte. It exits 1 when anything is not as it was written.
+It exits 1 when anything is not as it was written. Whether the decisions come out
+the same is what tidegate replay tells.
 
 Where audit.checkpoints is set, the record is compared with what was signed about
 it there: an end that was cut off, an older file put in its place and a chain that
@@ -35,26 +33,22 @@ not help against who has the key file and can write to both places, or against
 what happened since the last checkpoint.
 ` + whereHelp + exitHelp,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, e, decisions, checkpoints) },
+		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, e, checkpoints) },
 	}
 	w.flags(c)
 	c.Flags().StringVar(&checkpoints, "checkpoints", "", "the file of checkpoints, instead of audit.checkpoints")
-	c.Flags().BoolVar(&decisions, "decisions", false, "decide every decision once more and compare")
 	return c
 }
 
 var errNotVerified = errors.New("the record does not verify")
 
-func verify(ctx context.Context, w *where, e env, decisions bool, checkpoints string) error {
+func verify(ctx context.Context, w *where, e env, checkpoints string) error {
 	s, err := connect(ctx, w, e)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	q := url.Values{}
-	if decisions {
-		q.Set("decisions", "1")
-	}
 	if checkpoints != "" {
 		if checkpoints, err = filepath.Abs(checkpoints); err != nil {
 			return err
@@ -106,11 +100,6 @@ func printReport(e env, r audit.Report) error {
 	}
 	for _, b := range r.Restores {
 		if err := printText(e.stdout, "restored %s by %s, as of %s\n", b.At, b.By, b.AsOf); err != nil {
-			return err
-		}
-	}
-	if d := r.Decisions; d != nil {
-		if err := printText(e.stdout, "decisions: %d came out the same, %d differ, %d were made under other rules, %d are beyond retention or erased\n", d.Equal, d.Differ, d.OtherRules, d.Gone); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,11 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
 	"runtime/debug"
 	"strings"
 
@@ -73,4 +78,28 @@ func (b buildInfo) String() string {
 func version() string {
 	info, _ := debug.ReadBuildInfo()
 	return buildOf(info).String()
+}
+
+// program names the program so that two that decide otherwise are never called
+// alike: by its commit, or by its own bytes where a commit does not say all.
+func program() (string, error) {
+	info, _ := debug.ReadBuildInfo()
+	b := buildOf(info)
+	if b.Commit != "" && !b.Modified {
+		return b.String(), nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("which program this is: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("which program this is: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("which program this is: %w", err)
+	}
+	return b.String() + " " + hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }

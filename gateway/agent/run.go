@@ -131,6 +131,6 @@ func (u *Run) futile(c model.Call) string {
 }
 
 func (u *Run) ends(rule string) Result {
-	u.res.Failed, u.res.Why = true, "no usable answer: the question ended by its limit of "+rule
+	u.res.Failed, u.res.Limit, u.res.Why = true, rule, "no usable answer: the question ended by its limit of "+rule
 	return u.res
 }

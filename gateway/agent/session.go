@@ -78,6 +78,7 @@ type Result struct {
 	Failed   bool         `json:"failed"`           // no provider gave a usable answer
 	Why      string       `json:"why"`              // when Failed: a sentence without anybody's words
 	Budget   string       `json:"budget,omitempty"` // which budget ended it
+	Limit    string       `json:"limit,omitempty"`  // when Failed: which limit of the question ended it
 }
 
 // Attempt is one provider's turn.

@@ -1,15 +1,17 @@
 package audit_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/audit"
+	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -40,7 +42,7 @@ func TestStoryReplays(t *testing.T) {
 	w.run(3 * time.Minute)
 
 	tally := w.judge()
-	if tally.Equal < 30 || tally.Differ+tally.OtherRules+tally.Gone > 0 {
+	if tally.Equal < 30 || tally.Differ+tally.NotDecided+tally.Gone > 0 {
 		t.Errorf("decisions: %+v; all equal wanted, and at least 30", tally)
 	}
 	f := w.export(id)
@@ -64,7 +66,7 @@ func TestDiceReplay(t *testing.T) {
 			}
 			w.run(5 * time.Minute)
 			d := w.judge()
-			if d.Gone+d.OtherRules > 0 {
+			if d.Gone+d.NotDecided > 0 {
 				t.Errorf("decisions: %+v", d)
 			}
 		})
@@ -149,27 +151,71 @@ func TestReplayBites(t *testing.T) {
 	w.run(time.Second)
 	twin := *w.rules
 	twin.Plan.Steps = nil
-	var differ, others int
-	err := w.auditor().Replay(context.Background(), w.desk.ConversationOf("main", clinic, patient),
-		func(string) *turn.Rules { return &twin },
-		func(d audit.Redecision) error {
-			if d.Outcome == audit.OutcomeDiffers {
-				differ++
-			}
-			return nil
-		})
-	if err != nil || differ == 0 {
-		t.Errorf("other steps under the same digest: %d differ, %v; at least one wanted", differ, err)
+	got := w.replay(audit.Again{Known: func(string) *turn.Rules { return &twin }}, func(audit.Redecision) {})
+	if got.OK() || got.Differ == 0 || got.WouldDiffer > 0 {
+		t.Errorf("other steps under the same digest: %+v; at least one fault wanted", got.Tally)
 	}
-	err = w.auditor().Replay(context.Background(), w.desk.ConversationOf("main", clinic, patient),
-		func(string) *turn.Rules { return nil },
-		func(d audit.Redecision) error {
-			if d.Outcome == audit.OutcomeOtherRules {
-				others++
-			}
-			return nil
-		})
-	if err != nil || others == 0 {
-		t.Errorf("rules that are not at hand: %d, %v", others, err)
+	got = w.replay(audit.Again{Known: func(string) *turn.Rules { return nil }}, func(audit.Redecision) {})
+	if !got.OK() || got.NotDecided == 0 || got.Equal+got.Differ+got.Same+got.WouldDiffer > 0 {
+		t.Errorf("rules that are not at hand: %+v; want none decided", got.Tally)
+	}
+}
+
+// TestReplayTellsWhatWouldDiffer decides under other rules with a digest of their
+// own: what comes out otherwise is listed with both reasons and is no fault, and
+// the list holds nobody's words.
+func TestReplayTellsWhatWouldDiffer(t *testing.T) {
+	w := newWorld(t, 3)
+	w.text(patient, "my xylophone wobbles")
+	w.run(10 * time.Second)
+	w.text(other, "hello")
+	w.run(10 * time.Second)
+	scr, err := w.rules.Screen.Extend(screen.Extension{Phrases: []screen.Phrase{{Words: "xylophone wobbles", Category: "cardiac", Severity: screen.S1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := *w.rules
+	twin.Digest, twin.Screen = "other", scr
+	o := audit.Again{Known: func(string) *turn.Rules { return nil }, Instead: func(string) *turn.Rules { return &twin }}
+	var listed []audit.Redecision
+	got := w.replay(o, func(d audit.Redecision) {
+		if d.Outcome == audit.OutcomeWouldDiffer {
+			listed = append(listed, d)
+		}
+	})
+	if !got.OK() || got.WouldDiffer == 0 || got.Same == 0 || got.Equal+got.Differ > 0 {
+		t.Fatalf("got %+v; want some the same, some otherwise, and no fault", got)
+	}
+	d := listed[0]
+	if len(d.Screened) != 1 || !strings.Contains(d.Screened[0].After, "S1 cardiac") || !strings.HasPrefix(d.Before, "ask") || !strings.HasPrefix(d.After, "red_flag") {
+		t.Errorf("got %+v; want the verdict and both reasons", d)
+	}
+	if text := mustJSON(t, listed); strings.Contains(text, "xylophone") || strings.Contains(text, "5550100199") {
+		t.Errorf("the list holds a patient's words or number: %s", text)
+	}
+	o.Bodies = true
+	w.replay(o, func(d audit.Redecision) {
+		if d.Outcome == audit.OutcomeWouldDiffer && (d.Recorded == nil || d.Redecided == nil) {
+			t.Errorf("decision %d comes without its bodies though they were asked for", d.Seq)
+		}
+	})
+}
+
+// TestReplayLast decides the newest ones alone, over all conversations.
+func TestReplayLast(t *testing.T) {
+	w := newWorld(t, 3)
+	for range 3 {
+		w.text(patient, "hello")
+		w.run(20 * time.Second)
+		w.text(other, "good day")
+		w.run(20 * time.Second)
+	}
+	var all, some []molt.Time
+	w.replay(audit.Again{Known: w.known}, func(d audit.Redecision) { all = append(all, d.At) })
+	w.replay(audit.Again{Known: w.known, Last: 7}, func(d audit.Redecision) { some = append(some, d.At) })
+	slices.Sort(all)
+	slices.Sort(some)
+	if len(some) != 7 || !slices.Equal(some, all[len(all)-7:]) {
+		t.Errorf("the last 7 of %v came out as %v", all, some)
 	}
 }

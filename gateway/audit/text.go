@@ -140,11 +140,16 @@ func summary(e Entry) string {
 	if err != nil || ev.Body == nil {
 		return "(unknown to this build)"
 	}
-	switch b := ev.Body.(type) {
+	return bodyLine(ev.Body)
+}
+
+// bodyLine is the body of an event in a few words.
+func bodyLine(body any) string {
+	switch b := body.(type) {
 	case *channels.Inbound:
 		return said(b.Words, len(b.Media)) + " " + b.ProviderID + " by " + b.Via
 	case *screen.Verdict:
-		return strings.TrimSpace(fmt.Sprintf("%s %s %s", b.Severity, b.Category, strings.Join(b.Rules, " ")))
+		return verdictLine(b)
 	case *turn.Began:
 		return b.Channel
 	case *turn.Code:
@@ -156,7 +161,11 @@ func summary(e Entry) string {
 	case *turn.Decided:
 		return decidedLine(b)
 	}
-	return actLine(ev.Body)
+	return actLine(body)
+}
+
+func verdictLine(v *screen.Verdict) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Severity, v.Category, strings.Join(v.Rules, " ")))
 }
 
 func actLine(body any) string {

@@ -24,8 +24,8 @@ const progressEvery = 100
 type Check struct {
 	// Progress hears now and then how far it got; nil: nobody.
 	Progress func(Report)
-	// Rules, when given, has every decision decided once more: it returns the
-	// rules with that digest, nil where they are not at hand.
+	// Rules, when given, has every decision decided once more in the same reading:
+	// it returns the rules with that digest, nil where they are not at hand.
 	Rules func(digest string) *turn.Rules
 	// Files, when given, has every file that was kept opened.
 	Files *attic.Attic
@@ -123,7 +123,7 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 	if err != nil {
 		return err
 	}
-	f := replay{id: id, rules: c.Rules, words: words{}, each: func(d Redecision) error {
+	f := replay{id: id, o: Again{Known: c.Rules, Stand: true}, words: words{}, each: func(d Redecision) error {
 		r.Decisions.count(d.Outcome)
 		return nil
 	}}

@@ -109,6 +109,10 @@ func rules(t *testing.T) *turn.Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
+	scr, err := screen.New()
+	if err != nil {
+		t.Fatal(err)
+	}
 	person := func(id molt.PersonID, a molt.Address, phi bool) escalation.Person {
 		return escalation.Person{ID: id, Name: strings.ToUpper(string(id)), Role: "nurse", Routes: []escalation.Route{{Name: "sms", Channel: "main", Address: a, PHI: phi}}}
 	}
@@ -117,7 +121,7 @@ func rules(t *testing.T) *turn.Rules {
 		hours.Spans = append(hours.Spans, escalation.Span{Day: d, From: 8 * 60, To: 17 * 60})
 	}
 	return &turn.Rules{
-		Digest: "test", Languages: []string{"en", "es"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor",
+		Digest: "test", Screen: scr, Languages: []string{"en", "es"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor",
 		Accounts: map[string]molt.Address{"main": clinic}, Debounce: time.Second, DebounceMax: 5 * time.Second,
 		Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute, AsksPerHour: 20,
 		Plan: escalation.Plan{
@@ -353,12 +357,13 @@ func (w *world) known(digest string) *turn.Rules {
 // and that every text that was answered at the door is shown with how it ended.
 func (w *world) judge() audit.Tally {
 	w.t.Helper()
-	rep, err := w.auditor().Verify(context.Background(), audit.Check{Rules: w.known})
+	rep, err := w.auditor().Verify(context.Background(), audit.Check{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if !rep.OK() {
-		w.t.Errorf("it does not verify: %+v, decisions %+v", rep.Faults, *rep.Decisions)
+	again := w.replay(audit.Again{Known: w.known, Bodies: true}, func(audit.Redecision) {})
+	if !rep.OK() || !again.OK() {
+		w.t.Errorf("it does not verify: %+v, decisions %+v", rep.Faults, again)
 	}
 	shown := map[string]audit.Ending{}
 	for _, c := range w.ids() {
@@ -377,7 +382,19 @@ func (w *world) judge() audit.Tally {
 			w.t.Errorf("text %s was taken and the export shows it as %+v", id, e)
 		}
 	}
-	return *rep.Decisions
+	return again.Tally
+}
+
+func (w *world) replay(o audit.Again, each func(audit.Redecision)) audit.Replayed {
+	w.t.Helper()
+	r, err := w.auditor().Replay(context.Background(), o, func(d audit.Redecision) error {
+		each(d)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
 }
 
 // hanging demands that no text waits longer than the watchdog lets it.
@@ -395,16 +412,12 @@ func (w *world) hanging(id molt.ConversationID) {
 func (w *world) differing(id molt.ConversationID) {
 	w.t.Helper()
 	shown := false
-	err := w.auditor().Replay(context.Background(), id, w.known, func(d audit.Redecision) error {
+	w.replay(audit.Again{Known: w.known, Only: id, Bodies: true}, func(d audit.Redecision) {
 		if d.Outcome == audit.OutcomeDiffers && !shown {
 			shown = true
 			w.t.Errorf("conversation %s, decision %d (%s):\nrecorded  %s\nredecided %s", id, d.Seq, d.Reason, d.Recorded, d.Redecided)
 		}
-		return nil
 	})
-	if err != nil {
-		w.t.Error(err)
-	}
 }
 
 func (w *world) ids() []molt.ConversationID {

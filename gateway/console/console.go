@@ -150,6 +150,7 @@ func (c *Console) Handler() http.Handler {
 		"GET /cases":                       {access.Read, c.cases},
 		"GET /c/{ref}":                     {access.Read, c.conversation},
 		"GET /c/{ref}/chart":               {access.Read, c.chart},
+		"GET /c/{ref}/trace":               {access.Read, c.trace},
 		"GET /c/{ref}/media/{seq}/{index}": {access.Read, c.media},
 		"POST /c/{ref}/act":                {access.Work, c.act},
 		"GET /search":                      {access.Read, c.search},

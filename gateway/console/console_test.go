@@ -110,7 +110,7 @@ func TestLooksAreOnRecord(t *testing.T) {
 	for i, c := range []struct {
 		path string
 		want int
-	}{{"/cases", 1}, {"/c/" + string(id), 2}, {"/c/" + string(id), 2}, {"/c/" + string(id) + "/chart", 3}, {"/search?q=0199", 4}} {
+	}{{"/cases", 1}, {"/c/" + string(id), 2}, {"/c/" + string(id), 2}, {"/c/" + string(id) + "/chart", 3}, {"/c/" + string(id) + "/trace", 4}, {"/search?q=0199", 5}} {
 		if status, _, _ := ada.get(c.path); status != http.StatusOK {
 			t.Fatalf("%s: %d", c.path, status)
 		}
@@ -120,8 +120,8 @@ func TestLooksAreOnRecord(t *testing.T) {
 	}
 	h.patient("it gets worse")
 	ada.get("/c/" + string(id))
-	if got := looks(); got != 5 {
-		t.Errorf("new words: %d looks on record, want 5", got)
+	if got := looks(); got != 6 {
+		t.Errorf("new words: %d looks on record, want 6", got)
 	}
 }
 
@@ -136,6 +136,7 @@ func TestRights(t *testing.T) {
 		{"GET", "/cases", access.Read},
 		{"GET", "/c/" + id, access.Read},
 		{"GET", "/c/" + id + "/chart", access.Read},
+		{"GET", "/c/" + id + "/trace", access.Read},
 		{"GET", "/search?q=lopez", access.Read},
 		{"GET", "/start", access.Work},
 		{"POST", "/start", access.Work},
@@ -284,7 +285,7 @@ func TestHostileTextIsText(t *testing.T) {
 		id = h.patient("my chest hurts " + s)
 	}
 	b := h.as("alice")
-	for _, path := range []string{"/cases", "/c/" + string(id), "/c/" + string(id) + "/chart", "/search?q=" + url.QueryEscape(hostile[1]), "/c/" + url.PathEscape(hostile[0])} {
+	for _, path := range []string{"/cases", "/c/" + string(id), "/c/" + string(id) + "/chart", "/c/" + string(id) + "/trace", "/search?q=" + url.QueryEscape(hostile[1]), "/c/" + url.PathEscape(hostile[0])} {
 		_, page, head := b.get(path)
 		for _, bad := range []string{"<script>w", "<img", "<svg", "onerror=\"", "</textarea><s"} {
 			if strings.Contains(page, bad) {

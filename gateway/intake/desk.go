@@ -59,8 +59,6 @@ type Options struct {
 type Desk struct {
 	o       Options
 	waiting chan struct{} // one slot a letter under way
-	// screenVersion is kept apart: a screen that faults may not know its own.
-	screenVersion string
 
 	mu    sync.Mutex
 	boxes map[molt.ConversationID]*mailbox
@@ -88,7 +86,7 @@ func New(o Options) (*Desk, error) {
 	if o.Watch == nil {
 		o.Watch = func(molt.ConversationID, turn.State, turn.Decided) {}
 	}
-	return &Desk{o: o, screenVersion: o.Screen.Version(), waiting: make(chan struct{}, MaxWaiting), boxes: map[molt.ConversationID]*mailbox{}, idle: list.New()}, nil
+	return &Desk{o: o, waiting: make(chan struct{}, MaxWaiting), boxes: map[molt.ConversationID]*mailbox{}, idle: list.New()}, nil
 }
 
 // Ticket is a letter's answer to come.

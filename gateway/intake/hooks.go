@@ -26,6 +26,8 @@ const unknown = "unknown"
 type Hooks struct {
 	Desk     *Desk
 	Adapters func(id string) (channels.Adapter, bool)
+	// Greeting is what a caller hears; nil: no call is answered.
+	Greeting func() channels.Greeting
 	// Count hears of each answer; nil: nobody.
 	Count func(channel string, hook channels.Hook, status int, took time.Duration)
 	// Refused hears of each webhook that is not taken. The reason is a sentence
@@ -38,19 +40,24 @@ type Hooks struct {
 func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	channel, hook := r.PathValue("channel"), channels.Hook(r.PathValue("hook"))
-	status, why := h.serve(r, channel, hook)
+	status, why, answer := h.serve(r, channel, hook)
 	// A label must not be a stranger's to choose.
 	if _, ok := h.Adapters(channel); !ok {
 		channel = unknown
 	}
-	if hook != channels.HookMessage && hook != channels.HookStatus {
+	if !known(hook) {
 		hook = unknown
 	}
 	if h.Count != nil {
 		h.Count(channel, hook, status, time.Since(began))
 	}
-	if status == http.StatusNoContent {
+	switch status {
+	case http.StatusNoContent:
 		w.WriteHeader(status)
+		return
+	case http.StatusOK:
+		w.Header().Set("Content-Type", answer.Type)
+		_, _ = w.Write(answer.Body) // a carrier that went away hears nothing
 		return
 	}
 	if h.Refused != nil {
@@ -62,35 +69,57 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, why, status)
 }
 
-func (h *Hooks) serve(r *http.Request, channel string, hook channels.Hook) (int, string) {
+func known(hook channels.Hook) bool {
+	return hook == channels.HookMessage || hook == channels.HookStatus || hook == channels.HookVoice
+}
+
+// serve takes a webhook in. What comes of it is 204, or 200 with an answer to a
+// call, or a status with its reason.
+func (h *Hooks) serve(r *http.Request, channel string, hook channels.Hook) (int, string, channels.Document) {
+	none := channels.Document{}
 	a, ok := h.Adapters(channel)
-	if !ok || hook != channels.HookMessage && hook != channels.HookStatus {
-		return http.StatusNotFound, "no such channel or door"
+	if !ok || !known(hook) {
+		return http.StatusNotFound, "no such channel or door", none
 	}
 	if r.Method != http.MethodPost {
-		return http.StatusMethodNotAllowed, "the webhook's method must be POST"
+		return http.StatusMethodNotAllowed, "the webhook's method must be POST", none
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, channels.MaxHookBytes+1))
 	switch {
 	case err != nil:
-		return http.StatusBadRequest, "the body could not be read"
+		return http.StatusBadRequest, "the body could not be read", none
 	case len(body) > channels.MaxHookBytes:
-		return http.StatusRequestEntityTooLarge, "the body is over 64 KiB"
+		return http.StatusRequestEntityTooLarge, "the body is over 64 KiB", none
 	}
-	arrival, err := a.Parse(channels.Request{Hook: hook, Query: r.URL.Query(), RawURI: r.RequestURI, Header: r.Header, Body: body})
-	if err != nil {
-		var rej *channels.Rejected
-		if errors.As(err, &rej) {
-			return rej.HTTP, rej.Why
+	req := channels.Request{Hook: hook, Query: r.URL.Query(), RawURI: r.RequestURI, Header: r.Header, Body: body}
+	if answerer, ok := a.(channels.Answerer); ok && h.Greeting != nil {
+		if d, isCall, err := answerer.Answer(req, h.Greeting()); isCall {
+			if err != nil {
+				status, why := rejected(err)
+				return status, why, none
+			}
+			return http.StatusOK, "", d
 		}
-		return http.StatusBadRequest, "not a webhook of this channel"
+	}
+	arrival, err := a.Parse(req)
+	if err != nil {
+		status, why := rejected(err)
+		return status, why, none
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), AnswerWithin)
 	defer cancel()
 	if err := h.take(ctx, arrival); err != nil {
-		return http.StatusServiceUnavailable, "not committed; try again"
+		return http.StatusServiceUnavailable, "not committed; try again", none
 	}
-	return http.StatusNoContent, ""
+	return http.StatusNoContent, "", none
+}
+
+func rejected(err error) (int, string) {
+	var rej *channels.Rejected
+	if errors.As(err, &rej) {
+		return rej.HTTP, rej.Why
+	}
+	return http.StatusBadRequest, "not a webhook of this channel"
 }
 
 func (h *Hooks) take(ctx context.Context, a channels.Arrival) error {

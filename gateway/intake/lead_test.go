@@ -175,7 +175,8 @@ func (w *world) act(id molt.ConversationID, key string, v turn.Verb, words molt.
 func (w *world) replays(id molt.ConversationID) {
 	w.t.Helper()
 	rules := func(string) *turn.Rules { return w.rules }
-	if err := audit.New(w.store, w.ring).Replay(w.t.Context(), id, rules, func(r audit.Redecision) error {
+	again := audit.Again{Known: rules, Only: id, Bodies: true}
+	if _, err := audit.New(w.store, w.ring).Replay(w.t.Context(), again, func(r audit.Redecision) error {
 		if r.Outcome != audit.OutcomeEqual {
 			w.t.Errorf("decision %d (%s) %s:\n%s\n%s", r.Seq, r.Reason, r.Outcome, r.Recorded, r.Redecided)
 		}

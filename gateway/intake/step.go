@@ -198,11 +198,7 @@ func (s *step) takeInbound(ctx context.Context, l *letter) error {
 	recent := s.state.Recent(s.m.memory.recall)
 	s.add(turn.KindInbound, l.inbound)
 	s.unseen = append(s.unseen, l.seen)
-	at := l.inbound.At
-	if at == 0 {
-		at = s.now
-	}
-	v := s.d.judge(l.inbound.Words.Reveal(), recent, int64(at), s.state.Lang)
+	v := s.d.judge(l.inbound.Words.Reveal(), recent, turn.HeardAt(l.inbound, s.now), s.state.Lang)
 	l.text = s.state.Seq
 	s.add(turn.KindScreened, &v)
 	if l.file != nil {
@@ -257,15 +253,9 @@ func (d *Desk) hersOf(ctx context.Context, who molt.PersonID) (hers turn.Hers) {
 	return hers
 }
 
-// judge runs the screen. A fault in the screen itself counts as S2: a person
-// looks within the hour.
-func (d *Desk) judge(text string, recent []screen.Message, at int64, lang string) (v screen.Verdict) {
-	defer func() {
-		if recover() != nil {
-			v = screen.Verdict{Severity: screen.S2, Category: "fault", Rules: []string{"screen.fault"}, Version: d.screenVersion}
-		}
-	}()
-	return d.screen().Judge(text, recent, at, lang)
+// judge runs the screen.
+func (d *Desk) judge(text string, recent []screen.Message, at int64, lang string) screen.Verdict {
+	return d.screen().Safe(text, recent, at, lang)
 }
 
 // screen is the one of the configuration in force; a reload may have brought
@@ -453,7 +443,7 @@ func (d *Desk) finishAlone(l *letter, err error) {
 
 // inboundEvents are the facts of one text that is committed without its state.
 func (d *Desk) inboundEvents(in *channels.Inbound, now molt.Time) ([]turn.Event, screen.Verdict) {
-	v := d.judge(in.Words.Reveal(), nil, int64(max(in.At, 1)), "")
+	v := d.judge(in.Words.Reveal(), nil, turn.AloneAt(in), "")
 	return []turn.Event{
 		{At: now, Kind: turn.KindInbound, Body: in},
 		{At: now, Kind: turn.KindScreened, Body: &v},

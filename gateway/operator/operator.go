@@ -92,10 +92,12 @@ func (p *Operator) Handler() http.Handler {
 		"POST /drafts/{code}/acts":           p.actOnReview,
 		"GET /conversations":                 p.conversations,
 		"GET /conversations/{id}":            p.conversation,
+		"GET /conversations/{id}/trace":      p.trace,
 		"POST /conversations/{id}/take-over": p.takeOver,
 		"POST /staff/{id}/link":              p.staffLink,
 		"GET /export":                        p.export,
 		"GET /verify":                        p.verify,
+		"GET /replay":                        p.replay,
 		"GET /backup":                        p.backup,
 		"GET /keys":                          p.keys,
 		"POST /keys/rotate":                  p.rotate,
@@ -159,7 +161,7 @@ func problemOf(err error) *Problem {
 		return &Problem{http.StatusNotFound, err.Error() + ", and tidegate drafts lists what there is"}
 	case errors.Is(err, casework.ErrNoReference):
 		return &Problem{http.StatusNotFound, err.Error()}
-	case errors.Is(err, intake.ErrUnknownConversation):
+	case errors.Is(err, intake.ErrUnknownConversation), errors.Is(err, audit.ErrNoConversation):
 		return &Problem{http.StatusNotFound, "there is no such conversation"}
 	case errors.Is(err, intake.ErrFrozen), errors.Is(err, intake.ErrDecide):
 		return &Problem{http.StatusConflict, "the conversation's journal cannot be gone on with; tidegate verify says why, and its patient is with staff in the conversation that follows it"}
@@ -215,8 +217,12 @@ type Line struct {
 	Report   *audit.Report     `json:"report,omitempty"`
 	Asked    *notary.Asked     `json:"asked,omitempty"`
 	Erasing  *custody.Erasing  `json:"erasing,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Done     bool              `json:"done,omitempty"` // the last line: nothing is missing
+
+	Redecision *audit.Redecision `json:"redecision,omitempty"`
+	Replayed   *audit.Replayed   `json:"replayed,omitempty"`
+
+	Error string `json:"error,omitempty"`
+	Done  bool   `json:"done,omitempty"` // the last line: nothing is missing
 }
 
 // end closes a stream: a reader that does not see Done knows that it was cut.

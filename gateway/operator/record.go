@@ -38,6 +38,22 @@ func (p *Operator) conversation(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, f)
 }
 
+// trace is why a conversation went as it did.
+func (p *Operator) trace(w http.ResponseWriter, r *http.Request) error {
+	id, err := p.conversationOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := p.recordLook(r.Context(), id, "trace"); err != nil {
+		return err
+	}
+	t, err := p.o.Audit.Trace(r.Context(), id, 0, 0)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, t)
+}
+
 func (p *Operator) export(w http.ResponseWriter, r *http.Request) error {
 	if err := p.roomFor("export"); err != nil {
 		return err
@@ -69,14 +85,6 @@ func (p *Operator) recordLook(ctx context.Context, id molt.ConversationID, what 
 func (p *Operator) verify(w http.ResponseWriter, r *http.Request) error {
 	s := newStream(w)
 	c := audit.Check{Files: p.o.Files, Checkpoints: cmp.Or(r.URL.Query().Get("checkpoints"), p.o.Checkpoints), Progress: func(rep audit.Report) { _ = s.line(Line{Progress: &rep}) }}
-	if r.URL.Query().Get("decisions") != "" {
-		c.Rules = func(digest string) *turn.Rules {
-			return p.o.Rules().At(digest, func() []byte {
-				record, _, _ := p.o.Desk.Mark(r.Context(), turn.MarkRules(digest)) // not there: other rules
-				return record
-			})
-		}
-	}
 	rep, err := p.o.Audit.Verify(r.Context(), c)
 	if err == nil {
 		err = s.line(Line{Report: &rep})

@@ -132,7 +132,7 @@ func parseTexts(src string) map[string]map[string]string {
 // saysNumber reports whether a text for somebody in danger says whom to call.
 func saysNumber(name, words string, vars map[string]string) bool {
 	danger := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-	if !slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, danger) {
+	if name != "call" && name != "call_nobody" && !slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, danger) {
 		return true
 	}
 	for _, v := range []string{"emergency", "crisis"} {

@@ -121,6 +121,20 @@ func (s *Screen) Version() string { return s.version }
 // they read with: what a handoff says depends on it.
 func (s *Screen) ChecklistVersion() string { return s.list.digest }
 
+// Safe judges as Judge does. A fault in the screen itself counts as S2: a person
+// looks within the hour.
+func (s *Screen) Safe(text string, recent []Message, now int64, lang string) (v Verdict) {
+	defer func() {
+		if recover() != nil {
+			v = Verdict{Severity: S2, Category: "fault", Rules: []string{"screen.fault"}}
+			if s != nil {
+				v.Version = s.version
+			}
+		}
+	}()
+	return s.Judge(text, recent, now, lang)
+}
+
 // Judge judges text. It is a pure function of its arguments: recent is the last
 // few messages of both speakers, oldest first, without text itself; now is the
 // time of text in unix milliseconds, 0 when unknown; lang is a hint and never

@@ -105,8 +105,8 @@ func (w *world) judge(r *Result) error {
 	for _, f := range report.Faults {
 		w.fault("verify: %s", f.Error())
 	}
-	if d := report.Decisions; d.Differ+d.OtherRules+d.Gone > 0 {
-		w.fault("replay: %d decisions come out otherwise, %d by unknown rules, %d gone", d.Differ, d.OtherRules, d.Gone)
+	if d := report.Decisions; d.Differ+d.NotDecided+d.Gone > 0 {
+		w.fault("replay: %d decisions come out otherwise, %d by unknown rules, %d gone", d.Differ, d.NotDecided, d.Gone)
 	}
 	return nil
 }

@@ -90,3 +90,14 @@ func (r *Rules) At(digest string, record func() []byte) *Rules {
 	}
 	return nil
 }
+
+// Instead returns these rules for a decision that was made by others: with
+// whatever pause lay over those. record is what the store keeps under their digest.
+func (r *Rules) Instead(record func() []byte) *Rules {
+	var was PausedRecord
+	if json.Unmarshal(record(), &was) != nil || was.Base == "" {
+		return r.Base()
+	}
+	under, _ := r.Base().Under(was.Pause)
+	return under
+}

@@ -14,8 +14,9 @@ import (
 type Rules struct {
 	Digest    string // of everything below, recorded with each decision
 	Clinic    string
-	Console   string   // the address of the staff's pages, for links in pages; "": none
-	Languages []string // the first is the clinic's usual one
+	Console   string       // the address of the staff's pages, for links in pages; "": none
+	Phone     molt.Address // that patients can call
+	Languages []string     // the first is the clinic's usual one
 	Zone      *time.Location
 	Plan      escalation.Plan
 	Accounts  map[string]molt.Address // each channel's usual sender for staff

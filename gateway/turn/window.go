@@ -3,6 +3,7 @@ package turn
 import (
 	"slices"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -23,6 +24,18 @@ func (s *State) Recent(recall func(Ref) molt.Words) []screen.Message {
 	}
 	return slices.Insert(said, 0, screen.Message{From: screen.FromLedger, Text: LedgerText(s.Ledger)})
 }
+
+// HeardAt is the time that the screen takes a text to be of: the provider's, or
+// that of its step.
+func HeardAt(in *channels.Inbound, now molt.Time) int64 {
+	if in.At != 0 {
+		return int64(in.At)
+	}
+	return int64(now)
+}
+
+// AloneAt is that time for a text that is committed without its state.
+func AloneAt(in *channels.Inbound) int64 { return int64(max(in.At, 1)) }
 
 // newest is the last messages of both speakers, at most so many, oldest first.
 func (s *State) newest(recall func(Ref) molt.Words, most int) []screen.Message {

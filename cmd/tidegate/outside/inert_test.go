@@ -151,6 +151,8 @@ func (w *world) desk(b *tab, codes []string) {
 		b.visit(home + "/c/" + code)
 		b.is(`[...document.querySelectorAll("#messages .patient .words")].at(-1).textContent.startsWith("my chest hurts")`)
 		b.dead("the conversation with " + hostile[i])
+		b.visit(home + "/c/" + code + "/trace")
+		b.dead("the trace with " + hostile[i])
 		b.visit(home + "/c/" + code + "/chart")
 		b.dead("the chart with " + hostile[i])
 		b.chart(hostile[i])

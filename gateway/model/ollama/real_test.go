@@ -2,109 +2,37 @@ package ollama
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/model/ollama/ollamatest"
 	"github.com/tidegate/tidegate/molt"
 )
 
-// These tests run a real Ollama server, where its binary is: TIDEGATE_OLLAMA, the
-// PATH, or Go's own bin folder.
+// These tests run a real Ollama server, where its binary is; see ollamatest.
 
-// serverBinary finds the server, or skips.
-func serverBinary(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("TIDEGATE_OLLAMA"); path != "" {
-		return path
-	}
-	if path, err := exec.LookPath("ollama"); err == nil {
-		return path
-	}
-	if out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output(); err == nil {
-		dirs := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
-		for _, path := range []string{filepath.Join(dirs[0], "ollama"), filepath.Join(dirs[len(dirs)-1], "bin", "ollama")} {
-			if _, err := os.Stat(path); err == nil {
-				return path
-			}
-		}
-	}
-	const why = "ollama: a real server runs the tests' own models; its binary is not here (go install github.com/ollama/ollama@v0.17.4 with cgo)"
-	if slices.Contains(strings.Split(os.Getenv("TIDEGATE_TEST_REQUIRE"), ","), "ollama") {
-		t.Fatal("TIDEGATE_TEST_REQUIRE names " + why)
-	}
-	t.Skip(why)
-	return ""
+// server is a real one, and the models of this package on it.
+type server struct {
+	*ollamatest.Server
+	t *testing.T
 }
 
-const template = `{{- range .Messages }}<|im_start|>{{ .Role }} {{ .Content }}<|im_end|>{{ end }}<|im_start|>assistant<|go|>`
-
-// server is a running Ollama server with a folder of its own.
-type server struct {
-	t    *testing.T
-	bin  string
-	dir  string
-	base string
-	cmd  *exec.Cmd
-	env  []string
-	kill sync.Once
+func startServer(t *testing.T) *server {
+	t.Helper()
+	return &server{ollamatest.Start(t), t}
 }
 
 // patience bounds every wait for the server.
 const patience = 60 * time.Second
-
-func startServer(t *testing.T) *server {
-	t.Helper()
-	s := &server{t: t, bin: serverBinary(t), dir: t.TempDir()}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	s.base = "http://" + addr
-	s.env = append(os.Environ(), "OLLAMA_HOST="+addr, "OLLAMA_MODELS="+s.dir+"/models", "HOME="+s.dir)
-	log, err := os.Create(filepath.Join(s.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	s.cmd = exec.Command(s.bin, "serve")
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, log, log
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.end)
-	m := s.model("none")
-	for ctx := within(t); ; {
-		if _, err := m.client.Version(ctx); err == nil {
-			return s
-		}
-		if ctx.Err() != nil {
-			said, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			t.Fatalf("the server is not up:\n%s", said)
-		}
-	}
-}
-
-// end kills the server by its pid; its runners end with it.
-func (s *server) end() {
-	s.kill.Do(func() {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-	})
-}
 
 func within(t *testing.T) context.Context {
 	t.Helper()
@@ -113,24 +41,9 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// create puts a model file under a name.
-func (s *server) create(name, file string) {
-	s.t.Helper()
-	path := filepath.Join(s.dir, name+".modelfile")
-	lines := "FROM " + file + "\nTEMPLATE \"\"\"" + template + "\"\"\"\nPARAMETER stop <|im_end|>\n"
-	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.CommandContext(within(s.t), s.bin, "create", name, "-f", path)
-	cmd.Env = s.env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("create %s: %v\n%s", name, err, out)
-	}
-}
-
 func (s *server) model(name string, more ...func(*Options)) *Model {
 	s.t.Helper()
-	o := Options{Name: "ollama/" + name, Model: name, BaseURL: s.base, Threads: 1, AnswerTokens: 64}
+	o := Options{Name: "ollama/" + name, Model: name, BaseURL: s.Base, Threads: 1, AnswerTokens: 64}
 	for _, m := range more {
 		m(&o)
 	}
@@ -157,18 +70,21 @@ func wholeScript(action, text, facts, question string) []string {
 }
 
 func (s *server) scripts(name string) string {
-	path := filepath.Join(s.dir, name+".gguf")
-	scriptedModel(s.t, path, []script{
-		{"", wholeScript("silent", "", "", ""), false},
-		{"zebra", wholeScript("reply", "When were you born?", `{"name":"name","value":"`+name+`","source":5}`, "dob"), false},
-		{"giraffe", []string{`{"action":"reply","text":"`, "la ", "lo "}, true},
+	path := filepath.Join(s.Dir, name+".gguf")
+	ollamatest.ScriptedModel(s.t, path, []ollamatest.Script{
+		{Chunks: wholeScript("silent", "", "", "")},
+		{Word: "zebra", Chunks: wholeScript("reply", "When were you born?", `{"name":"name","value":"`+name+`","source":5}`, "dob")},
+		{Word: "giraffe", Chunks: []string{`{"action":"reply","text":"`, "la ", "lo "}, Loops: true},
+		{Word: "walrus", Chunks: []string{`{"action":"call","text":"`, `","reason":"","severity":"","facts":[],"call":{"tool":"find_slot","arguments":{"from":"2026-03-03"}},"question":"","lang":"en","done":false}`}},
+		// What the tool found stands behind the question, and outweighs it.
+		{Word: "pelican", Chunks: []string{`{"action":"reply","text":"Tuesday `, `at ten?","reason":"","severity":"","facts":[],"call":null,"question":"","lang":"en","done":false}`}, Weight: 4},
 	})
 	return path
 }
 
 func TestRealServer(t *testing.T) {
 	s := startServer(t)
-	s.create("scripted", s.scripts("Ana"))
+	s.Create("scripted", s.scripts("Ana"))
 	t.Run("a reply in the form that was asked for", func(t *testing.T) {
 		a, err := s.model("scripted").Ask(within(t), said("it is zebra"))
 		if err != nil {
@@ -184,6 +100,20 @@ func TestRealServer(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
 		if a, err := s.model("scripted").Ask(within(t), said("ok")); err != nil || a.Kind != model.KindSilent {
 			t.Errorf("got %q, %v", a.Kind, err)
+		}
+	})
+	t.Run("a tool is called, and what it found is answered with", func(t *testing.T) {
+		r := said("walrus please")
+		r.Tools = []model.Tool{{Name: model.ToolFind, Says: "finds openings", Arguments: json.RawMessage(`{"type":"object","properties":{"from":{"type":"string","maxLength":10}},"required":["from"],"additionalProperties":false}`)}}
+		m := s.model("scripted", func(o *Options) { o.AnswerTokens = 128 })
+		a, err := m.Ask(within(t), r)
+		if err != nil || a.Kind != model.KindCall || a.Call.Tool != model.ToolFind || string(a.Call.Arguments) != `{"from":"2026-03-03"}` {
+			t.Fatalf("got %+v, call %+v, %v", a.Kind, a.Call, err)
+		}
+		r.Steps = []model.Step{{Call: *a.Call, Outcome: model.Outcome{State: model.CallDone, Slots: []model.Slot{{ID: "a1", With: "Dr. pelican"}}}}}
+		a, err = m.Ask(within(t), r)
+		if err != nil || a.Kind != model.KindReply || !strings.HasSuffix(a.Text.Reveal(), "Tuesday at ten?") {
+			t.Errorf("told what the tool found it answers %s %q, %v", a.Kind, a.Text.Reveal(), err)
 		}
 	})
 	t.Run("an answer that does not end", func(t *testing.T) {
@@ -213,7 +143,7 @@ func TestRealServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.create("scripted", s.scripts("Ben"))
+		s.Create("scripted", s.scripts("Ben"))
 		after, err := m.Ask(within(t), said("zebra"))
 		if err != nil {
 			t.Fatal(err)
@@ -233,9 +163,9 @@ func TestRealServer(t *testing.T) {
 // of its answers is one, or none, and never something else.
 func TestRealServerRandomModel(t *testing.T) {
 	s := startServer(t)
-	path := filepath.Join(s.dir, "random.gguf")
-	randomModel(t, path)
-	s.create("random", path)
+	path := filepath.Join(s.Dir, "random.gguf")
+	ollamatest.RandomModel(t, path)
+	s.Create("random", path)
 	m := s.model("random", func(o *Options) { o.AnswerTokens = 400 })
 	kinds := map[string]int{}
 	for i := range 10 {
@@ -271,13 +201,13 @@ type snapped struct {
 
 func (b *snapped) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.s.end()
+	b.s.Kill()
 	return n, err
 }
 
 func TestRealServerKilledInTheMiddle(t *testing.T) {
 	s := startServer(t)
-	s.create("scripted", s.scripts("Ana"))
+	s.Create("scripted", s.scripts("Ana"))
 	r := said("giraffe")
 	r.Persona.ReplyChars = 1600
 	m := s.model("scripted", func(o *Options) { o.AnswerTokens, o.Transport = 4000, snapping{s} })

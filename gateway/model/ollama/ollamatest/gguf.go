@@ -1,16 +1,16 @@
-package ollama
+package ollamatest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"testing"
 )
 
-// The tests' own models, written as GGUF files of the llama architecture: one of
-// random weights, one wired by hand so that a word in the prompt decides what it
-// says. A real server runs them in milliseconds.
+// The models are GGUF files of the llama architecture: one of random weights, one
+// wired by hand. A server runs them in milliseconds.
 
 // tensor is one matrix; its first dimension is the input's.
 type tensor struct {
@@ -202,8 +202,8 @@ func ones(n int) []float32 {
 	return out
 }
 
-// randomModel knows nothing at all.
-func randomModel(t *testing.T, path string) {
+// RandomModel writes a model that knows nothing at all.
+func RandomModel(t *testing.T, path string) {
 	t.Helper()
 	const wide, layers, heads, inner = 64, 2, 4, 128
 	r := rand.New(rand.NewPCG(1, 2))
@@ -233,25 +233,27 @@ func randomModel(t *testing.T, path string) {
 	g.write(t, path)
 }
 
-// script is what a model says when a word stands in its prompt; the empty word
+// Script is what a model says when a word stands in its prompt; the empty word
 // is what it says otherwise. No two scripts share a chunk. One that loops goes
-// from its last chunk to its second and never ends.
-type script struct {
-	word   string
-	chunks []string
-	loops  bool
+// from its last chunk to its second and never ends. Of two words in a prompt the
+// one with the greater weight counts; 0 is 1.
+type Script struct {
+	Word   string
+	Chunks []string
+	Loops  bool
+	Weight float32
 }
 
-// scriptedModel is wired by hand: each token is its own direction, a word's
+// ScriptedModel writes a model that is wired by hand: each token is its own direction, a word's
 // presence is carried to the end of the prompt, and each chunk calls the next.
-func scriptedModel(t *testing.T, path string, scripts []script) {
+func ScriptedModel(t *testing.T, path string, scripts []Script) {
 	t.Helper()
 	var marks, chunks []string
 	for _, s := range scripts {
-		if s.word != "" {
-			marks = append(marks, s.word)
+		if s.Word != "" {
+			marks = append(marks, s.Word)
 		}
-		chunks = append(chunks, s.chunks...)
+		chunks = append(chunks, s.Chunks...)
 	}
 	v := newVocabulary(marks, chunks)
 	const heads, inner = 8, 64
@@ -265,21 +267,21 @@ func scriptedModel(t *testing.T, path string, scripts []script) {
 	}
 	start, end := v.index["<|go|>"], v.index["<|im_end|>"]
 	for j, s := range scripts {
-		first := v.index[signs(s.chunks[0])]
-		if s.word == "" {
+		first := v.index[signs(s.Chunks[0])]
+		if s.Word == "" {
 			out[first*wide+start] = 1
 		} else {
-			value[j*wide+v.index[s.word]] = 1
+			value[j*wide+v.index[s.Word]] = 1
 			proj[(n+j)*wide+j] = 1e3
-			out[first*wide+n+j] = 1
+			out[first*wide+n+j] = cmp.Or(s.Weight, 1)
 			out[first*wide+start] = 1e-3
 		}
 		chain := []int{}
-		for _, c := range s.chunks {
+		for _, c := range s.Chunks {
 			chain = append(chain, v.index[signs(c)])
 		}
 		last := end
-		if s.loops {
+		if s.Loops {
 			last = chain[1]
 		}
 		for i, a := range chain {
