@@ -197,7 +197,7 @@ func (j *judgment) classify(c *classifier, t *text, raw string) {
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it
-// aside, or read it as a question for information.
+// aside, or read in it a question for information, an idiom, or that it is over.
 func (j *judgment) settled(t *text, p piece) bool {
 	for _, f := range j.aside {
 		for _, q := range f.quotes {
@@ -207,7 +207,15 @@ func (j *judgment) settled(t *text, p piece) bool {
 		}
 	}
 	at := t.within(p)
-	return at.hi == at.lo || t.touches(t.d.sets.info, at.lo, at.hi) && !t.touches(t.d.sets.firsthand, at.lo, at.hi)
+	switch {
+	case at.hi == at.lo:
+		return true
+	case t.touches(t.d.sets.info, at.lo, at.hi):
+		return !t.touches(t.d.sets.firsthand, at.lo, at.hi)
+	case t.touches(t.d.sets.resolved, at.lo, at.hi):
+		return !t.touches(t.d.sets.present, at.lo, at.hi)
+	}
+	return slices.Contains(t.skipped[at.lo:at.hi], true)
 }
 
 // within is the span of tokens that lie in a piece.

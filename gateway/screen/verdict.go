@@ -145,7 +145,7 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 		if best > standsNonhuman {
 			return f, false
 		}
-		f.standing = worse(f.standing, best)
+		f.standing = r.worse(f.standing, best)
 		chosen = append(chosen, at)
 	}
 	if j.joined && !t.touchesNewest(chosen) {
@@ -158,9 +158,9 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 }
 
 // worse joins how two parts stand. "Chemo last week, 101 today" is not over: what
-// is past only sets the scene of what is now.
-func worse(a, b standing) standing {
-	if min(a, b) == standsNow && max(a, b) == standsPast {
+// is past only sets the scene of what is now; so does a transplant two years ago.
+func (r *rule) worse(a, b standing) standing {
+	if w := max(a, b); min(a, b) == standsNow && (w == standsPast || w == standsHistorical && r.lasting) {
 		return standsNow
 	}
 	return max(a, b)
