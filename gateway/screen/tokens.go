@@ -334,7 +334,7 @@ func (d *data) rejoin(toks []token) []token {
 func (d *data) readNumberWords(toks []token) {
 	for i := len(toks) - 1; i >= 0; i-- {
 		t := &toks[i]
-		v, ok := d.numbers[t.word]
+		v, ok := d.numbers[d.meant(t)]
 		if !ok || t.isNum {
 			continue
 		}
@@ -343,7 +343,7 @@ func (d *data) readNumberWords(toks []token) {
 			next++
 		}
 		if next < len(toks) && toks[next].brk == brkNone {
-			u, ok := d.numbers[toks[next].word]
+			u, ok := d.numbers[d.meant(&toks[next])]
 			switch {
 			case ok && v >= 20 && v < 100 && u > 0 && u < 10:
 				v += u
@@ -353,4 +353,12 @@ func (d *data) readNumberWords(toks []token) {
 		}
 		t.isNum, t.num = true, v
 	}
+}
+
+// meant is the word a token stands for: as it is written, or the first it was read as.
+func (d *data) meant(t *token) string {
+	if len(t.ids) > 0 {
+		return d.words[t.ids[0]]
+	}
+	return t.word
 }

@@ -77,6 +77,11 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 
 // partsOf finds the spans of every part of a pattern, or nil when one is missing.
 func (t *text) partsOf(p *pattern) [][]span {
+	for i := range p.parts {
+		if !t.mayRun(&p.parts[i]) {
+			return nil
+		}
+	}
 	parts := make([][]span, 0, len(p.parts))
 	for i := range p.parts {
 		spans := t.run(&p.parts[i])
