@@ -20,7 +20,7 @@ const (
 	decay     = 1e-5
 	maxFalses = 2    // of a thousand routine texts kept aside may reach a threshold
 	brink     = 0.05 // by how much a threshold stays above what may not reach it
-	margin    = 2.0 // what is added to the threshold: others' words lie farther out
+	margin    = 2.0  // what is added to the threshold: others' words lie farther out
 )
 
 // kindNames are the regressions, in the order of the file.
