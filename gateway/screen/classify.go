@@ -91,9 +91,9 @@ type piece struct {
 	start, end int // raw bytes
 }
 
-// pieces parts a text into its sentences and lines, and long ones into windows.
-func (d *data) pieces(raw string) []piece {
-	toks := d.cut(d.fold(raw), 0)
+// pieces parts a text into its sentences and lines, and long ones into windows. Its
+// words are those that were meant, as far as the rules know them.
+func (d *data) pieces(toks []token) []piece {
 	var out []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
@@ -104,7 +104,7 @@ func (d *data) pieces(raw string) []piece {
 			end := min(hi, at+maxPiece)
 			p := piece{start: toks[at].start, end: toks[end-1].end}
 			for _, t := range toks[at:end] {
-				p.words = append(p.words, t.word)
+				p.words = append(p.words, d.meant(&t))
 			}
 			out = append(out, p)
 			if end == hi {
@@ -174,13 +174,13 @@ func (k *kindWeights) score(f []uint32) float64 {
 // classify adds what the classifier finds in a text in which no rule found what
 // must be acted on at once. A sentence of which a rule has judged that it denies,
 // asks or remembers is left to the rule.
-func (j *judgment) classify(c *classifier, t *text, raw string) {
+func (j *judgment) classify(c *classifier, t *text) {
 	for i := range j.found {
 		if j.found[i].severity.Rank() >= S2.Rank() {
 			return
 		}
 	}
-	for _, p := range j.d.pieces(raw) {
+	for _, p := range j.d.pieces(t.toks) {
 		if len(p.words) < minPiece || j.settled(t, p) {
 			continue
 		}
@@ -197,17 +197,27 @@ func (j *judgment) classify(c *classifier, t *text, raw string) {
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it
-// aside, or read it as a question for information.
+// aside, or read in it a question for information, an idiom, or that it is over.
 func (j *judgment) settled(t *text, p piece) bool {
 	for _, f := range j.aside {
+		inside := len(f.quotes) > 0
 		for _, q := range f.quotes {
-			if q.frag == 0 && q.start < p.end && q.end > p.start {
-				return true
-			}
+			inside = inside && q.frag == 0 && q.start >= p.start && q.end <= p.end
+		}
+		if inside {
+			return true
 		}
 	}
 	at := t.within(p)
-	return at.hi == at.lo || t.touches(t.d.sets.info, at.lo, at.hi) && !t.touches(t.d.sets.firsthand, at.lo, at.hi)
+	switch {
+	case at.hi == at.lo:
+		return true
+	case t.touches(t.d.sets.info, at.lo, at.hi):
+		return !t.touches(t.d.sets.firsthand, at.lo, at.hi)
+	case t.touches(t.d.sets.resolved, at.lo, at.hi):
+		return !t.touches(t.d.sets.present, at.lo, at.hi)
+	}
+	return slices.Contains(t.skipped[at.lo:at.hi], true)
 }
 
 // within is the span of tokens that lie in a piece.

@@ -71,7 +71,7 @@ func TestPiecesHoldEveryWord(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("word ", 3*maxPiece+5))
 	for _, text := range []string{long, "one. two\nthree", "a b c", ""} {
 		seen := map[int]bool{}
-		for _, p := range d.pieces(text) {
+		for _, p := range d.pieces(d.parseOne(text, d.newSpeller()).toks) {
 			if len(p.words) > maxPiece || len(p.words) == 0 {
 				t.Errorf("got a piece of %d words", len(p.words))
 			}

@@ -132,6 +132,7 @@ func (j *judgment) answers(t *text, recent []Message, now int64, sp *speller) {
 		if m.From == "patient" {
 			if t.changesMind(yes) {
 				j.ask(m.Text, i, yes, false, true, sp)
+				continue // and what was denied before is open again
 			}
 			if d := j.d.parseOne(m.Text, sp); yes && d.saysNo() {
 				return // the earlier questions have had their answer

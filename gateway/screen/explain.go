@@ -71,7 +71,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	if v.Minimised {
 		fmt.Fprintln(w, "  noted      the writer plays it down; that lowers nothing")
 	}
-	s.explainScores(w, t, &j, text)
+	s.explainScores(w, t, &j)
 	for _, n := range t.nearMisses(s.d.rules, j.found) {
 		fmt.Fprintf(w, "  near       %s lacks %s\n", n.rule.id, n.lacks)
 	}
@@ -115,11 +115,11 @@ func quoted(text string, f finding) string {
 }
 
 // explainScores writes the best score of each kind over the pieces of the text.
-func (s *Screen) explainScores(w io.Writer, t *text, j *judgment, raw string) {
+func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
 	for i := range s.c.kinds {
 		k := &s.c.kinds[i]
 		best, moot := 0.0, true
-		for _, p := range s.d.pieces(raw) {
+		for _, p := range s.d.pieces(t.toks) {
 			if len(p.words) < minPiece || j.settled(t, p) {
 				continue
 			}

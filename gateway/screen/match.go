@@ -139,10 +139,8 @@ func sorted(s []span) []span {
 // a partial match can end it keeps only the nearest one, so the work grows with
 // the spans times the gap and never with their product.
 func (t *text) run(q *sequence) []span {
-	for _, e := range q.elems {
-		if len(t.spans[e.class]) == 0 {
-			return nil
-		}
+	if !t.mayRun(q) {
+		return nil
 	}
 	cur := t.spans[q.elems[0].class]
 	if q.bos {
@@ -158,6 +156,16 @@ func (t *text) run(q *sequence) []span {
 		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.endsSentence(s.hi) })
 	}
 	return cur
+}
+
+// mayRun reports whether every step of a sequence is found somewhere.
+func (t *text) mayRun(q *sequence) bool {
+	for _, e := range q.elems {
+		if len(t.spans[e.class]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *text) step(cur []span, e elem) []span {

@@ -152,7 +152,7 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 		j.read(s.d.parse(joined), s.d.rules, kindPatient)
 	}
 	j.answers(t, recent, now, sp)
-	j.classify(s.c, t, text)
+	j.classify(s.c, t)
 	v := j.verdict(text, recent)
 	v.Minimised = len(t.spans[s.d.sets.minimiser]) > 0
 	v.Unreadable = !readable(text)

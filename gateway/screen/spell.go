@@ -87,6 +87,9 @@ func (sp *speller) guess(w string) reading {
 	if parts := sp.split(w); parts != nil {
 		return sp.flatten(parts)
 	}
+	if ids := d.sameBones(w); ids != nil {
+		return reading{ids: ids}
+	}
 	if y := squeeze(w, 1); y != w {
 		if d.known(y) {
 			return sp.read(y)
@@ -251,6 +254,10 @@ func sound(w string) string {
 			}
 		case 'z':
 			c = 's'
+		case 'm': // imfarto, combulsiona
+			if i+1 < len(w) && strings.IndexByte("bpvf", w[i+1]) >= 0 {
+				c = 'n'
+			}
 		case 'v':
 			c = 'b'
 		case 'y':
@@ -263,6 +270,49 @@ func sound(w string) string {
 		b.WriteByte(c)
 	}
 	return squeeze(b.String(), 1)
+}
+
+// Named limits of a reading by consonants, in letters.
+const (
+	fewestBones = 3
+	shortestOut = 6 // the word that is meant
+)
+
+// bones are the consonants of a word as they sound: swalowd and swallowed have the same.
+func bones(w string) string {
+	return squeeze(strings.Map(func(r rune) rune {
+		if strings.ContainsRune("aeiouh", r) {
+			return -1
+		}
+		return r
+	}, sound(w)), 1)
+}
+
+// sameBones finds the words of which letters were left out, but no consonant that is heard.
+func (d *data) sameBones(w string) []int32 {
+	if len(w) < shortestEdited || strings.ContainsAny(w, "0123456789") {
+		return nil
+	}
+	var ids []int32
+	for _, id := range d.bones[bones(w)] {
+		if v := d.words[id]; v[0] == w[0] && len(ids) < 4 && leftOut(w, v) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// leftOut reports whether w is v with letters left out.
+func leftOut(w, v string) bool {
+	for i := range len(v) {
+		if w == "" {
+			break
+		}
+		if w[0] == v[i] {
+			w = w[1:]
+		}
+	}
+	return w == ""
 }
 
 // split takes merged words apart ("cantbreathe"). Only known words count, and

@@ -329,19 +329,36 @@ func (d *data) rejoin(toks []token) []token {
 	return out
 }
 
-// readNumberWords gives number words their value: "thirty two" is 32 at its first word.
+// readNumberWords gives number words their value: "thirty two" is 32 at its first
+// word, "a hundred and one" is 101 at its hundred.
 func (d *data) readNumberWords(toks []token) {
-	for i := range toks {
+	for i := len(toks) - 1; i >= 0; i-- {
 		t := &toks[i]
-		v, ok := d.numbers[t.word]
+		v, ok := d.numbers[d.meant(t)]
 		if !ok || t.isNum {
 			continue
 		}
-		if v >= 20 && v < 100 && i+1 < len(toks) {
-			if u, ok := d.numbers[toks[i+1].word]; ok && u > 0 && u < 10 {
+		next := i + 1
+		if v == 100 && next < len(toks) && toks[next].word == "and" {
+			next++
+		}
+		if next < len(toks) && toks[next].brk == brkNone {
+			u, ok := d.numbers[d.meant(&toks[next])]
+			switch {
+			case ok && v >= 20 && v < 100 && u > 0 && u < 10:
 				v += u
+			case ok && v == 100 && u > 0 && u < 100:
+				v += toks[next].num
 			}
 		}
 		t.isNum, t.num = true, v
 	}
+}
+
+// meant is the word a token stands for: as it is written, or the first it was read as.
+func (d *data) meant(t *token) string {
+	if len(t.ids) > 0 {
+		return d.words[t.ids[0]]
+	}
+	return t.word
 }

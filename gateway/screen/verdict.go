@@ -77,6 +77,11 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 
 // partsOf finds the spans of every part of a pattern, or nil when one is missing.
 func (t *text) partsOf(p *pattern) [][]span {
+	for i := range p.parts {
+		if !t.mayRun(&p.parts[i]) {
+			return nil
+		}
+	}
 	parts := make([][]span, 0, len(p.parts))
 	for i := range p.parts {
 		spans := t.run(&p.parts[i])
@@ -145,7 +150,7 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 		if best > standsNonhuman {
 			return f, false
 		}
-		f.standing = worse(f.standing, best)
+		f.standing = r.worse(f.standing, best)
 		chosen = append(chosen, at)
 	}
 	if j.joined && !t.touchesNewest(chosen) {
@@ -158,9 +163,9 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 }
 
 // worse joins how two parts stand. "Chemo last week, 101 today" is not over: what
-// is past only sets the scene of what is now.
-func worse(a, b standing) standing {
-	if min(a, b) == standsNow && max(a, b) == standsPast {
+// is past only sets the scene of what is now; so does a transplant two years ago.
+func (r *rule) worse(a, b standing) standing {
+	if w := max(a, b); min(a, b) == standsNow && (w == standsPast || w == standsHistorical && r.lasting) {
 		return standsNow
 	}
 	return max(a, b)

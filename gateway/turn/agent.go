@@ -22,18 +22,47 @@ func (x *decider) replied(r *Replied) {
 	case x.s.Owner != escalation.OwnerAgent || r.Epoch != x.s.Epoch:
 		x.because(ReasonFenced, "")
 		x.finishAsk(r, current)
+		x.opinion(r)
 	case !current:
 		x.because(ReasonSuperseded, "")
 		if a := x.s.Ask; a.Item != "" {
 			a.Superseded++
 			x.set(func(s *Set) { s.Ask = &a })
 		}
+		x.opinion(r)
 	case !x.mayAgent():
 		x.finishAsk(r, true)
 		x.paused()
 	default:
 		x.answer(r)
 	}
+}
+
+// opinion hears what a model thinks of the patient in an answer that is not said.
+// A fence and a newer text stop speech, not an alarm: it makes a case that runs
+// graver, or opens one. It makes none milder, and a case that a person has closed
+// since is of texts that the person has read.
+func (x *decider) opinion(r *Replied) {
+	sev := escalation.Severity(r.Answer.Severity)
+	if r.Failed || r.Answer.Kind != model.KindEscalate || !sev.Known() || sev == escalation.S4 {
+		return
+	}
+	runs := x.s.Case != nil && !x.s.Case.Settled()
+	if runs && sev.Rank() >= x.s.Case.Severity.Rank() || !runs && r.Epoch != x.s.Epoch {
+		return
+	}
+	x.because(ReasonEscalated, shortID(r.Answer.Reason))
+	x.escalate(x.newCase(escalation.Event{Why: escalation.KindAgent, Severity: sev, Category: shortID(r.Answer.Reason), Evidence: x.newestSeen(r.Saw)}))
+}
+
+// newestSeen is the last text of the patient that an answer had before it.
+func (x *decider) newestSeen(saw uint64) []uint64 {
+	for _, ref := range slices.Backward(x.s.Turns) {
+		if ref.From == model.FromPatient && ref.Seq <= saw {
+			return []uint64{ref.Seq}
+		}
+	}
+	return nil
 }
 
 // mayAgent reports whether the agent may speak here now.
