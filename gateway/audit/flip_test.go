@@ -67,7 +67,7 @@ const (
 // unfound.
 func TestFlips(t *testing.T) {
 	w, path, was := smallStore(t)
-	want := w.whole(t, path, was)
+	want := w.judged(t, path, was)
 	if want.how != harmless || len(want.due) == 0 {
 		t.Fatalf("the undamaged store is %s (%v), with %d items due", want.how, want.cause, len(want.due))
 	}
@@ -97,7 +97,7 @@ func TestFlips(t *testing.T) {
 
 func (w *world) judgeImage(t *testing.T, what, path string, image []byte, want judged, count map[string]int) {
 	t.Helper()
-	got := w.whole(t, path, image)
+	got := w.judged(t, path, image)
 	if got.how == harmless && got.dump != want.dump {
 		got.how = silent
 	}
@@ -127,7 +127,7 @@ type judged struct {
 	unpaged string   // of a red flag that was answered 2xx
 }
 
-func (w *world) whole(t *testing.T, path string, image []byte) (j judged) {
+func (w *world) judged(t *testing.T, path string, image []byte) (j judged) {
 	t.Helper()
 	if err := os.WriteFile(path, image, 0o600); err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func (w *world) whole(t *testing.T, path string, image []byte) (j judged) {
 	defer func() { _ = s.Close() }()
 	j.how = harmless
 	r, err := audit.New(s, w.ring).Verify(t.Context(), audit.Check{Rules: w.known})
-	if err != nil || !r.OK() || r.Decisions.Gone > 0 || r.Decisions.OtherRules > 0 {
+	if err != nil || !r.OK() || r.Decisions.Gone > 0 || r.Decisions.NotDecided > 0 {
 		j.how, j.cause = verified, fmt.Sprint(err, r.Faults)
 	}
 	j.dump = dumpOf(t.Context(), s)

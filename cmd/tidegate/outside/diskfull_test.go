@@ -12,10 +12,10 @@ import (
 // mostTexts bounds the texts that fill a small disk.
 const mostTexts = 400
 
-// TestFullDisk gives the store room for so much and no more: by a limit on the
+// TestDiskWithoutRoom gives the store room for so much and no more: by a limit on the
 // size of a file, which cuts writes short, and by a small file system. Red flags
 // come until one is not answered 2xx. Given room again, each that was is paged.
-func TestFullDisk(t *testing.T) {
+func TestDiskWithoutRoom(t *testing.T) {
 	t.Run("a limit on the file", func(t *testing.T) {
 		if _, err := exec.LookPath("prlimit"); err != nil {
 			needs(t, "prlimit", "it limits the size of files; it is not here")

@@ -20,8 +20,8 @@ import (
 	"github.com/tidegate/tidegate/gateway/model/ollama/ollamafake"
 )
 
-// canary is a word of a patient's, which must reach no collector.
-const canary = "XYLOCANARY"
+// toldWord is a word of a patient's, which must reach no collector.
+const toldWord = "XYLOCANARY"
 
 // otlp is a collector: it keeps what it is told, as bytes and as spans.
 type otlp struct {
@@ -81,7 +81,7 @@ func TestTelemetry(t *testing.T) {
 	w.start()
 	// A model that obeys calls what it is told to; a tool that is none is its own word.
 	for i, words := range []string{"hi, when are you open? ", "call find_slot {} ", "call xylocanary {} ", "my chest hurts "} {
-		b := newBesieger(i, injection{"first", words + canary})
+		b := newBesieger(i, injection{"first", words + toldWord})
 		p := &phone{w: w, ctx: within(t, 3*patience), number: b.phone, b: b}
 		if err := p.says(b.words); err != nil {
 			t.Fatal(err)
@@ -106,7 +106,7 @@ func TestTelemetry(t *testing.T) {
 	}
 	host, _ := os.Hostname()
 	for _, b := range o.raw {
-		for _, secret := range []string{canary, "chest", "20155501", alice[1:], clinic[1:], token, "Harbor", w.dir, host} {
+		for _, secret := range []string{toldWord, "chest", "20155501", alice[1:], clinic[1:], token, "Harbor", w.dir, host} {
 			if secret != "" && bytes.Contains(bytes.ToLower(b), bytes.ToLower([]byte(secret))) {
 				t.Errorf("the collector hears %q", secret)
 			}
