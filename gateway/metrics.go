@@ -31,7 +31,6 @@ type metrics struct {
 	holes     prometheus.Gauge
 	silent    prometheus.Gauge
 	stale     prometheus.Gauge
-	free      prometheus.Gauge
 	reserve   prometheus.Gauge
 	damaged   prometheus.Gauge
 	scrubbed  prometheus.Counter
@@ -96,7 +95,7 @@ func (m *metrics) watch() {
 	m.hidden = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_chat_source_hidden_total", Help: "Chats begun of which the proxy in front hides where they come from, by why.",
 	}, []string{"channel", "reason"})
-	m.free, m.reserve = roomMetrics()
+	m.reserve = reserveMetric()
 	m.damaged, m.scrubbed = newScrubMetrics()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidegate_config_reloads_total", Help: "Contents of the configuration file that were tried, by result.",
@@ -127,7 +126,7 @@ func (m *metrics) start() {
 }
 
 func (m *metrics) register() {
-	m.registry.MustRegister(m.unclaimed, m.anomalies, m.damaged, m.scrubbed, m.hidden, m.free, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.unclaimed, m.anomalies, m.damaged, m.scrubbed, m.hidden, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 

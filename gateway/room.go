@@ -56,7 +56,6 @@ func (g *Gateway) lookAtRoom(ctx context.Context, store roomy, told time.Time) t
 		g.o.Log.Warn().Err(err).Msg("the disk was not measured, or its reserve not made again")
 		return told
 	}
-	g.metrics.free.Set(float64(room.Free))
 	g.metrics.reserve.Set(float64(room.Reserve))
 	was := g.scarce.Swap(room.Scarce)
 	switch now := g.o.Now(); {
@@ -84,12 +83,8 @@ func (g *Gateway) waitsForRoom(ctx context.Context, it molt.Leased) bool {
 	return true
 }
 
-func roomMetrics() (free, reserve prometheus.Gauge) {
-	free = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tidegate_disk_free_bytes", Help: "Room on the data folder's disk.",
-	})
-	reserve = prometheus.NewGauge(prometheus.GaugeOpts{
+func reserveMetric() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tidegate_disk_reserve_bytes", Help: "Room that is held back for commits; 0 while it is let go because the disk is full.",
 	})
-	return free, reserve
 }

@@ -212,7 +212,7 @@ func TestTheLastResortWakesTheWorkers(t *testing.T) {
 		o.Rules = func() *turn.Rules {
 			mu.Lock()
 			defer mu.Unlock()
-			if calls++; calls == 2 || calls == 3 { // the decision, and the successor's
+			if calls++; calls == 3 || calls == 5 { // the decision, and the successor's
 				return nil
 			}
 			return w.rules

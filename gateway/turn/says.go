@@ -1,5 +1,7 @@
 package turn
 
+import "maps"
+
 // Says is the reason as a sentence, for who reads the record.
 func (r Reason) Says() string {
 	if s, ok := sentences()[r]; ok {
@@ -9,6 +11,13 @@ func (r Reason) Says() string {
 }
 
 func sentences() map[Reason]string {
+	all := talkSentences()
+	maps.Copy(all, workSentences())
+	return all
+}
+
+// talkSentences are about what is said, and by whom.
+func talkSentences() map[Reason]string {
 	return map[Reason]string{
 		ReasonNothing:     "It was recorded, and nothing follows from it.",
 		ReasonBegan:       "A journal begins.",
@@ -24,6 +33,11 @@ func sentences() map[Reason]string {
 		ReasonOptedIn:     "The patient wants texts again.",
 		ReasonHelp:        "The patient asks for help, and nothing worrying stands around it.",
 		ReasonReply:       "The agent's text passed the output gate and leaves.",
+		ReasonDrafted:     "The agent's text or act waits until a nurse releases it.",
+		ReasonReleased:    "A nurse released what the agent would say or do.",
+		ReasonDropped:     "A nurse dropped what the agent would say or do, and takes over.",
+		ReasonLapsed:      "Nobody released it in time: a fixed text leaves and a person gets the case.",
+		ReasonClarify:     "The patient is asked once what they mean.",
 		ReasonSilent:      "Nothing needs saying.",
 		ReasonUnanswered:  "The agent is silent where something was asked: the watchdog waits.",
 		ReasonSuperseded:  "The answer is older than the newest text.",
@@ -37,6 +51,12 @@ func sentences() map[Reason]string {
 		ReasonCase:        "The clock moved a case on.",
 		ReasonActed:       "A member of staff acted.",
 		ReasonRefused:     "A member of staff's act came too late, or was not hers.",
+	}
+}
+
+// workSentences are about what is carried out, and what came of it.
+func workSentences() map[Reason]string {
+	return map[Reason]string{
 		ReasonVerb:        "A staff text with a valid code is carried to its case.",
 		ReasonVerbs:       "A staff text without a valid code is answered with what can be done.",
 		ReasonDigest:      "The work list is told at opening.",

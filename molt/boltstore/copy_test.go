@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -127,7 +128,7 @@ func TestOpenToReadRefuses(t *testing.T) {
 		}
 	}
 	var newer *SchemaError
-	if _, err := OpenToRead(schemed("2")); !errors.As(err, &newer) || newer.Found != 2 {
+	if _, err := OpenToRead(schemed(strconv.Itoa(schema + 1))); !errors.As(err, &newer) || newer.Found != schema+1 {
 		t.Errorf("a newer schema: %v", err)
 	}
 	if _, err := OpenToRead(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
