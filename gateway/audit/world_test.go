@@ -361,14 +361,19 @@ func (w *world) judge() audit.Tally {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	again := w.replay(audit.Again{Known: w.known, Bodies: true}, func(audit.Redecision) {})
+	shownFor := map[molt.ConversationID]bool{}
+	again := w.replay(audit.Again{Known: w.known, Bodies: true}, func(d audit.Redecision) {
+		if d.Outcome == audit.OutcomeDiffers && !shownFor[d.Conversation] {
+			shownFor[d.Conversation] = true
+			w.t.Errorf("conversation %s, decision %d (%s):\nrecorded  %s\nredecided %s", d.Conversation, d.Seq, d.Reason, d.Recorded, d.Redecided)
+		}
+	})
 	if !rep.OK() || !again.OK() {
 		w.t.Errorf("it does not verify: %+v, decisions %+v", rep.Faults, again)
 	}
 	shown := map[string]audit.Ending{}
 	for _, c := range w.ids() {
 		w.hanging(c)
-		w.differing(c)
 		f, err := w.auditor().Export(context.Background(), c)
 		if err != nil {
 			w.t.Fatal(err)
@@ -406,18 +411,6 @@ func (w *world) hanging(id molt.ConversationID) {
 			w.t.Errorf("conversation %s, text %s of %s still %s: %+v", id, in.ProviderID, in.At, h, in.Ended)
 		}
 	}
-}
-
-// differing shows the first decision of a conversation that came out otherwise.
-func (w *world) differing(id molt.ConversationID) {
-	w.t.Helper()
-	shown := false
-	w.replay(audit.Again{Known: w.known, Only: id, Bodies: true}, func(d audit.Redecision) {
-		if d.Outcome == audit.OutcomeDiffers && !shown {
-			shown = true
-			w.t.Errorf("conversation %s, decision %d (%s):\nrecorded  %s\nredecided %s", id, d.Seq, d.Reason, d.Recorded, d.Redecided)
-		}
-	})
 }
 
 func (w *world) ids() []molt.ConversationID {
