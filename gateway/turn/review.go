@@ -286,7 +286,7 @@ func (x *decider) reviewed(a *Acted) {
 	x.d.Autonomy = x.env.Rules.autonomy()
 	rev := x.s.review(func(r Review) bool { return r.Number == a.Review })
 	switch {
-	case rev == nil:
+	case rev == nil || x.s.Owner != escalation.OwnerAgent:
 		x.refuseReview(a, "gone", "")
 		return
 	case !x.env.Rules.mayReview(a.Actor):
