@@ -200,6 +200,9 @@ func whoIs(s *turn.State) string {
 	if s.Stream() {
 		return "staff: " + string(s.Began.Person)
 	}
+	if s.Began.Live {
+		return "Web visitor " + s.Began.Peer.String() // a sign to tell them apart by, and no number
+	}
 	return s.Began.Peer.String()
 }
 

@@ -89,7 +89,7 @@ func matcher(q string) func(turn.State) bool {
 		return -1
 	}, q)
 	if strings.Trim(q, "+0123456789 ()-.") == "" {
-		return func(s turn.State) bool { return strings.HasSuffix(s.Began.Peer.Reveal(), digits) }
+		return func(s turn.State) bool { return strings.HasSuffix(s.Phone(), digits) }
 	}
 	words := strings.Fields(strings.ToLower(q))
 	return func(s turn.State) bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/console"
 	"github.com/tidegate/tidegate/molt"
@@ -162,6 +163,24 @@ func TestAStrangersAsksKeepNobodyOut(t *testing.T) {
 	must(t, err)
 	if len(f.Outbound) != 1 {
 		t.Errorf("%d links were texted, want 1", len(f.Outbound))
+	}
+}
+
+// TestAChatIsFoundByTheNumberToCall: a visitor has no number of their own.
+func TestAChatIsFoundByTheNumberToCall(t *testing.T) {
+	h := open(t)
+	ticket, err := h.desk.Accept(t.Context(), channels.Inbound{
+		Channel: "web", Account: "web", Peer: "v0042", ProviderID: "W1", Words: "hi", Via: channels.ViaLive, Source: "net", CallBack: "+12125550142",
+	})
+	must(t, err)
+	_, err = ticket.Wait(t.Context())
+	must(t, err)
+	alice := h.as("alice")
+	if _, page, _ := alice.get("/search?q=0142"); !strings.Contains(page, "Web visitor") {
+		t.Errorf("by the last digits it is not found:\n%s", page)
+	}
+	if _, page, _ := alice.get("/search?q=0042"); strings.Contains(page, "Web visitor") {
+		t.Errorf("it is found by what is no number:\n%s", page)
 	}
 }
 

@@ -83,7 +83,7 @@
   const label = make("label", "", { for: "tidegate-text" });
   const input = make("textarea", "", { id: "tidegate-text", rows: "2", maxlength: String(settings.length), autocomplete: "off" });
   const sender = make("button", "tidegate-main", { type: "submit" });
-  const attach = make("button", "", { type: "button" });
+  const attach = make("button", "tidegate-attach", { type: "button" });
   const chooser = make("input", "", { type: "file", accept: settings.files.join(","), hidden: "" }); // the button opens it, for keys and readers too
 
   picker.id = "tidegate-lang";
@@ -99,7 +99,7 @@
   if (languages.length < 2) picker.hidden = pickerLabel.hidden = true;
   callForm.append(callLabel, callInput, callSave, callSkip, callNote);
   form.append(label, input, sender);
-  if (settings.files.length > 0) form.append(attach, chooser);
+  if (settings.files.length > 0) label.after(attach, chooser);
   panel.append(head, note, status, callForm, log, typing, form);
   panel.hidden = !mount;
   if (mount) root.append(panel); else root.append(panel, opener);
@@ -150,6 +150,10 @@
     item.append(by, body);
     log.append(item);
     down();
+    if (kind === "safety" && item.offsetHeight > log.clientHeight) { // whom to call stands at its beginning
+      newest = false;
+      log.scrollTop = item.offsetTop - log.offsetTop;
+    }
     return item;
   };
   const settle = (id) => {
