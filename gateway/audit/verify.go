@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/notary"
@@ -157,6 +158,9 @@ func (a *Auditor) verify(ctx context.Context, id molt.ConversationID, c Check, r
 	})
 	if err != nil {
 		return err
+	}
+	if gone == 0 && f.state.Epoch != j.head.Epoch {
+		return &Fault{Conversation: id, Seq: j.head.Seq, Cause: fmt.Sprintf("the journal's head has epoch %d, its events fold to %d", j.head.Epoch, f.state.Epoch)}
 	}
 	return j.snapshotIs(folded, gone > 0, r)
 }

@@ -436,6 +436,7 @@ func TestDamageStaysWithItsConversation(t *testing.T) {
 		"the snapshot":      flip(bucketSnaps, []byte("c_bad"), 20),
 		"the head's number": flip(bucketHeads, []byte("c_bad"), 7),
 		"the head's hash":   flip(bucketHeads, []byte("c_bad"), 20),
+		"the head's time":   flip(bucketHeads, []byte("c_bad"), 9),
 		"the last event":    func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketEvents)).Delete(eventKey("c_bad", 5)) },
 		"a middle event":    func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketEvents)).Delete(eventKey("c_bad", 4)) },
 		"half a head":       func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketHeads)).Put([]byte("c_bad"), []byte("x")) },

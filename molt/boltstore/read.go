@@ -67,8 +67,24 @@ func (t *tables) loadEvents(id molt.ConversationID, recent uint64, out *molt.Loa
 	if after+uint64(len(events)) != out.Head.Seq || last != out.Head.Hash {
 		return &seal.ChainError{Conversation: id, Seq: out.Head.Seq, Cause: "the chain does not lead to the journal's head"}
 	}
+	if err := t.headsTime(id, out.Head); err != nil {
+		return err
+	}
 	out.Recent, out.Tail = events[:cut:cut], events[cut:]
 	return nil
+}
+
+// headsTime compares the head's time, which no hash covers, with the last event's:
+// the next one would be given it, however far ahead.
+func (t *tables) headsTime(id molt.ConversationID, head molt.Head) error {
+	if head.Seq == 0 {
+		return nil
+	}
+	e, err := decodeEvent(head.Seq, t.events.Get(eventKey(id, head.Seq)))
+	if err == nil && e.At != head.At {
+		err = &seal.ChainError{Conversation: id, Seq: head.Seq, Cause: "the journal's head has another time than its last event"}
+	}
+	return err
 }
 
 // hashAt returns the chain's value at a sequence number.

@@ -52,6 +52,8 @@ type tally struct {
 	kills  map[phase]int
 	cut    map[phase]int // webhooks whose answer was lost by it
 	worlds int
+	models int // of them, those whose agent asks a model first
+	starts []time.Duration
 	sums   judged
 }
 
@@ -134,7 +136,13 @@ func killWorld(t *testing.T, seed uint64, kills int, aims []aim, sum *tally) {
 		_ = os.RemoveAll(dir)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	w := newWorld(t, dir, setting{profile: "mean", seed: seed})
+	s := setting{profile: "mean", seed: seed}
+	if seed%2 == 0 { // a model that talks garbage is asked first, and dies with nobody
+		m := start(t, exec.Command(program(t), "model", "--mode", "garbage"), dir+"/model.log")
+		s.agent = fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q, at_once: 16}}, ask_timeout: 10s, debounce: 100ms, debounce_max: 1s}", m.field("base"))
+		sum.models++
+	}
+	w := newWorld(t, dir, s)
 	k := &killer{world: w, chance: rand.New(rand.NewPCG(seed, 1)), people: newPeople(w, seed), sum: sum, ctx: ctx}
 	lived := make(chan struct{})
 	go func() { // ends with the world
@@ -153,6 +161,14 @@ func killWorld(t *testing.T, seed uint64, kills int, aims []aim, sum *tally) {
 	for _, f := range append(faults, k.people.faults...) {
 		t.Errorf("seed %d: %v", seed, f)
 	}
+}
+
+// start starts the daemon, and notes how long it takes until it serves.
+func (k *killer) start() {
+	k.t.Helper()
+	began := time.Now()
+	k.world.start()
+	k.sum.starts = append(k.sum.starts, time.Since(began))
 }
 
 // round lets people in, kills the daemon at the moment aimed at, and leaves it
@@ -324,7 +340,11 @@ func (s *tally) String() string {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\n", p.aim, p.where, s.kills[p], s.cut[p])
 		total, cut = total+s.kills[p], cut+s.cut[p]
 	}
-	fmt.Fprintf(t, "all\t%d worlds\t%d\t%d\n", s.worlds, total, cut)
+	fmt.Fprintf(t, "all\t%d worlds, %d with a model\t%d\t%d\n", s.worlds, s.models, total, cut)
 	_ = t.Flush()
+	if slices.Sort(s.starts); len(s.starts) > 0 {
+		fmt.Fprintf(&b, "from exec to serving, %d times: median %v, longest %v\n", len(s.starts),
+			s.starts[len(s.starts)/2].Round(time.Millisecond), s.starts[len(s.starts)-1].Round(time.Millisecond))
+	}
 	return b.String() + s.sums.String()
 }
