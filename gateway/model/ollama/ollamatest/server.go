@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,6 +81,7 @@ func Start(t *testing.T) *Server {
 	defer log.Close()
 	s.cmd = exec.Command(s.bin, "serve")
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, log, log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its runners are of its group
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,10 +108,10 @@ func (s *Server) up(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// Kill ends the server by its pid; its runners end with it.
+// Kill ends the server and its runners, which would outlive it.
 func (s *Server) Kill() {
 	s.kill.Do(func() {
-		_ = s.cmd.Process.Kill()
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		_ = s.cmd.Wait()
 	})
 }
