@@ -88,7 +88,7 @@ func (w *world) judgeStopped(c *carrier, p *patient, k *call) {
 	}
 	stopped := last != nil && !slices.ContainsFunc(c.inbound, func(t *text) bool {
 		after := last != nil && (t.sent > last.sent || t.acked == 0 || t.acked >= last.acked)
-		return t.from == p.phone && t.kind == start && t.sent < k.begun && after
+		return t.from == p.phone && t.kind == start && t.sent <= k.begun && after // a still world answers in the same instant
 	})
 	// A damaged journal takes what was said before along: the carrier's own block
 	// stands for it.
