@@ -260,6 +260,7 @@ func (r *replay) take(e entry) error {
 		r.facts = append(r.facts, e.Event)
 		if _, ok := e.Body.(*turn.Anchor); ok { // from here on it can be decided again
 			r.facts, r.gone, r.decided = nil, false, true
+			r.before.Fold(e.Event)
 		}
 		return nil
 	}

@@ -122,5 +122,9 @@ func (w *world) whole(a *audit.Auditor) audit.Tally {
 	if err != nil || len(rep.Faults) > 0 || rep.Decisions.Differ > 0 {
 		w.t.Errorf("verify: %v, faults %v, decisions %+v", err, rep.Faults, rep.Decisions)
 	}
+	again, err := a.Replay(context.Background(), audit.Again{Known: func(string) *turn.Rules { return w.rules }}, func(audit.Redecision) error { return nil })
+	if err != nil || !again.OK() {
+		w.t.Errorf("replay: %v, %+v", err, again)
+	}
 	return *rep.Decisions
 }

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/page"
 )
@@ -156,12 +157,22 @@ func (s *side) oneTakesIt(t *testing.T) {
 // eachSeesTheOtherType: what is being written shows as that, and is nowhere after.
 func (s *side) eachSeesTheOtherType() {
 	s.alice.t.Helper()
-	s.patient.types("#tidegate-text", "yes")
-	s.alice.is(`document.querySelector("#typing").textContent === "The patient is writing…"`)
-	s.alice.types("#reply", "wait")
-	s.patient.is(`document.querySelector(".tidegate-typing").textContent === "An answer is being written…"`)
+	s.typesUntil(s.patient, "#tidegate-text", s.alice, `document.querySelector("#typing").textContent === "The patient is writing…"`)
+	s.typesUntil(s.alice, "#reply", s.patient, `document.querySelector(".tidegate-typing").textContent === "An answer is being written…"`)
 	s.alice.value(`document.querySelector("#reply").value = ""`)
 	s.patient.value(`document.querySelector("#tidegate-text").value = ""`)
+}
+
+// typesUntil types on until the other page shows it: while a page connects nobody
+// tells it.
+func (s *side) typesUntil(from *tab, field string, to *tab, shown string) {
+	s.alice.t.Helper()
+	for ctx := within(s.alice.t, patience); to.value("String("+shown+")") != "true"; s.quiet(200 * time.Millisecond) {
+		if ctx.Err() != nil {
+			s.alice.t.Fatalf("never true: %s", shown)
+		}
+		from.types(field, "e")
+	}
 }
 
 // replies has Alice write to the patient.
