@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/channels/twilio/twiliofake"
 	"github.com/tidegate/tidegate/gateway/operator"
@@ -47,12 +48,19 @@ func (s *story) metric(name string) string {
 // until waits until a metric has a value.
 func (s *story) until(name, want string) {
 	s.t.Helper()
-	for ctx := s.ctx(); s.metric(name) != want; {
-		if ctx.Err() != nil {
+	late := time.After(reloadBound)
+	for s.metric(name) != want {
+		select {
+		case <-late:
 			s.t.Fatalf("%s is %q, want %q; log:\n%s", name, s.metric(name), want, s.log)
+		case <-time.After(50 * time.Millisecond): // a scrape costs what the reload needs
 		}
 	}
 }
+
+// reloadBound is how long a reload may take. A changed screen judges its golden set
+// first, which takes its time under the race detector.
+const reloadBound = 2 * time.Minute
 
 const (
 	reloadFailed  = "tidegate_config_reload_failed"
