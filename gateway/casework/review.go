@@ -62,7 +62,9 @@ func WaitingOf(s *turn.State, r *turn.Rules, recall func(turn.Ref) molt.Words) (
 		} else {
 			w.Words = recall(rev.Words())
 			for _, seq := range s.Pending {
-				w.Asked = append(w.Asked, recall(turn.Ref{Seq: seq}))
+				if seq <= rev.Saw {
+					w.Asked = append(w.Asked, recall(turn.Ref{Seq: seq}))
+				}
 			}
 		}
 		out = append(out, w)

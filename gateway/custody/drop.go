@@ -157,9 +157,14 @@ func (c *Custody) due(ctx context.Context, id molt.ConversationID) (out []molt.I
 	}
 }
 
-// rows are the rows of its cases on the work list, to be dropped.
-func (c *Custody) rows(ctx context.Context, id molt.ConversationID) (out []molt.Mark, err error) {
+// rows are the rows of its cases on the work list, and of what waits for a nurse, to
+// be dropped.
+func (c *Custody) rows(ctx context.Context, id molt.ConversationID) ([]molt.Mark, error) {
 	p, err := c.o.Store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: intake.MarkWork + string(id) + "#", Limit: molt.MaxPage / 2})
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.o.Desk.ReviewMarks(ctx, id)
 	for _, m := range p.Marks {
 		out = append(out, molt.Mark{ID: m.ID, Drop: true})
 	}

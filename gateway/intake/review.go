@@ -9,6 +9,18 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
+// ReviewMarks takes what waits for a nurse in a conversation off the list, with its
+// codes, for a batch that ends the conversation.
+func (d *Desk) ReviewMarks(ctx context.Context, id molt.ConversationID) (out []molt.Mark, err error) {
+	rows, err := d.Reviews(ctx)
+	for _, r := range rows {
+		if r.Conversation == id && len(out) < 2*turn.MaxReviews {
+			out = append(out, molt.Mark{ID: molt.MarkID(MarkReview + r.Code), Drop: true}, molt.Mark{ID: molt.MarkID(MarkCode + r.Code), Drop: true})
+		}
+	}
+	return out, err
+}
+
 // Reviews lists what waits for a nurse, over all conversations. A torn row hides
 // no other.
 func (d *Desk) Reviews(ctx context.Context) (rows []turn.ReviewRow, err error) {

@@ -235,7 +235,8 @@ func (s *step) commitSuccessor(ctx context.Context, old molt.ConversationID, nex
 
 // takeOverRows takes the frozen conversation's cases, torn rows too, off the work
 // list and lets their short codes stand for the successor's case, which is about
-// the same patient: a nurse's old code still finds her.
+// the same patient: a nurse's old code still finds her. What waited for a nurse
+// there is over.
 func (s *step) takeOverRows(ctx context.Context, b *molt.Batch, old molt.ConversationID, next turn.State) error {
 	rows, torn, err := s.d.rows(ctx, MarkWork+string(old)+"#")
 	if err != nil {
@@ -244,6 +245,11 @@ func (s *step) takeOverRows(ctx context.Context, b *molt.Batch, old molt.Convers
 	for _, id := range torn {
 		b.Marks = append(b.Marks, molt.Mark{ID: id, Drop: true})
 	}
+	waits, err := s.d.ReviewMarks(ctx, old)
+	if err != nil {
+		return err
+	}
+	b.Marks = append(b.Marks, waits...)
 	for _, r := range rows {
 		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkWork + string(r.Case)), Drop: true})
 		if r.Code == "" || next.Case == nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -125,5 +126,33 @@ func faultyRules(r *turn.Rules, nth int) func() *turn.Rules {
 			return nil
 		}
 		return r
+	}
+}
+
+// TestASuccessorLeavesNoDraftBehind: what waited for a nurse in a frozen journal ends
+// with it. Its row would stand for ever, and its code for a number that may be
+// another draft's in the journal that follows.
+func TestASuccessorLeavesNoDraftBehind(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Autonomy = turn.AutonomyDraft
+	id := w.say(w.desk, text(patient, "SM1", "when do you open?")).Conversation
+	_, err := w.desk.Step(t.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) Plan {
+		r := turn.Replied{Item: s.Ask.Item, Epoch: s.Epoch, Saw: s.Seq, Answer: model.Answer{Kind: model.KindReply, Text: "At 8."}}
+		return Plan{Facts: []Fact{{turn.KindReplied, &r}}}
+	})
+	rows, listErr := w.desk.Reviews(t.Context())
+	if err != nil || listErr != nil || len(rows) != 1 {
+		t.Fatalf("what waits: %+v, %v, %v", rows, err, listErr)
+	}
+	w.store.loading = torn(id)
+	d := w.newDesk(nil)
+	if next := w.say(d, text(patient, "SM2", "hello?")).Conversation; next == id {
+		t.Fatal("no successor")
+	}
+	if left, err := d.Reviews(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("still on the list: %+v, %v", left, err)
+	}
+	if _, known, err := d.Mark(t.Context(), molt.MarkID(MarkCode+rows[0].Code)); err != nil || known {
+		t.Errorf("its code still stands for it: %v, %v", known, err)
 	}
 }

@@ -32,6 +32,7 @@ func (x *decider) replied(r *Replied) {
 		x.opinion(r)
 	case !x.mayAgent():
 		x.finishAsk(r, true)
+		x.opinion(r)
 		x.paused()
 	default:
 		x.answer(r)
@@ -39,7 +40,7 @@ func (x *decider) replied(r *Replied) {
 }
 
 // opinion hears what a model thinks of the patient in an answer that is not said.
-// A fence and a newer text stop speech, not an alarm: it makes a case that runs
+// A fence, a newer text and a pause stop speech, not an alarm: it makes a case that runs
 // graver, or opens one. It makes none milder, and a case that a person has closed
 // since is of texts that the person has read.
 func (x *decider) opinion(r *Replied) {
@@ -114,6 +115,10 @@ func (x *decider) answer(r *Replied) {
 	case model.KindEscalate:
 		x.handOver(r)
 	case model.KindClarify:
+		if x.strays(r.Answer) {
+			x.outOfScope(r)
+			break
+		}
 		x.clarify(r)
 	default:
 		if x.outside(r.Answer) {
@@ -339,7 +344,8 @@ func (x *decider) handOver(r *Replied) {
 	if !sev.Known() {
 		sev = escalation.S3
 	}
-	if said := a.Text != "" && x.blocked(a) == ""; sev == escalation.S4 && !said && slices.ContainsFunc(x.s.Pending, x.asks) {
+	said := a.Text != "" && !x.strays(a) && x.blocked(a) == ""
+	if sev == escalation.S4 && !said && slices.ContainsFunc(x.s.Pending, x.asks) {
 		sev = escalation.S3 // listed without a word, they would wait for an answer that nobody owes
 	}
 	e := escalation.Event{Why: escalation.KindAgent, Severity: sev, Category: shortID(a.Reason), Evidence: x.waitingOrLast()}
@@ -351,7 +357,7 @@ func (x *decider) handOver(r *Replied) {
 	switch {
 	case x.s.Owner != escalation.OwnerAgent:
 		x.leaves(r)
-	case a.Text != "" && x.blocked(a) == "":
+	case said:
 		x.sayAgent(r)
 	default:
 		x.leaves(r)

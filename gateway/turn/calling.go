@@ -126,18 +126,22 @@ func (x *decider) called(b *Called) {
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast()}))
 	case b.Tool == model.ToolBook:
 		x.set(func(s *Set) { s.Booked = &Appointment{b.Key, b.Slot}; s.Offered = &[]model.Slot{} })
-		x.tellBooking("booked_by", b.Slot)
+		x.tellBooking(act, "booked_by")
 	case b.Tool == model.ToolCancel:
 		x.set(func(s *Set) { s.Booked = &Appointment{} })
-		x.tellBooking("unbooked_by", b.Slot)
+		x.tellBooking(act, "unbooked_by")
 	}
 }
 
-// tellBooking answers what waited with what was done. It tells the patient, or who has the case: nobody texts about an
-// appointment into an emergency.
-func (x *decider) tellBooking(what string, slot model.Slot) {
+// tellBooking answers what waited with what was done; what waits beside an act that
+// a nurse approved came after it, and is no part of it. It tells the patient, or who
+// has the case: nobody texts about an appointment into an emergency.
+func (x *decider) tellBooking(act Calling, what string) {
+	slot := act.Slot
 	if x.s.Owner == escalation.OwnerAgent {
-		x.answered(x.s.Pending)
+		if !act.Approved {
+			x.answered(x.s.Pending)
+		}
 		x.set(func(s *Set) { s.Silences = ptr(0) })
 		x.say(what, channels.ClassNurse, x.fixed(what, x.whenText(slot.Start)))
 		return

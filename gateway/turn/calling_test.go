@@ -165,3 +165,42 @@ func TestWhenIsWrittenAsPatientsReadIt(t *testing.T) {
 		}
 	}
 }
+
+// TestAnActDoneAnswersNoLaterQuestion: what the patient wrote while an act waited for
+// a nurse is no part of it, and goes on waiting for its answer.
+func TestAnActDoneAnswersNoLaterQuestion(t *testing.T) {
+	w, slot := booker(t)
+	w.rules.Approve = []string{model.ToolBook}
+	a, why := w.s.Act(conversation, model.Call{Tool: model.ToolBook}, slot.ID, w.now)
+	if why != "" {
+		t.Fatal(why)
+	}
+	r := w.ask()
+	r.Proposed = &a
+	w.step(fact{KindReplied, r})
+	w.step(fact{KindInbound, &channels.Inbound{Words: "do you take my insurance?", ProviderID: "3"}})
+	later := w.s.Pending
+	w.step(fact{KindActed, &Acted{ID: "y", Actor: "alice", Verb: VerbRelease, Review: w.s.Proposed().Number}})
+	if d := w.came(w.s.Calling, model.CallDone); said(d, "booked_by") != 1 {
+		t.Fatalf("%s: the patient is not told", d.Reason)
+	}
+	if len(later) != 1 || len(w.s.Pending) != 1 || w.s.Pending[0] != later[0] || w.s.Ask.Item == "" || w.s.timer(timerWatchdog) == nil {
+		t.Errorf("pending %v, want %v; ask %q, watchdog %v", w.s.Pending, later, w.s.Ask.Item, w.s.timer(timerWatchdog))
+	}
+}
+
+// TestNothingIsErasedUnderAReview: an act that waits has a row on the nurses' list and
+// a code, which only its end takes away.
+func TestNothingIsErasedUnderAReview(t *testing.T) {
+	w, slot := booker(t)
+	a, _ := w.s.Act(conversation, model.Call{Tool: model.ToolBook}, slot.ID, w.now)
+	r := w.ask()
+	r.Proposed = &a
+	w.step(fact{KindReplied, r})
+	if w.s.Proposed() == nil || len(w.s.Pending) > 0 {
+		t.Fatalf("reviews %+v, pending %v", w.s.Reviews, w.s.Pending)
+	}
+	if w.s.Unfinished() == "" {
+		t.Error("it may be erased while an act waits for a nurse")
+	}
+}

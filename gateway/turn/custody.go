@@ -48,6 +48,8 @@ func (s *State) Unfinished() string {
 		return "it has an open case"
 	case len(s.Undecided) > 0 || len(s.Pending) > 0:
 		return "a text of the patient's waits for its answer"
+	case len(s.Reviews) > 0:
+		return "a draft or an act of the agent's waits for a nurse"
 	case s.Calling.Item != "":
 		return "the agent is about to act for the patient"
 	case slices.ContainsFunc(s.Sends, func(d Send) bool { return d.State == SendAttempted }):

@@ -293,6 +293,7 @@ func (x *decider) routine(in []heard) {
 		if x.because(ReasonUnlisted, ""); x.s.Stopped {
 			x.because(ReasonOptedOut, "text_after_stop")
 		}
+		x.outdate()
 		x.answered(x.s.Pending)
 		if !x.s.Open() && wanted(in) {
 			x.escalate(x.newCase(escalation.Event{Why: escalation.KindUndeliverable, Severity: escalation.S4, Evidence: seqs(in)}))

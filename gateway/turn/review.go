@@ -140,6 +140,7 @@ func (x *decider) draft(r *Replied) {
 		x.endReview(*d)
 	}
 	rev := Review{Saw: r.Saw, Due: due, Question: cutFact(r.Answer.Question, MaxFactBytes/8), Done: r.Answer.Done, Offered: offeredIn(r.Steps)}
+	rev.Stale = x.overtaken(rev)
 	x.because(ReasonDrafted, "")
 	x.putReview(rev, &Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Put: x.env.Now})
 }
@@ -163,7 +164,9 @@ func (x *decider) putReview(rev Review, words *Out) {
 	x.emit(Effect{Kind: EffectReview, Out: words, Review: row})
 	x.emit(Effect{Kind: EffectCode, Code: &Code{Code: rev.Code, Known: true, Conversation: x.env.Conversation, Review: rev.Number}})
 	x.keepReviews(append(slices.Clone(x.s.Reviews), rev))
-	x.askReviewers(rev)
+	if !rev.Stale { // else the next one is what she is asked about
+		x.askReviewers(rev)
+	}
 }
 
 // reviewCode draws a code beside that of a case which the same step may open.
@@ -207,6 +210,12 @@ func (x *decider) outdate() {
 		list[i].Stale = list[i].Stale || list[i].Act == nil
 	}
 	x.set(func(s *Set) { s.Reviews = &list })
+}
+
+// overtaken reports whether a text waits that came after what a draft answers,
+// those of this very step included.
+func (x *decider) overtaken(r Review) bool {
+	return r.Act == nil && slices.ContainsFunc(x.s.Pending, func(seq uint64) bool { return seq > r.Saw })
 }
 
 // dropReviews ends all that waits, because somebody else speaks from now on or a
@@ -255,7 +264,9 @@ func (x *decider) showReview(p molt.PersonID, rev Review) {
 	if r.PHI {
 		asked := ""
 		for _, seq := range x.s.Pending {
-			asked = oneLine(x.recall(Ref{Seq: seq}), maxReviewQuote)
+			if seq <= rev.Saw { // what came later it does not answer
+				asked = oneLine(x.recall(Ref{Seq: seq}), maxReviewQuote)
+			}
 		}
 		words = fmt.Sprintf("%s: %s for a patient", rev.Code, what)
 		if asked != "" && rev.Act == nil {
@@ -300,7 +311,7 @@ func (x *decider) reviewed(a *Acted) {
 	switch {
 	case a.Verb == VerbDrop:
 		x.dropped(a, r)
-	case r.Stale:
+	case r.Stale || x.overtaken(r):
 		x.refuseReview(a, "stale", r.Code)
 	case x.s.mute():
 		x.refuseReview(a, "cannot_text", r.Code)
@@ -414,7 +425,7 @@ func (x *decider) lapsed() {
 			continue
 		}
 		x.d.Autonomy = x.env.Rules.autonomy()
-		if r.Act != nil && x.env.Rules.Unapproved == UnapprovedMake && x.mayAgent() {
+		if r.Act != nil && x.env.Rules.Unapproved == UnapprovedMake && x.mayAgent() && !x.wroteSince(r.Saw) {
 			x.approved("", r)
 			continue
 		}
@@ -426,6 +437,14 @@ func (x *decider) lapsed() {
 		return // owner changed: whatever else waited is over
 	}
 	x.keepReviews(x.s.Reviews)
+}
+
+// wroteSince reports whether the patient wrote anything since but thanks: with an act
+// that nobody approved, they may want it no more.
+func (x *decider) wroteSince(saw uint64) bool {
+	return slices.ContainsFunc(x.s.Turns, func(ref Ref) bool {
+		return ref.From == model.FromPatient && ref.Seq > saw && x.asks(ref.Seq)
+	})
 }
 
 // What becomes of an act that nobody approved in time.

@@ -22,6 +22,10 @@ func (x *decider) outside(a model.Answer) bool {
 	return !slices.Contains(scope, a.Intent)
 }
 
+// strays reports whether a text that need not say what it is about says that it is
+// about something outside.
+func (x *decider) strays(a model.Answer) bool { return a.Intent != "" && x.outside(a) }
+
 // outOfScope says nothing of such an answer. The patient is asked once, in the
 // clinic's own words, what they need; then a person has it.
 func (x *decider) outOfScope(r *Replied) {

@@ -35,7 +35,8 @@ type Look struct {
 }
 
 // SendDue takes the last look at a text. What the agent says is fenced when the
-// owner changed since it was put, and stopped when the agent is switched off;
+// owner changed since it was put, and stopped when the agent is switched off, or may
+// say nothing by now that no nurse released;
 // nothing goes to a patient who opted out but what the law permits; what nobody
 // waits for any more does not leave.
 func (s *State) SendDue(r *Rules, item molt.ItemID, o Out, now molt.Time) Look {
@@ -59,6 +60,8 @@ func (s *State) SendDue(r *Rules, item molt.ItemID, o Out, now molt.Time) Look {
 		return Look{Do: LookDrop, Reason: ReasonFenced}
 	case d.Class == channels.ClassAgent && !r.MayAgent(s.Began.Channel):
 		return Look{Do: LookDrop, Reason: ReasonPaused}
+	case d.Class == channels.ClassAgent && r.autonomy() == AutonomyDraft && o.ReviewedBy == "":
+		return Look{Do: LookDrop, Reason: ReasonPaused} // put at a higher level, and released by nobody
 	case old(d.Class, d.Put, now):
 		return Look{Do: LookDrop, Reason: ReasonStale}
 	case o.Person == "" && s.quarantined(r):
