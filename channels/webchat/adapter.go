@@ -20,12 +20,13 @@ type Options struct {
 	ID        string // the channel's name in the configuration; part of its paths
 	PublicURL string // the gateway as browsers reach it
 	Section
-	Clinic    string
-	Phone     string // as it is read, to call when the chat does not work
-	Emergency string
-	Country   string           // of call-back numbers written without a country code
-	Languages []string         // at least one; the first is the usual one
-	Now       func() time.Time // default time.Now
+	Certificate bool // the gateway shows its own: browsers may come without a proxy
+	Clinic      string
+	Phone       string // as it is read, to call when the chat does not work
+	Emergency   string
+	Country     string           // of call-back numbers written without a country code
+	Languages   []string         // at least one; the first is the usual one
+	Now         func() time.Time // default time.Now
 }
 
 // Adapter is one configured web chat.

@@ -26,7 +26,7 @@ const (
 func (a *Adapter) Open(h channels.House) http.Handler {
 	a.house = h
 	a.tokens = tokens{h.Key("token")}
-	a.sources = sources{key: h.Key("source")}
+	a.sources = sources{key: h.Key("source"), direct: a.o.Certificate}
 	for _, p := range a.o.TrustedProxies {
 		if n, ok := network(p); ok {
 			a.sources.trusted = append(a.sources.trusted, n)

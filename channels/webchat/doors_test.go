@@ -66,6 +66,10 @@ func TestAProxyThatHidesWhereChatsComeFromIsTold(t *testing.T) {
 	if why := begun(far, "203.0.113.9"); why != webchat.HiddenUntrusted {
 		t.Errorf("a proxy that is not listed: %q", why)
 	}
+	own := newRig(t, func(o *webchat.Options) { o.TrustedProxies, o.Certificate = []string{"192.0.2.1"}, true })
+	if why := begun(own, ""); why != "" {
+		t.Errorf("a browser that comes to a certificate of ours: %q", why)
+	}
 	plain := newRig(t, func(o *webchat.Options) { o.PublicURL = "http://127.0.0.1:8080" })
 	if why := begun(plain, ""); why != "" {
 		t.Errorf("where no proxy need be: %q", why)

@@ -30,7 +30,7 @@ const (
 	whyClientID = "client_id"
 	whyNoFiles  = "no_files" // this chat takes none
 	whyLarge    = "large"
-	whyMany     = "many" // files from this network, or from all, within the hour
+	whyMany     = "many" // files from this network, or from all, within the hour, or for the room there is
 )
 
 // asked is a frame of the client's.

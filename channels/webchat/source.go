@@ -19,6 +19,7 @@ const sourceBytes = 12
 type sources struct {
 	key     []byte
 	trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+	direct  bool           // who is no such proxy comes by itself
 }
 
 // of is a keyed hash of the network a request comes from.
@@ -57,8 +58,8 @@ func (s sources) client(r *http.Request) (netip.Addr, bool) {
 	return ip, true
 }
 
-// Why the source of a chat cannot be seen. The gateway has no certificate of its own:
-// under an https address a proxy stands in front.
+// Why the source of a chat cannot be seen. Under an https address a proxy stands in
+// front, unless the gateway has a certificate of its own.
 const (
 	HiddenByProxy   = "the proxy passes no X-Forwarded-For"
 	HiddenUntrusted = "the proxy is not listed under trusted_proxies"
@@ -72,6 +73,9 @@ func (s sources) hidden(r *http.Request) string {
 	case err != nil:
 		return ""
 	case !s.trusts(at.Addr().Unmap().WithZone("")):
+		if s.direct {
+			return ""
+		}
 		return HiddenUntrusted
 	}
 	if ip, ok := s.client(r); ok && ip == at.Addr().Unmap().WithZone("") {

@@ -55,6 +55,8 @@ func (s *socket) offer(f asked) told {
 		no.Why = whyNoFiles
 	case f.Bytes > channels.MaxFileBytes:
 		no.Why = whyLarge
+	case s.a.house.Busy(): // texts need what room there is
+		no.Why = whyMany
 	case s.a.files.take(s.source, now) > 0, s.a.allFiles.take("", now) > 0:
 		no.Why = whyMany
 	default:
@@ -84,7 +86,7 @@ func (a *Adapter) upload(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "the ticket is another visitor's")
 		return
 	}
-	if !a.uploads.enter(k.file.source) {
+	if a.house.Busy() || !a.uploads.enter(k.file.source) {
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusServiceUnavailable, "too many files come at once; try again")
 		return

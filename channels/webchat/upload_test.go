@@ -199,6 +199,31 @@ func TestFilesAreCounted(t *testing.T) {
 	}
 }
 
+// TestFilesWaitForRoom: while there is hardly room on the disk no file takes what
+// texts need, whether it was asked for before or not.
+func TestFilesWaitForRoom(t *testing.T) {
+	r := newRig(t)
+	b := r.browser(site)
+	conn := b.talk(0)
+	r.send(conn, frame{Type: "file", ClientID: "picture-000", Bytes: len(picture)})
+	given := r.next(conn, "upload").Ticket
+	r.house.mu.Lock()
+	r.house.busy = true
+	r.house.mu.Unlock()
+	if a := b.post(given, bytes.NewReader(picture)); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+		t.Errorf("a file on a full disk got %d", a.status)
+	}
+	r.send(conn, frame{Type: "file", ClientID: "picture-001", Bytes: len(picture)})
+	if f := r.next(conn, "refused"); f.Why != "many" || f.ClientID != "picture-001" {
+		t.Errorf("a file on a full disk was answered %+v", f)
+	}
+	r.send(conn, frame{Type: "text", ClientID: "a-text-001", Text: "my chest hurts"})
+	r.next(conn, "committed")
+	if n := len(r.house.texts()); n != 1 {
+		t.Errorf("%d were taken, want the text alone", n)
+	}
+}
+
 // TestManyNetworksTogetherAreBounded is a botnet that fills a disk.
 func TestManyNetworksTogetherAreBounded(t *testing.T) {
 	r := newRig(t, func(o *webchat.Options) { o.FilesPerHour = 1 })

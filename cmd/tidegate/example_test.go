@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/config"
 )
 
@@ -99,5 +101,37 @@ func TestExitCodesOfTheReadme(t *testing.T) {
 	}
 	if got := len(regexp.MustCompile(`(?m)^\| \d +\|`).FindAll(readme, -1)); got != len(exitCodes()) {
 		t.Errorf("README.md has %d exit codes, want %d", got, len(exitCodes()))
+	}
+}
+
+// TestExampleProxy: the proxy that the runbook names lets a patient's picture through,
+// keeps none in clear on its way, and logs no address that names a patient.
+func TestExampleProxy(t *testing.T) {
+	b, err := os.ReadFile("../../config/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers := strings.Split(string(b), "\nserver {")
+	if len(servers) != 3 {
+		t.Fatalf("%d servers, want the public one and the staff's", len(servers)-1)
+	}
+	public, staff := servers[1], servers[2]
+	m := regexp.MustCompile(`(?m)^\s*client_max_body_size (\d+)([km]);`).FindStringSubmatch(public)
+	if m == nil {
+		t.Fatal("the public server says nothing of how large a body may be: nginx takes 1 MB")
+	}
+	most, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	most <<= map[string]int{"k": 10, "m": 20}[m[2]]
+	if most < channels.MaxFileBytes {
+		t.Errorf("the proxy takes %d bytes, and a patient's picture may have %d", most, channels.MaxFileBytes)
+	}
+	if !strings.Contains(public, "\n\tproxy_request_buffering off;") {
+		t.Error("the proxy writes pictures to its own disk, in clear")
+	}
+	if !strings.Contains(staff, "\n\taccess_log off;") {
+		t.Error("the staff's server logs what is searched for, and links that sign in")
 	}
 }

@@ -41,11 +41,12 @@ type stamp struct {
 // openCertificate reads a certificate that has to be there.
 func openCertificate(cfg *config.Config, t config.TLS, now func() time.Time, log zerolog.Logger) (*certificate, error) {
 	c := &certificate{cert: cfg.Path(t.Certificate), key: cfg.Path(t.Key), now: now, log: log}
+	files := c.stamps() // before they are read: what is renewed meanwhile is read again
 	pair, err := readCertificate(c.cert, c.key, now())
 	if err != nil {
 		return nil, err
 	}
-	c.inForce, c.files, c.looked = pair, c.stamps(), now()
+	c.inForce, c.files, c.looked = pair, files, now()
 	return c, nil
 }
 
@@ -59,6 +60,8 @@ func readCertificate(cert, key string, now time.Time) (*tls.Certificate, error) 
 		return nil, errors.New("no certificate is in it")
 	case now.After(pair.Leaf.NotAfter):
 		return nil, fmt.Errorf("it ended on %s", pair.Leaf.NotAfter.Format(time.DateOnly))
+	case now.Before(pair.Leaf.NotBefore):
+		return nil, fmt.Errorf("it begins on %s", pair.Leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return &pair, nil
 }

@@ -120,4 +120,9 @@ func TestCertificates(t *testing.T) {
 	if err := reaches(second); err != nil {
 		t.Errorf("a certificate that has ended took the last one away: %v", err)
 	}
+	shown(t, dir, "tomorrow.example", now.Add(366*24*time.Hour))
+	later(lookEvery + time.Second)
+	if err := reaches(second); err != nil {
+		t.Errorf("a certificate that begins tomorrow took the last one away: %v", err)
+	}
 }

@@ -29,7 +29,8 @@ func (p *parts) webchat(c config.Channel) (channels.Adapter, []config.Fault) {
 	clinic := p.cfg.Clinic
 	o := webchat.Options{
 		ID: string(c.ID), PublicURL: p.cfg.Listen.PublicURL, Section: s, Clinic: clinic.Name,
-		Phone: spoken(string(clinic.Phone)), Emergency: string(clinic.Emergency), Country: string(clinic.Country),
+		Certificate: p.cfg.Listen.PublicTLS != (config.TLS{}),
+		Phone:       spoken(string(clinic.Phone)), Emergency: string(clinic.Emergency), Country: string(clinic.Country),
 	}
 	for _, l := range clinic.Languages {
 		o.Languages = append(o.Languages, string(l))

@@ -273,6 +273,9 @@ func effectLine(f turn.Effect) string {
 	if f.Out.Person != "" {
 		to = string(f.Out.Person)
 	}
+	if f.Out.What == turn.NoticeSignIn { // good for ten minutes, for whoever reads it
+		return fmt.Sprintf("%s %s to %s: a link that is not shown", f.Kind, f.Out.What, to)
+	}
 	return fmt.Sprintf("%s %s to %s: %s", f.Kind, f.Out.What, to, said(f.Out.Words, 0))
 }
 

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -87,7 +89,8 @@ func answerJSON(w http.ResponseWriter, status int, body any) error {
 
 // actOf reads a form.
 func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
-	if err := parse(r); err != nil {
+	err := parse(r)
+	if err != nil {
 		return turn.Acted{}, err
 	}
 	f := r.PostForm
@@ -114,8 +117,21 @@ func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
 	if nonce == "" || len(nonce) > maxNonce {
 		return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
 	}
-	a.ID = "console:" + string(s.ID) + ":" + nonce
-	return a, nil
+	a.ID, err = actID(a, nonce)
+	return a, err
+}
+
+// actID names an act. The same again is the same act; other words, or another button,
+// are another one, though they come from a page that was not loaded anew.
+func actID(a turn.Acted, nonce string) (string, error) {
+	actor := a.Actor
+	a.Case, a.Version = "", 0 // what the page knew of the case is no part of it
+	b, err := json.Marshal(a)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return "console:" + string(actor) + ":" + nonce + ":" + hex.EncodeToString(sum[:8]), nil
 }
 
 // normal gives the line ends of a form their plain shape.

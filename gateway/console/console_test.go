@@ -11,6 +11,8 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/tidegate/tidegate/gateway/access"
+	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -122,6 +124,50 @@ func TestLooksAreOnRecord(t *testing.T) {
 	ada.get("/c/" + string(id))
 	if got := looks(); got != 6 {
 		t.Errorf("new words: %d looks on record, want 6", got)
+	}
+}
+
+// TestADraftIsWordsToo: a draft comes after the words it answers, and a page that
+// keeps itself fresh shows it. That look is on record too.
+func TestADraftIsWordsToo(t *testing.T) {
+	h := open(t)
+	h.rules.Agent, h.rules.Autonomy = true, turn.AutonomyDraft
+	id := h.patient("are you open on Saturday?")
+	looks := func() (n int) {
+		f, err := h.audit.Export(t.Context(), id)
+		must(t, err)
+		for _, e := range f.Journal {
+			if e.Kind == turn.KindRead {
+				n++
+			}
+		}
+		return n
+	}
+	alice := h.as("alice")
+	live := func() string {
+		r := alice.request(http.MethodGet, "/c/"+string(id), nil)
+		r.Header.Set("X-Live", "1")
+		_, body, _ := alice.send(r)
+		return body
+	}
+	live()
+	live()
+	if got := looks(); got != 1 {
+		t.Fatalf("%d looks on record before the draft, want 1", got)
+	}
+	_, err := h.desk.Step(t.Context(), id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		r := turn.Replied{Item: s.Ask.Item, Saw: s.Seq, Epoch: s.Epoch, Answer: model.Answer{Kind: model.KindReply, Text: "We are closed on Saturday."}}
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindReplied, Body: &r}}}
+	})
+	must(t, err)
+	if body := live(); !strings.Contains(body, "We are closed on Saturday.") {
+		t.Fatalf("the page has no draft:\n%s", body)
+	}
+	if got := looks(); got != 2 {
+		t.Errorf("%d looks on record once a draft was shown, want 2", got)
+	}
+	if live(); looks() != 2 {
+		t.Errorf("%d looks on record of a draft that was seen before, want 2", looks())
 	}
 }
 

@@ -116,6 +116,9 @@ func (c *Console) read(r *http.Request, s access.Session, what string) (*convers
 			newest = t.Seq
 			break
 		}
+		for _, rev := range st.Reviews { // a draft has words too, and no message before it leaves
+			newest = max(newest, rev.Number)
+		}
 		p.take(c, id, st, recall)
 		p.Asked = st.Case != nil && slices.ContainsFunc(st.Case.Pages, func(g escalation.Page) bool { return g.Person == s.ID && g.Live() })
 		return c.looks.fresh(s, id, what, newest)

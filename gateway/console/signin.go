@@ -65,7 +65,7 @@ func (c *Console) sendLink(r *http.Request, id molt.PersonID) error {
 		link += "&to=" + to
 	}
 	words := fmt.Sprintf("Sign in to %s: %s Good once, for 10 minutes. If you did not ask for it, tell your admin.", c.o.Rules().Clinic, link)
-	return c.tell(r, id, p.Routes[0].Channel, p.Routes[0].Address, turn.Notice{What: "sign_in", Words: molt.Words(words)})
+	return c.tell(r, id, p.Routes[0].Channel, p.Routes[0].Address, turn.Notice{What: turn.NoticeSignIn, Words: molt.Words(words)})
 }
 
 // tell puts a text of the gateway's own into a staff member's stream.

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -35,5 +36,22 @@ func TestTracePage(t *testing.T) {
 	_, page, _ = alice.get("/c/" + string(id) + next)
 	if next == "" || !strings.Contains(page, "The screen found a red flag") {
 		t.Errorf("%q does not lead to the first decision", next)
+	}
+}
+
+// TestNobodyReadsAnothersLink: a link that signs an admin in stands in the journal of
+// her texts, which whoever may read the record can open.
+func TestNobodyReadsAnothersLink(t *testing.T) {
+	h := open(t)
+	if status, _, _ := h.browser().post("/sign-in", url.Values{"id": {"bob"}}); status != http.StatusOK {
+		t.Fatalf("a link was asked for: %d", status)
+	}
+	stream, _ := h.desk.StreamOf("bob", "main", phones["bob"])
+	ada := h.as("ada")
+	for _, page := range []string{"", "/chart", "/trace"} {
+		status, body, _ := ada.get("/c/" + string(stream) + page)
+		if status != http.StatusOK || strings.Contains(body, "/in?t=") {
+			t.Errorf("%q (%d) shows the auditor a link that signs in an admin:\n%s", page, status, body)
+		}
 	}
 }

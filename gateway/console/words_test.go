@@ -154,3 +154,31 @@ func TestReadyRepliesAreThoseInForce(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherWordsAreAnotherAct: a page whose answer was lost, or that has two forms on
+// their way at once, has one nonce for both. What is written in the second goes out.
+func TestOtherWordsAreAnotherAct(t *testing.T) {
+	h := open(t)
+	at := "/c/" + string(h.patient("my chest hurts"))
+	alice := h.as("alice")
+	_, page, _ := alice.get(at)
+	alice.post(at+"/act", ids(page, "verb", "take"))
+	_, page, _ = alice.get(at)
+	said := func(more ...string) string {
+		t.Helper()
+		_, _, head := alice.post(at+"/act", ids(page, more...))
+		_, after, _ := alice.get(head.Get("Location"))
+		return after
+	}
+	if after := said("verb", "called", "reached", "yes"); strings.Contains(after, "Done before") {
+		t.Fatalf("the first act:\n%s", after)
+	}
+	for _, words := range []string{"I called you back.", "Do not drive. Call 911 now."} {
+		if after := said("verb", "relay", "words", words); strings.Contains(after, "Done before") || !strings.Contains(after, words) {
+			t.Errorf("%q was taken for what was sent before:\n%s", words, after)
+		}
+	}
+	if after := said("verb", "relay", "words", "I called you back."); !strings.Contains(after, "Done before") {
+		t.Errorf("the same words again are another act:\n%s", after)
+	}
+}

@@ -187,3 +187,54 @@ func TestTheLastPlaceIsTakenOnce(t *testing.T) {
 		t.Errorf("%d ring and %d wait, want %d and %d", asked, wait, may, chats-may)
 	}
 }
+
+// TestOneSourceLeavesRoomForOthers has chats of one network ask for all the places
+// there are: a red flag from another network rings all the same.
+func TestOneSourceLeavesRoomForOthers(t *testing.T) {
+	w := newWorld(t)
+	const may, chats = 10, 30
+	w.rules.ChatsRinging = may
+	for i := range chats {
+		w.chat(i, fmt.Sprintf("m%d", i), "home", "my chest hurts")
+	}
+	if asked, wait := w.standing(); asked != may/2 || wait != chats-may/2 {
+		t.Errorf("of one network %d have people asked and %d wait, want %d and %d", asked, wait, may/2, chats-may/2)
+	}
+	before, _ := w.pages()
+	w.chat(chats, "other", "elsewhere", "my chest hurts")
+	if now, _ := w.pages(); now == before {
+		t.Error("a red flag from another network pages nobody while one network floods")
+	}
+	for i := range 2 * may {
+		w.chat(100+i, fmt.Sprintf("n%d", i), fmt.Sprintf("net%d", i), "my chest hurts")
+	}
+	if asked, _ := w.standing(); asked != may {
+		t.Errorf("of all networks %d have people asked, want %d", asked, may)
+	}
+}
+
+// TestWhoStandsBesideNeverRingsForACrowd: a case beside its source's goes on in its
+// circle whatever all others do, and begins no chain of its own.
+func TestWhoStandsBesideNeverRingsForACrowd(t *testing.T) {
+	w := newWorld(t)
+	w.rules.ChatsRinging = 4
+	w.chat(1, "a", "home", "my leg is swollen and red and hot")
+	second := w.chat(2, "b", "home", "my leg is swollen and red and hot")
+	if _, beside := w.leads(); beside != 1 {
+		t.Fatalf("%d stand beside, want 1", beside)
+	}
+	for i := range 6 {
+		w.chat(10+i, fmt.Sprintf("m%d", i), fmt.Sprintf("net%d", i), "my chest hurts")
+	}
+	w.clock.add(escalation.BesideEvery)
+	w.fires(second.Conversation)
+	rows, err := w.desk.WorkList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if r.Conversation == second.Conversation && r.Beside == "" {
+			t.Errorf("it rings by itself while as many ring as may: %+v", r)
+		}
+	}
+}

@@ -23,8 +23,9 @@ const anySource = "*"
 
 // addLead adds to the step which case of the patient's source rings already, if
 // another chat has one that is not over, or that as many chats ring as may, whatever
-// their sources. It is looked up once a step. Where that cannot be read nothing is
-// added: the case rings by itself and leads nobody.
+// their sources. Who is asked about a case that stands beside another is asked on:
+// for it only its source counts. It is looked up once a step. Where that cannot be
+// read nothing is added: the case rings by itself and leads nobody.
 func (s *step) addLead(ctx context.Context, sev escalation.Severity) {
 	source := s.state.AtSource()
 	if source == "" || s.led {
@@ -32,18 +33,20 @@ func (s *step) addLead(ctx context.Context, sev escalation.Severity) {
 	}
 	s.led = true
 	rung, err := s.d.leadOf(ctx, anySource)
-	var lead turn.Lead
-	if err == nil {
-		lead, err = s.crowd(ctx, sev)
-	}
 	var at pointer
 	if err == nil {
 		at, err = s.d.leadOf(ctx, source)
 	}
-	if err == nil && !lead.Crowd && at.Case != "" && at.Conversation != s.m.id {
-		waiting := lead.Waiting
-		lead, err = s.d.openLead(ctx, at)
-		lead.Waiting = waiting
+	var own, lead turn.Lead
+	if err == nil && at.Case != "" && at.Conversation != s.m.id {
+		own, err = s.d.openLead(ctx, at)
+	}
+	if err == nil {
+		lead, err = s.crowd(ctx, sev, own.Case != "")
+	}
+	if beside := s.state.Case != nil && s.state.Case.Beside != ""; beside || !lead.Crowd {
+		own.Waiting = lead.Waiting
+		lead = own
 	}
 	if err != nil {
 		s.d.o.Log.Error().Str("conversation", string(s.m.id)).Err(err).Msg("lead")
@@ -59,7 +62,7 @@ func (s *step) addWaiting(ctx context.Context) {
 		return
 	}
 	s.led = true
-	lead, err := s.crowd(ctx, escalation.S1)
+	lead, err := s.crowd(ctx, escalation.S1, false)
 	if err != nil {
 		s.d.o.Log.Error().Str("conversation", string(s.m.id)).Err(err).Msg("lead")
 		return
@@ -71,8 +74,9 @@ func (s *step) addWaiting(ctx context.Context) {
 
 // crowd counts the other chats for which people are asked and nobody answered yet,
 // each at least as grave. Where they are as many as may, the gravest leads, and of
-// those the first.
-func (s *step) crowd(ctx context.Context, sev escalation.Severity) (l turn.Lead, err error) {
+// those the first. For a chat whose source leads already half as many are: one
+// source must not take the places of all others.
+func (s *step) crowd(ctx context.Context, sev escalation.Severity, again bool) (l turn.Lead, err error) {
 	rows, err := s.d.WorkList(ctx)
 	if err != nil {
 		return l, err
@@ -90,7 +94,11 @@ func (s *step) crowd(ctx context.Context, sev escalation.Severity) (l turn.Lead,
 			}
 		}
 	}
-	if ringing >= s.d.o.Rules().Ringing() {
+	may := s.d.o.Rules().Ringing()
+	if again {
+		may = (may + 1) / 2
+	}
+	if ringing >= may {
 		l = turn.Lead{Conversation: first.Conversation, Case: first.Case, Code: first.Code, Severity: first.Severity, Crowd: true}
 	}
 	l.Waiting = waiting

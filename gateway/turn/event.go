@@ -207,6 +207,10 @@ const (
 	AnchorBeside    = "beside" // a colleague's words about a conversation that was erased
 )
 
+// NoticeSignIn names a notice whose words sign in whoever has them. They are shown
+// to nobody but her they were sent to.
+const NoticeSignIn = "sign_in"
+
 // Notice is a text of the gateway's own to the staff member whose journal this
 // is: a link to sign in with, a test page.
 type Notice struct {
