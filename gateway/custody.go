@@ -15,6 +15,8 @@ const (
 	shedEvery    = 24 * time.Hour   // at which it is looked what is past its period
 )
 
+var errNoRoomToCopy = errors.New("the disk is nearly full: a backup waits until some is freed")
+
 // CustodyOptions say how keys are changed.
 type CustodyOptions struct {
 	KeyFile string // that holds the tenant key; "": it is supplied from outside
@@ -28,10 +30,26 @@ type CustodyOptions struct {
 
 func (g *Gateway) makeCustody() (err error) {
 	g.custody, err = custody.New(custody.Options{
-		Store: g.o.Store, Ring: g.o.Ring, Desk: g.desk, Files: g.o.Files, KeyFile: g.o.Custody.KeyFile, Copy: g.o.Custody.Copy, Erases: g.erases, Kick: g.kick,
+		Store: g.o.Store, Ring: g.o.Ring, Desk: g.desk, Files: g.o.Files, KeyFile: g.o.Custody.KeyFile, Copy: g.copies(), Erases: g.erases, Kick: g.kick,
 		Now: g.o.Now, Random: g.o.Random, Log: g.o.Log,
 	})
 	return err
+}
+
+// copies takes the copies at a change of the key, but not while room on the disk is
+// scarce: a backup would take what is held back for patients' texts. The earlier key
+// stays until they were taken.
+func (g *Gateway) copies() func(context.Context, molt.Time, *seal.Keyring) (custody.Copies, error) {
+	take := g.o.Custody.Copy
+	if take == nil {
+		return nil
+	}
+	return func(ctx context.Context, at molt.Time, key *seal.Keyring) (custody.Copies, error) {
+		if g.scarce.Load() {
+			return custody.Copies{}, errNoRoomToCopy
+		}
+		return take(ctx, at, key)
+	}
 }
 
 // keepRecord runs what looks after the record as a whole.

@@ -47,13 +47,16 @@ func (g *Gateway) watchRoom(ctx context.Context) error {
 func (g *Gateway) lookAtRoom(ctx context.Context, store roomy, told time.Time) time.Time {
 	room, err := store.Room()
 	if err == nil && room.Scarce {
-		if err = store.Refill(); err == nil {
+		if fault := store.Refill(); fault != nil { // what is measured stands: a quota lies below what is free
+			g.metrics.faults.WithLabelValues("disk").Inc()
+			g.o.Log.Warn().Err(fault).Msg("the reserve on the disk was not made again")
+		} else {
 			room, err = store.Room()
 		}
 	}
 	if err != nil {
 		g.metrics.faults.WithLabelValues("disk").Inc()
-		g.o.Log.Warn().Err(err).Msg("the disk was not measured, or its reserve not made again")
+		g.o.Log.Warn().Err(err).Msg("the disk was not measured")
 		return told
 	}
 	g.metrics.reserve.Set(float64(room.Reserve))

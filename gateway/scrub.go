@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/audit"
@@ -48,8 +49,8 @@ func (g *Gateway) scrub(ctx context.Context) error {
 // scrubOnce looks through the record once. wait says when to go on, and whether.
 func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
 	auditor := audit.New(g.o.Store, g.o.Ring)
-	var found []audit.Fault
-	damaged := 0
+	var news []audit.Fault
+	damaged, told := 0, false
 	q := molt.Query{Table: molt.TableConversations, Limit: molt.MaxPage}
 	for {
 		p, err := g.o.Store.Scan(ctx, q)
@@ -72,32 +73,51 @@ func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
 			if err != nil {
 				return err
 			}
-			if fresh {
-				found = append(found, *f)
+			if !fresh {
+				continue
+			}
+			if news = append(news, *f); !told { // the first at once: a round of a large record takes hours
+				if err := g.tellDamage(ctx, news); err != nil {
+					return err
+				}
+				told, news = true, nil
 			}
 		}
 		if q.After = p.Next; q.After == "" {
 			g.metrics.damaged.Set(float64(damaged))
-			return g.tellDamage(ctx, found)
+			return g.tellDamage(ctx, news)
 		}
 	}
+}
+
+// found is what the mark of a frozen journal says.
+type found struct {
+	audit.Fault
+	Told bool `json:"told,omitempty"` // the admins were: until then the damage is news
+}
+
+func (f found) mark() (molt.Mark, error) {
+	value, err := json.Marshal(f)
+	return molt.Mark{ID: molt.MarkID(intake.MarkFrozen + string(f.Conversation)), Value: value}, err
 }
 
 // scrubbed freezes a journal that was found damaged, and thaws one that was and
 // reads again: the disk gave other bytes. It says whether the damage is news.
 func (g *Gateway) scrubbed(ctx context.Context, id molt.ConversationID, f *audit.Fault) (bool, error) {
 	mark := molt.MarkID(intake.MarkFrozen + string(id))
-	_, frozen, err := g.desk.Mark(ctx, mark)
-	if err != nil || frozen == (f != nil) {
+	value, frozen, err := g.desk.Mark(ctx, mark)
+	switch {
+	case err != nil, !frozen && f == nil:
 		return false, err
+	case frozen && f != nil:
+		var was found
+		return json.Unmarshal(value, &was) != nil || !was.Told, nil
 	}
 	b := molt.Batch{Marks: []molt.Mark{{ID: mark, Drop: true}}}
 	if f != nil {
-		value, err := json.Marshal(f)
-		if err != nil {
+		if b.Marks[0], err = (found{Fault: *f}).mark(); err != nil {
 			return false, err
 		}
-		b.Marks[0] = molt.Mark{ID: mark, Value: value}
 		g.metrics.faults.WithLabelValues("damage").Inc()
 		g.o.Log.Error().Str("conversation", string(id)).Uint64("seq", f.Seq).Str("cause", f.Cause).Msg("a journal is damaged, and frozen")
 	} else {
@@ -114,15 +134,33 @@ func (g *Gateway) scrubbed(ctx context.Context, id molt.ConversationID, f *audit
 	return f != nil, err
 }
 
-// tellDamage texts the admins once a round what was found in it.
-func (g *Gateway) tellDamage(ctx context.Context, found []audit.Fault) error {
-	if len(found) == 0 {
+// tellDamage texts the admins what was found, and then notes that they were: after a
+// kill in between they are texted again rather than never. An admin whose own
+// journal is frozen is not waited for.
+func (g *Gateway) tellDamage(ctx context.Context, faults []audit.Fault) error {
+	if len(faults) == 0 {
 		return nil
 	}
-	f := found[0]
+	f := faults[0]
 	words := fmt.Sprintf("%s: conversation %s does not verify, event %d: %s. It is frozen; its patient is taken on by people in a new one. Run: tidegate verify", g.rules().Clinic, f.Conversation, f.Seq, f.Cause)
-	if len(found) > 1 {
-		words = fmt.Sprintf("%s: %d conversations do not verify, the first %s. They are frozen. Run: tidegate verify", g.rules().Clinic, len(found), f.Conversation)
+	if len(faults) > 1 {
+		words = fmt.Sprintf("%s: %d conversations do not verify, the first %s. They are frozen. Run: tidegate verify", g.rules().Clinic, len(faults), f.Conversation)
 	}
-	return g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, "")
+	if err := g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, ""); err != nil && !unusable(err) {
+		return err
+	}
+	for part := range slices.Chunk(faults, molt.MaxBatchMarks) {
+		var b molt.Batch
+		for _, f := range part {
+			m, err := found{Fault: f, Told: true}.mark()
+			if err != nil {
+				return err
+			}
+			b.Marks = append(b.Marks, m)
+		}
+		if _, err := g.o.Store.Commit(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

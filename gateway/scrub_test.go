@@ -112,3 +112,41 @@ func (f *frozen) flip(path string, ring *seal.Keyring) {
 	must(f.t, db.Close())
 	f.open(path, ring)
 }
+
+// TestScrubCutShort: what a round found before it was cut short is told all the
+// same, and once.
+func TestScrubCutShort(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "store.db")
+	f.open(path, ring)
+	f.id = f.texts("SM1", "STOP")
+	admin := f.gateway.rules().Plan.People[f.gateway.rules().Plan.Admins[0]].Routes[0].Address
+	ticket, err := f.gateway.desk.Accept(t.Context(), channels.Inbound{Channel: "main", Account: clinic, Peer: admin, ProviderID: "SM0", Words: "hello", Via: "webhook"})
+	must(t, err)
+	_, err = ticket.Wait(t.Context()) // her journal comes after the patient's
+	must(t, err)
+	f.flip(path, ring)
+	must(t, f.gateway.scrubOnce(context.Background(), func() bool {
+		_, frozen, err := f.gateway.desk.Mark(t.Context(), molt.MarkID(intake.MarkFrozen+string(f.id)))
+		must(t, err)
+		return !frozen // stopping
+	}))
+	must(t, f.store.Close())
+	f.open(path, ring)
+	f.scrubs(t)
+	f.scrubs(t)
+	if notices := f.told(t); len(notices) != 1 {
+		t.Errorf("the admin was told %q, want once", notices)
+	}
+
+	// A kill after a journal was frozen and before anybody was told.
+	_, err = f.store.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{{ID: molt.MarkID(intake.MarkFrozen + string(f.id)), Value: []byte(`{"conversation":"c","seq":1,"cause":"x"}`)}}})
+	must(t, err)
+	f.scrubs(t)
+	f.scrubs(t)
+	if notices := f.told(t); len(notices) != 2 {
+		t.Errorf("the admin was told %q, want twice by now", notices)
+	}
+}

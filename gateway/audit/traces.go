@@ -31,14 +31,21 @@ type Text struct {
 }
 
 // Traces reads what a conversation left, up to events of before that time; 0 is
-// all of it.
+// all of it. A file that a later event refers to as well, since the same bytes came
+// twice, is not among what was left: it is still needed.
 func (a *Auditor) Traces(ctx context.Context, id molt.ConversationID, after uint64, before molt.Time) (Traces, error) {
 	g := gatherer{channel: map[molt.ItemID]string{}}
+	needed := map[string]bool{}
 	j, err := a.open(ctx, id)
 	if err == nil {
 		g.t.Head = j.head
 		err = a.walk(ctx, j, func(e entry) error {
-			if e.Seq > after && (before == 0 || e.At < before) {
+			switch {
+			case before > 0 && e.At >= before:
+				for _, f := range keptBy(e.Body) {
+					needed[f.Hash] = true
+				}
+			case e.Seq > after:
 				g.event(e)
 			}
 			return nil
@@ -47,6 +54,7 @@ func (a *Auditor) Traces(ctx context.Context, id molt.ConversationID, after uint
 	if err != nil && !errors.As(err, &g.t.Fault) {
 		return g.t, err
 	}
+	g.t.Files = slices.DeleteFunc(g.t.Files, func(name string) bool { return needed[name] })
 	return g.t, nil
 }
 
@@ -70,7 +78,7 @@ func (a *Auditor) Beside(ctx context.Context, stream, about molt.ConversationID)
 			return nil
 		}
 		if slices.ContainsFunc(d.Effects, func(x turn.Effect) bool { return x.Act != nil && x.Act.Conversation == about }) {
-			for _, e := range step {
+			for _, e := range textsAbout(step, about) {
 				g.event(e)
 			}
 		}
@@ -81,6 +89,31 @@ func (a *Auditor) Beside(ctx context.Context, stream, about molt.ConversationID)
 		return g.t, err
 	}
 	return g.t, nil
+}
+
+// textsAbout is a step of a staff member's journal without her texts about other
+// conversations, as their codes tell, with what was found in each. After an outage
+// many texts are decided in one step.
+func textsAbout(step []entry, about molt.ConversationID) (out []entry) {
+	from := 0
+	flush := func(to int) {
+		others := slices.ContainsFunc(step[from:to], func(e entry) bool {
+			c, ok := e.Body.(*turn.Code)
+			return ok && c.Known && c.Conversation != about
+		})
+		if !others {
+			out = append(out, step[from:to]...)
+		}
+		from = to
+	}
+	for i, e := range step {
+		switch e.Body.(type) {
+		case *channels.Inbound, *turn.Decided:
+			flush(i)
+		}
+	}
+	flush(len(step))
+	return out
 }
 
 type gatherer struct {

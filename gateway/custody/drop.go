@@ -3,6 +3,7 @@ package custody
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -16,33 +17,46 @@ import (
 
 // dropBeside takes what colleagues wrote about a conversation out of their own
 // journals: their words to the patient lie there too. It returns how many texts
-// are deleted at their carrier for it.
-func (c *Custody) dropBeside(ctx context.Context, about molt.ConversationID) (texts int, err error) {
+// are deleted at their carrier for it, and whether one of those journals is damaged:
+// what does not read in it stays, and keeps nothing else from being erased.
+func (c *Custody) dropBeside(ctx context.Context, about molt.ConversationID) (texts int, damaged bool, err error) {
 	var streams []molt.ConversationID
 	err = c.each(ctx, func(h molt.ConversationHead) error {
-		if strings.HasPrefix(string(h.ID), streamPrefix) {
-			streams = append(streams, h.ID)
+		if !strings.HasPrefix(string(h.ID), streamPrefix) {
+			return nil
 		}
-		return nil
+		all, err := c.o.Desk.Journals(ctx, h.ID)
+		streams = append(streams, all...)
+		return err
 	})
-	for _, id := range streams {
-		if err == nil {
-			var n int
-			n, err = c.dropIn(ctx, id, about)
-			texts += n
-		}
+	if err != nil {
+		return 0, false, err
 	}
-	return texts, err
+	for _, id := range streams {
+		n, err := c.dropIn(ctx, id, about)
+		switch {
+		case errors.Is(err, molt.ErrCorrupt):
+			c.o.Log.Error().Str("conversation", string(id)).Err(err).Msg("what was written beside an erased conversation does not read")
+			damaged = true
+		case err != nil:
+			return texts, damaged, err
+		}
+		texts += n
+	}
+	return texts, damaged, nil
 }
 
 func (c *Custody) dropIn(ctx context.Context, stream, about molt.ConversationID) (texts int, err error) {
 	for try := 0; ; {
 		left, err := c.audit.Beside(ctx, stream, about)
+		if err == nil && len(left.Whole) == 0 && left.Fault != nil {
+			err = left.Fault
+		}
 		if err != nil || len(left.Whole) == 0 {
 			return texts, err
 		}
 		left.Whole = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
-		put, err := c.elsewhere(about, audit.Traces{Texts: left.Texts}, c.now())
+		put, err := c.elsewhere(about, stream, audit.Traces{Texts: left.Texts}, c.now())
 		if err != nil {
 			return texts, err
 		}
@@ -63,7 +77,8 @@ func (c *Custody) dropIn(ctx context.Context, stream, about molt.ConversationID)
 	}
 }
 
-// streamPrefix is how the ids of staff members' journals begin.
+// streamPrefix is how the ids of staff members' journals begin. Those of the
+// journals that follow a damaged one do not.
 const streamPrefix = "s_"
 
 // alone has f done in the turn of a conversation's mailbox.
@@ -88,12 +103,15 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 	if err := c.dropAround(ctx, &b, t); err != nil {
 		return err
 	}
-	if left.Fault != nil { // whatever its head is
+	s, err := c.audit.State(ctx, id)
+	if left.Fault != nil || errors.Is(err, molt.ErrCorrupt) { // whatever its head is
+		if err := c.listed(ctx, id); err != nil {
+			return err
+		}
 		b.Expect = molt.Expect{AnySeq: true}
 		_, err := c.o.Store.Commit(ctx, b)
 		return err
 	}
-	s, err := c.audit.State(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -228,6 +246,9 @@ func (c *Custody) shed(ctx context.Context, x sheds) error {
 		s, err := c.audit.State(ctx, x.id)
 		if err != nil {
 			return err
+		}
+		if why := s.Unfinished(); why != "" && x.why == turn.AnchorRetention {
+			return &UnfinishedError{x.id, why} // something came since it was looked at
 		}
 		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole}
 		for _, k := range x.drop {

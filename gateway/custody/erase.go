@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/notary"
+	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -54,18 +56,34 @@ func (c *Custody) Ask(ctx context.Context, ids []molt.ConversationID, by molt.Pe
 	return nil
 }
 
-// finished reports whether anything still needs a conversation. One that does not
-// read needs nothing.
+// finished reports whether anything still needs a conversation. Of one that does
+// not read the work list tells.
 func (c *Custody) finished(ctx context.Context, id molt.ConversationID) error {
 	s, err := c.audit.State(ctx, id)
 	if errors.Is(err, molt.ErrCorrupt) {
-		return nil
+		return c.listed(ctx, id)
 	}
 	if err != nil {
 		return err
 	}
 	if why := s.Unfinished(); why != "" {
 		return &UnfinishedError{id, why}
+	}
+	return nil
+}
+
+// listed reports whether a conversation that does not read has a case on the work
+// list that is not settled: its successor takes that over, and then it has none.
+func (c *Custody) listed(ctx context.Context, id molt.ConversationID) error {
+	rows, err := c.o.Desk.WorkList(ctx)
+	if err != nil {
+		return err
+	}
+	open := func(r turn.WorkRow) bool {
+		return r.Conversation == id && r.State != escalation.StateResolved && r.State != escalation.StateClosed
+	}
+	if slices.ContainsFunc(rows, open) {
+		return &UnfinishedError{id, "it is damaged, and has an open case"}
 	}
 	return nil
 }
@@ -179,11 +197,11 @@ func (c *Custody) erase(ctx context.Context, a notary.Asked) (t notary.Tombstone
 	if err != nil {
 		return t, err
 	}
-	beside, err := c.dropBeside(ctx, a.Conversation)
+	beside, damaged, err := c.dropBeside(ctx, a.Conversation)
 	if err != nil {
 		return t, err
 	}
-	t.Texts += beside
+	t.Texts, t.Damaged = t.Texts+beside, t.Damaged || damaged
 	tomb, err := t.Mark(c.o.Ring)
 	if err != nil {
 		return t, err
@@ -218,7 +236,7 @@ func (c *Custody) drop(ctx context.Context, a notary.Asked) (t notary.Tombstone,
 		t = notary.Tombstone{
 			Asked: a, Dropped: c.now(), Tenant: c.o.Ring.ID(), Events: left.Head.Seq, Damaged: left.Fault != nil, Files: len(left.Files),
 		}
-		put, err := c.elsewhere(a.Conversation, left, t.Dropped)
+		put, err := c.elsewhere(a.Conversation, a.Conversation, left, t.Dropped)
 		if err != nil {
 			return t, err
 		}
@@ -263,12 +281,13 @@ type wanted struct {
 }
 
 // elsewhere are the items that have a conversation's texts deleted at their
-// carriers, and its files here.
-func (c *Custody) elsewhere(id molt.ConversationID, left audit.Traces, now molt.Time) (out []wanted, err error) {
+// carriers, and its files here. They are named by the journal in which the traces
+// lie: those of several may be found within one moment.
+func (c *Custody) elsewhere(id, in molt.ConversationID, left audit.Traces, now molt.Time) (out []wanted, err error) {
 	texts := slices.DeleteFunc(slices.Clone(left.Texts), func(t audit.Text) bool { return !c.o.Erases(t.Channel) })
 	add := func(w Wanted) {
 		body, jsonErr := json.Marshal(w)
-		n := fmt.Sprintf("%s/%d/%d", id, now, len(out))
+		n := fmt.Sprintf("%s/%s/%d/%d", id, in, now, len(out))
 		out = append(out, wanted{texts: len(w.Texts), Item: molt.Item{
 			ID: molt.ItemID("erase/" + n), Conversation: id, Lane: molt.LaneErase + ":" + molt.Lane(n), Due: now, Body: body,
 		}})

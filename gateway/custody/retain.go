@@ -31,8 +31,9 @@ func (c *Custody) Retain(ctx context.Context, before molt.Time) (done Shed, err 
 		if done.Bodies > n {
 			done.Conversations++
 		}
+		var unfinished *UnfinishedError
 		switch {
-		case errors.Is(err, molt.ErrCorrupt), molt.IsRefused(err, molt.RefusedSeq):
+		case errors.Is(err, molt.ErrCorrupt), molt.IsRefused(err, molt.RefusedSeq), errors.As(err, &unfinished):
 			return nil // verify names it; or it moved, and the next look finds it
 		}
 		return err
@@ -60,7 +61,7 @@ func (c *Custody) retain(ctx context.Context, id molt.ConversationID, before mol
 		x.left.Whole = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
 		upto := x.left.Whole[len(x.left.Whole)-1]
 		x.change = func(s *turn.State) turn.State { return s.Shed(upto) }
-		if x.put, err = c.elsewhere(id, left.FilesAlone(), c.now()); err != nil {
+		if x.put, err = c.elsewhere(id, id, left.FilesAlone(), c.now()); err != nil {
 			return err
 		}
 		if last := len(x.left.Whole) == len(left.Whole); last {

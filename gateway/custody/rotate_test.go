@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
@@ -31,6 +32,15 @@ type house struct {
 	store *boltstore.Store
 	ring  *seal.Keyring
 	desk  *intake.Desk
+	stop  time.Time       // at which its clock stands; zero: it goes
+	plan  escalation.Plan // of its clinic
+}
+
+func (h *house) now() time.Time {
+	if h.stop.IsZero() {
+		return time.Now()
+	}
+	return h.stop
 }
 
 func newHouse(t *testing.T) *house {
@@ -63,8 +73,8 @@ func (h *house) open() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	rules := &turn.Rules{Digest: "test", Languages: []string{"en"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor", AsksPerHour: 20, Watchdog: time.Hour}
-	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Log: zerolog.Nop()})
+	rules := &turn.Rules{Digest: "test", Languages: []string{"en"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor", AsksPerHour: 20, Watchdog: time.Hour, Plan: h.plan}
+	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Now: h.now, Log: zerolog.Nop()})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -82,6 +92,9 @@ func (h *house) again() {
 func (h *house) custody(o Options) *Custody {
 	h.t.Helper()
 	o.Store, o.Ring, o.Desk, o.KeyFile, o.Log = h.store, h.ring, h.desk, h.keyFile(), zerolog.Nop()
+	if o.Now == nil {
+		o.Now = h.now
+	}
 	c, err := New(o)
 	if err != nil {
 		h.t.Fatal(err)

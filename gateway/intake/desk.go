@@ -148,7 +148,7 @@ func (d *Desk) Known(ctx context.Context, in channels.Inbound) (bool, error) {
 
 // Latest is the journal in which a conversation goes on.
 func (d *Desk) Latest(ctx context.Context, id molt.ConversationID) (molt.ConversationID, error) {
-	ids, err := d.journals(ctx, id)
+	ids, err := d.Journals(ctx, id)
 	return ids[len(ids)-1], err
 }
 

@@ -30,8 +30,8 @@ func splitPosition(p channels.Position) (journal int, seq uint64) {
 	return int(p >> journalBits), uint64(p) & (1<<journalBits - 1)
 }
 
-// journals are the conversation and those that took over from it, in order.
-func (d *Desk) journals(ctx context.Context, id molt.ConversationID) ([]molt.ConversationID, error) {
+// Journals are the conversation and those that took over from it, in order.
+func (d *Desk) Journals(ctx context.Context, id molt.ConversationID) ([]molt.ConversationID, error) {
 	ids := []molt.ConversationID{id}
 	for len(ids) < maxSuccessor {
 		to, ok, err := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(ids[len(ids)-1])))
@@ -48,7 +48,7 @@ func (d *Desk) TextAt(ctx context.Context, id molt.ConversationID, a Answer) (ch
 	if a.Text == 0 {
 		return 0, nil
 	}
-	ids, err := d.journals(ctx, id)
+	ids, err := d.Journals(ctx, id)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,7 @@ func (d *Desk) TextAt(ctx context.Context, id molt.ConversationID, a Answer) (ch
 // a damaged entry is verify's to tell, and must not end a chat.
 func (d *Desk) Shown(ctx context.Context, id molt.ConversationID, after channels.Position) (channels.View, error) {
 	v := channels.View{Next: after}
-	ids, err := d.journals(ctx, id)
+	ids, err := d.Journals(ctx, id)
 	if err != nil {
 		return v, err
 	}
@@ -190,7 +190,7 @@ func (d *Desk) Talk(ctx context.Context, id molt.ConversationID) (channels.Talk,
 
 // Seen records as delivered what was published up to a position.
 func (d *Desk) Seen(ctx context.Context, id molt.ConversationID, upto channels.Position) error {
-	ids, err := d.journals(ctx, id)
+	ids, err := d.Journals(ctx, id)
 	if err != nil {
 		return err
 	}

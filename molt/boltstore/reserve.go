@@ -29,6 +29,7 @@ type reserve struct {
 
 	mu    sync.Mutex
 	whole bool
+	spilt bool // it was being made and could not be: what that had taken is free again
 }
 
 func reservePath(path string) string { return path + ".reserve" }
@@ -46,18 +47,22 @@ func (r *reserve) hold() error {
 		return nil
 	}
 	if err := fill(r.path, r.size); err != nil {
+		r.spilt = true
 		return errors.Join(err, removeIfThere(r.path))
 	}
 	r.whole = true
 	return nil
 }
 
-// release gives the room back. It reports whether there was any.
+// release gives the room back. It reports whether there was any, or may be since
+// the last time: a commit may have found the disk full of a reserve in the making.
 func (r *reserve) release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.whole {
-		return false
+		spilt := r.spilt
+		r.spilt = false
+		return spilt
 	}
 	r.whole = false
 	return os.Truncate(r.path, 0) == nil // needs no room, where removing a name may

@@ -28,9 +28,14 @@ const (
 	keyFileLimit = 64 << 10
 	markInfo     = "tidegate marks 1"
 
-	newKeyName = ".tenant-key-new-" // of a file that has not got its name yet
-	oldKeyName = ".tenant-key-old-" // of one that lost it
+	newKeyName = "-new-" // of a file that has not got its name yet
+	oldKeyName = "-old-" // of one that lost it
 )
+
+// besideKey is how the names of the files begin that a change of the key file at
+// path leaves beside it. Its own name is in them: the key file of another record
+// may lie in the same folder, and a second name of that one must not be wiped.
+func besideKey(path, kind string) string { return ".tenant-key-of-" + filepath.Base(path) + kind }
 
 const keyHeader = `# The tenant key of this data folder. Whoever has it and the data can read
 # every message; without it nobody can. Keep a copy away from the data.
@@ -128,7 +133,7 @@ func (k *Keyring) WriteFile(path string) error {
 		return fmt.Errorf("key file %s: %w", path, err)
 	}
 	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, newKeyName+"*") // mode 0600
+	f, err := os.CreateTemp(folder, besideKey(path, newKeyName)+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("key file %s: %w", path, err)
 	}
@@ -140,7 +145,7 @@ func (k *Keyring) WriteFile(path string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("key file %s: %w", path, err)
 	}
-	old := filepath.Join(folder, oldKeyName+strings.TrimPrefix(filepath.Base(f.Name()), newKeyName))
+	old := filepath.Join(folder, besideKey(path, oldKeyName)+strings.TrimPrefix(filepath.Base(f.Name()), besideKey(path, newKeyName)))
 	if err := os.Link(path, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("key file %s: %w", path, err)
 	}
@@ -153,9 +158,10 @@ func (k *Keyring) WriteFile(path string) error {
 	return nil
 }
 
-// SweepKeyFiles wipes, for who alone may change the key file at path, the key files beside path that nobody reads any more: a
-// new one that never got its name, and an old one that lost it. A second name of
-// the file at path itself is taken away and nothing else.
+// SweepKeyFiles wipes, for who alone may change the key file at path, the key files
+// beside it that nobody reads any more: a new one that never got its name, and an
+// old one that lost it. A second name of the file at path itself is taken away and
+// nothing else.
 func SweepKeyFiles(path string) error {
 	folder := filepath.Dir(path)
 	entries, err := os.ReadDir(folder)
@@ -167,7 +173,7 @@ func SweepKeyFiles(path string) error {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), newKeyName) && !strings.HasPrefix(e.Name(), oldKeyName) {
+		if !strings.HasPrefix(e.Name(), besideKey(path, newKeyName)) && !strings.HasPrefix(e.Name(), besideKey(path, oldKeyName)) {
 			continue
 		}
 		at := filepath.Join(folder, e.Name())

@@ -178,7 +178,7 @@ func TestIDs(t *testing.T) {
 // key file leaves: the file reads as the old keyring or the new, and after the
 // sweep no other file holds either.
 func TestAChangeOfTheKeyFileKilledAnywhere(t *testing.T) {
-	const fresh, old = ".tenant-key-new-7", ".tenant-key-old-7"
+	const fresh, old = ".tenant-key-of-tenant.key-new-7", ".tenant-key-of-tenant.key-old-7"
 	for name, c := range map[string]struct {
 		leaves func(t *testing.T, path string)
 		next   bool
@@ -249,5 +249,29 @@ func link(t *testing.T, from, to string) {
 func TestAKeyOfAnotherRecordIsNoEarlierOne(t *testing.T) {
 	if _, err := ring(t, 1).With(ring(t, 2)); !errors.Is(err, seal.ErrOtherRecord) {
 		t.Errorf("got %v, want ErrOtherRecord", err)
+	}
+}
+
+// TestTheKeyOfAnotherRecordInOneFolder: a change of it that was killed leaves it a
+// second name, which is not this record's to wipe.
+func TestTheKeyOfAnotherRecordInOneFolder(t *testing.T) {
+	for _, name := range []string{".tenant-key-old-7", ".tenant-key-of-a.key-old-7"} {
+		a := filepath.Join(t.TempDir(), "a.key")
+		b := beside(a, "b.key")
+		first, err := seal.LoadOrCreate(a, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ring, err := seal.LoadOrCreate(b, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		link(t, a, beside(a, name))
+		if err := errors.Join(seal.SweepKeyFiles(b), ring.WriteFile(b)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := seal.LoadOrCreate(a, nil); err != nil || !same(got, first) {
+			t.Errorf("%s: the other record's key is gone: %v", name, err)
+		}
 	}
 }

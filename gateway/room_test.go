@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/custody"
+	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
+)
+
+// quota is a store under a quota: the disk says that there is room, and there is none.
+type quota struct{}
+
+func (quota) Room() (molt.Room, error) { return molt.Room{Free: 1 << 40, Scarce: true}, nil }
+func (quota) Refill() error            { return syscall.EDQUOT }
+
+// TestAQuotaIsAFullDisk: what can wait waits, a backup too, though the reserve
+// cannot be made again; and the admins are told.
+func TestAQuotaIsAFullDisk(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	f.open(filepath.Join(t.TempDir(), "store.db"), ring)
+	if told := f.gateway.lookAtRoom(t.Context(), quota{}, time.Time{}); !f.gateway.scarce.Load() || told.IsZero() {
+		t.Errorf("scarce %v, told %v; want what can wait to wait, and the admins told", f.gateway.scarce.Load(), !told.IsZero())
+	}
+	f.gateway.o.Custody.Copy = func(context.Context, molt.Time, *seal.Keyring) (custody.Copies, error) {
+		return custody.Copies{Backup: "one"}, nil
+	}
+	if _, err := f.gateway.copies()(t.Context(), 0, ring); !errors.Is(err, errNoRoomToCopy) {
+		t.Errorf("a backup on a full disk: %v", err)
+	}
+	f.gateway.scarce.Store(false)
+	if done, err := f.gateway.copies()(t.Context(), 0, ring); err != nil || done.Backup != "one" {
+		t.Errorf("with room: %+v, %v", done, err)
+	}
+}
