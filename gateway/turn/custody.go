@@ -54,8 +54,6 @@ func (s *State) Unfinished() string {
 		return "the agent is about to act for the patient"
 	case slices.ContainsFunc(s.Sends, func(d Send) bool { return d.State == SendAttempted }):
 		return "a text is on its way"
-	case len(s.Reviews) > 0:
-		return "something of the agent's waits for a nurse"
 	case slices.ContainsFunc(s.Files, File.open):
 		return "a file of the patient's is being fetched"
 	}
