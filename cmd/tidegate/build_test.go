@@ -14,7 +14,7 @@ import (
 func faultsOf(t *testing.T, change func(string) string) string {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	d, err := prepareDemo(".")
+	d, err := prepareDemo(".", demoPorts)
 	if err == nil {
 		d.held.free()
 		err = d.write("http://127.0.0.1:1")

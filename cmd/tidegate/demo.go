@@ -69,7 +69,7 @@ silent, does what any text tells it (obedient), or is not there (none).` + exitH
 // demo is serve with a generated configuration and the stand-in carrier, whose
 // feed the terminal shows; the daemon's log goes to a file.
 func demo(ctx context.Context, mode string, e env) error {
-	d, err := prepareDemo(demoFolder)
+	d, err := prepareDemo(demoFolder, demoPorts)
 	if err != nil {
 		return err
 	}
@@ -148,9 +148,12 @@ type demoHouse struct {
 	lock             *os.File // held while any process of the demonstration lives
 }
 
-// prepareDemo makes the folder and the secrets, and takes two free ports. What
-// is in the folder is not touched while a daemon holds it.
-func prepareDemo(dir string) (*demoHouse, error) {
+// demoPorts is where a demonstration looks for free ports.
+const demoPorts = 8080
+
+// prepareDemo makes the folder and the secrets, and takes two free ports from a
+// number on. What is in the folder is not touched while a daemon holds it.
+func prepareDemo(dir string, ports int) (*demoHouse, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
@@ -165,7 +168,7 @@ func prepareDemo(dir string) (*demoHouse, error) {
 	if d.control, err = secretFile(filepath.Join(dir, "carrier.control")); err != nil {
 		return nil, err
 	}
-	if d.held, err = holdDoors(8080, 8081); err != nil {
+	if d.held, err = holdDoors(ports, ports+1); err != nil {
 		return nil, err
 	}
 	d.public, d.private = d.held.public.Addr().String(), d.held.private.Addr().String()

@@ -9,7 +9,7 @@ import (
 // TestDemoKeepsItsPorts has nobody take a port between its finding and its use.
 func TestDemoKeepsItsPorts(t *testing.T) {
 	t.Chdir(t.TempDir())
-	d, err := prepareDemo(".")
+	d, err := prepareDemo(".", demoPorts)
 	if err != nil {
 		t.Fatal(err)
 	}

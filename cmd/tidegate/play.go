@@ -49,7 +49,7 @@ type step struct {
 // playDemo tells the story with the daemon and the carrier in processes of
 // their own. Both end with it, however it ends.
 func playDemo(ctx context.Context, mode string, e env) error {
-	d, err := prepareDemo(demoFolder)
+	d, err := prepareDemo(demoFolder, playPorts())
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,10 @@ func (p *play) draw(past []twiliofake.Entry, name string) string {
 		return number
 	}
 }
+
+// playPorts is where a story looks for free ports. Stories that are played side by
+// side begin apart: a port that is let go of for the daemon may be another's by then.
+func playPorts() int { return 9100 + os.Getpid()%500*20 }
 
 // open starts the daemon. The ports are held until the first is there to take
 // them.
