@@ -92,9 +92,10 @@ const (
 	StatusRead        Status = "read"
 )
 
-// Rank orders statuses: a later report with a lower rank changes nothing, and
-// delivered, undelivered and failed share a rank, the first of them standing.
-// An unknown status ranks 0.
+// Rank orders statuses: a later report with a lower rank changes nothing.
+// Undelivered and failed share a rank, the first of them standing. That a text
+// arrived ranks above both, since an earlier attempt may have arrived although a
+// later one did not. An unknown status ranks 0.
 func (s Status) Rank() int {
 	switch s {
 	case StatusQueued:
@@ -103,10 +104,12 @@ func (s Status) Rank() int {
 		return 2
 	case StatusSent:
 		return 3
-	case StatusDelivered, StatusUndelivered, StatusFailed:
+	case StatusUndelivered, StatusFailed:
 		return 4
-	case StatusRead:
+	case StatusDelivered:
 		return 5
+	case StatusRead:
+		return 6
 	}
 	return 0
 }

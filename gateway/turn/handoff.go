@@ -292,6 +292,8 @@ func (s *State) Fate(item molt.ItemID) string {
 	switch {
 	case d == nil:
 		return ""
+	case arrived(d.Status) && !d.Early:
+		return "delivered" // though a later attempt was stopped, or failed
 	case d.State == SendCancelled || d.State == SendFenced:
 		return "not sent"
 	case d.Early:
@@ -300,10 +302,8 @@ func (s *State) Fate(item molt.ItemID) string {
 		return "not delivered"
 	case d.State == SendDue || d.State == SendAttempted:
 		return "on its way"
-	case d.Published > 0 && !arrived(d.Status):
+	case d.Published > 0:
 		return "not seen" // it stands in a chat that nobody has shown to have open
-	case d.Status == channels.StatusDelivered || d.Status == channels.StatusRead:
-		return "delivered"
 	}
 	return ""
 }
