@@ -2,24 +2,25 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/tidegate/tidegate/molt"
 )
 
 // benchPlan says what the benchmark does.
 type benchPlan struct {
-	dir      string
-	rate     int // texts a second
-	seconds  int
-	messages int // of the second part
-	json     bool
+	dir           string
+	rate          int // texts a second
+	seconds       int
+	messages      int // of the second part
+	conversations int // to which the store grows
+	json          bool
 }
 
 func benchCmd(e env) *cobra.Command {
@@ -28,7 +29,7 @@ func benchCmd(e env) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure the gateway on this machine, against its own disk",
 		Long: `Runs the daemon with a stand-in carrier in a folder of its own under --dir, which
-is removed afterwards, and measures two things over real HTTP, with signed
+is removed afterwards, and measures four things over real HTTP, with signed
 webhooks and every commit synced:
 
   1. from a webhook to its 2xx, at a fixed rate: a conversation a text, then 64
@@ -36,14 +37,19 @@ webhooks and every commit synced:
      counts from when its text was due, not from when there was room to send it.
   2. texts a second from the webhook to the reply at the carrier, by the scripted
      agent without debounce.
+  3. the same again once the store holds --conversations, each with its texts and
+     replies, and how long the daemon then needs from its start to its open doors.
+  4. in a folder of its own, from a webhook to its 2xx at a quarter of the rate,
+     and the same while one number floods the clinic.
 
-Both are put beside what the same disk does with bare commits of the same size
-in the same run. Gateway, carrier and patients share this process and its cores.
+The first two are put beside what the same disk does with bare commits of the same
+size in the same run. Gateway, carrier and patients share this process and its
+cores. 100,000 conversations take minutes and some gigabytes.
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if p.rate < 1 || p.seconds < 1 || p.messages < 1 {
-				return usage("bench: --rate, --seconds and --messages are at least 1")
+			if p.rate < 1 || p.seconds < 1 || p.messages < 1 || p.conversations < 1 {
+				return usage("bench: --rate, --seconds, --messages and --conversations are at least 1")
 			}
 			b, err := bench(c.Context(), p, e)
 			if err != nil {
@@ -60,6 +66,7 @@ in the same run. Gateway, carrier and patients share this process and its cores.
 	f.IntVar(&p.rate, "rate", 200, "texts a second of the first part")
 	f.IntVar(&p.seconds, "seconds", 10, "how long each rate of the first part is kept")
 	f.IntVar(&p.messages, "messages", 2000, "texts of the second part")
+	f.IntVar(&p.conversations, "conversations", 10000, "to how many the store grows for the third part")
 	f.BoolVar(&p.json, "json", false, "write JSON")
 	return c
 }
@@ -95,15 +102,35 @@ type benched struct {
 	Bare  spread `json:"bare"`  // one synced commit at the same rate
 
 	Texts    int     `json:"texts"`
-	PerS     float64 `json:"texts_per_second"`
-	Commits  float64 `json:"commits_per_text"`     // the carrier's reports apart
-	Reports  float64 `json:"reports_per_text"`     // each of them a commit too
-	Bytes    int     `json:"bytes_per_commit"`     // of events and snapshot
-	Ceiling  float64 `json:"ceiling_per_second"`   // bare commits of that size from many callers
-	Share    float64 `json:"share_of_ceiling"`     // commits a second over Ceiling
-	CommitsS float64 `json:"commits_per_second"`   // of the second part, reports included
-	Refused  int     `json:"refused,omitempty"`    // webhooks that got no 2xx
-	Missing  int     `json:"unanswered,omitempty"` // texts without a reply in time
+	Commits  float64 `json:"commits_per_text"`   // the carrier's reports apart
+	Reports  float64 `json:"reports_per_text"`   // each of them a commit too
+	Bytes    int     `json:"bytes_per_commit"`   // of events and snapshot
+	Ceiling  float64 `json:"ceiling_per_second"` // bare commits of that size from many callers
+	Share    float64 `json:"share_of_ceiling"`   // commits a second over Ceiling
+	CommitsS float64 `json:"commits_per_second"` // of the second part, reports included
+
+	Small   burst   `json:"small"` // the second part
+	Grown   burst   `json:"grown"` // the same in a store that grew
+	Restart float64 `json:"restart_ms"`
+
+	Others  int    `json:"others_rate"`
+	Calm    spread `json:"calm"`    // webhook to 2xx of the others
+	Flooded spread `json:"flooded"` // the same beside one number that floods
+	Flood   int    `json:"flood_texts_per_second"`
+
+	Refused int `json:"refused,omitempty"`    // webhooks that got no 2xx
+	Missing int `json:"unanswered,omitempty"` // texts without a reply in time
+}
+
+// burst is texts sent as fast as they are taken, each to its reply.
+type burst struct {
+	Conversations int     `json:"conversations"` // before it
+	PerS          float64 `json:"texts_per_second"`
+	CPU           float64 `json:"cpu_ms_per_text"` // of this process: gateway, carrier and patients
+}
+
+func (b burst) String() string {
+	return fmt.Sprintf("%.0f texts/s, %.1f ms of a core a text", b.PerS, b.CPU)
 }
 
 func (b *benched) print(w io.Writer) error {
@@ -113,13 +140,21 @@ func (b *benched) print(w io.Writer) error {
 		{"", fmt.Sprintf("%d/s, a bare synced commit", b.Rate), b.Bare.String(), "1"},
 		{
 			"end to end", fmt.Sprintf("%d texts", b.Texts),
-			fmt.Sprintf("%.0f texts/s; %.1f commits a text and %.1f for the carrier's reports", b.PerS, b.Commits, b.Reports),
+			fmt.Sprintf("%.0f texts/s; %.1f commits a text and %.1f for the carrier's reports", b.Small.PerS, b.Commits, b.Reports),
 			fmt.Sprintf("%.0f %% of the ceiling", 100*b.Share),
 		},
 		{
 			"", fmt.Sprintf("bare commits of %d bytes", b.Bytes),
 			fmt.Sprintf("%.0f commits/s from %d callers; end to end made %.0f/s", b.Ceiling, ceilingCallers, b.CommitsS), "100 %",
 		},
+		{"growth", fmt.Sprintf("%d conversations", b.Small.Conversations), b.Small.String(), "1"},
+		{
+			"", fmt.Sprintf("%d conversations", b.Grown.Conversations), b.Grown.String(),
+			fmt.Sprintf("× %.1f time a text, × %.1f of a core", b.Small.PerS/b.Grown.PerS, b.Grown.CPU/b.Small.CPU),
+		},
+		{"restart", "with all of them", fmt.Sprintf("%.0f ms from start to open doors", b.Restart), ""},
+		{"flood", fmt.Sprintf("others at %d/s, alone", b.Others), b.Calm.String(), "1"},
+		{"", fmt.Sprintf("beside one number's %d/s", b.Flood), b.Flooded.String(), ratio(b.Flooded, b.Calm)},
 	}
 	if err := table(w, rows); err != nil {
 		return err
@@ -137,62 +172,46 @@ func ratio(s, to spread) string {
 	return fmt.Sprintf("× %.1f at p50, × %.1f at p99", s.P50/to.P50, s.P99/to.P99)
 }
 
+// bench runs all parts, the flood in a folder of its own: it leaves conversations
+// unlike the others.
 func bench(ctx context.Context, p *benchPlan, e env) (*benched, error) {
 	dir, err := os.MkdirTemp(p.dir, "tidegate-bench-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	h, err := openBenchHouse(ctx, dir, e)
+	b := &benched{Rate: p.rate, Texts: p.messages, Others: max(1, p.rate/4)}
+	house := filepath.Join(dir, "steady")
+	err = inBenchHouse(ctx, house, e, func(h *benchHouse) error { return h.measure(ctx, p, e, b) })
 	if err != nil {
 		return nil, err
 	}
-	b, err := h.measure(ctx, p, e)
-	if stop := h.close(); err == nil {
-		err = stop
+	fmt.Fprintln(e.stderr, "starting again…")
+	began := time.Now()
+	err = inBenchHouse(ctx, house, e, func(*benchHouse) error {
+		b.Restart = float64(time.Since(began).Microseconds()) / 1000
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	err = inBenchHouse(ctx, filepath.Join(dir, "flood"), e, func(h *benchHouse) error { return h.floods(ctx, p, e, b) })
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintln(e.stderr, "counting commits, then the disk's ceiling…")
-	size, err := h.count(ctx, b)
+	size, err := count(ctx, house, b)
 	if err != nil {
 		return nil, err
 	}
 	return b, ceiling(ctx, dir, p, size, b)
 }
 
-// measure runs both parts against the running house.
-func (h *benchHouse) measure(ctx context.Context, p *benchPlan, e env) (*benched, error) {
-	b := &benched{Rate: p.rate, Texts: p.messages}
-	total := p.rate * p.seconds
-	fmt.Fprintf(e.stderr, "%d texts at %d/s, a conversation each…\n", total, p.rate)
-	took, refused := h.atRate(ctx, p.rate, total, func(i int) molt.Address { return h.stranger() })
-	b.Fresh, b.Refused = spreadOf(took), refused
-	fmt.Fprintf(e.stderr, "%d texts at %d/s, 64 conversations…\n", total, p.rate)
-	hot := make([]molt.Address, 64)
-	for i := range hot {
-		hot[i] = h.stranger()
-	}
-	took, refused = h.atRate(ctx, p.rate, total, func(i int) molt.Address { return hot[i%len(hot)] })
-	b.Hot = spreadOf(took)
-	b.Refused += refused
-	if err := h.settle(ctx); err != nil {
-		return nil, err
-	}
-	before, err := h.replies(ctx)
+// inBenchHouse opens a house in a folder, does what is to be done, and closes it.
+func inBenchHouse(ctx context.Context, dir string, e env, do func(*benchHouse) error) error {
+	h, err := openBenchHouse(ctx, dir, e)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	fmt.Fprintf(e.stderr, "%d texts as fast as they are taken, to the reply at the carrier…\n", p.messages)
-	began := time.Now()
-	refused = h.flood(ctx, p.messages)
-	b.Refused += refused
-	missing, err := h.await(ctx, before+p.messages-refused)
-	if err != nil {
-		return nil, err
-	}
-	h.took, b.Missing = time.Since(began), missing
-	b.PerS = float64(p.messages-refused-missing) / h.took.Seconds()
-	return b, h.settle(ctx)
+	return errors.Join(do(h), h.close())
 }

@@ -26,8 +26,8 @@ type commitSize struct{ events, body, snapshot int }
 
 // count reads from the store what the gateway committed. Every decision is one
 // commit; a carrier's report is a commit of its own.
-func (h *benchHouse) count(ctx context.Context, b *benched) (commitSize, error) {
-	store, err := boltstore.Open(boltstore.Options{Path: filepath.Join(h.dir, "data", storeFile)})
+func count(ctx context.Context, dir string, b *benched) (commitSize, error) {
+	store, err := boltstore.Open(boltstore.Options{Path: filepath.Join(dir, "data", storeFile)})
 	if err != nil {
 		return commitSize{}, err
 	}
@@ -42,7 +42,7 @@ func (h *benchHouse) count(ctx context.Context, b *benched) (commitSize, error) 
 	b.Commits, b.Reports = float64(t.decided-t.reports)/float64(t.inbound), float64(t.reports)/float64(t.inbound)
 	size := commitSize{events: max(1, t.events/t.decided), body: t.bytes / t.events, snapshot: t.snapshots / max(1, t.weighed)}
 	b.Bytes = size.events*size.body + size.snapshot
-	b.CommitsS = b.PerS * (b.Commits + b.Reports)
+	b.CommitsS = b.Small.PerS * (b.Commits + b.Reports)
 	return size, nil
 }
 

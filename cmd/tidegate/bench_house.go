@@ -30,6 +30,7 @@ const (
 	benchNumbers = 16
 	benchToken   = "0123456789abcdef0123456789abcdef"
 	benchClients = 64
+	floodClients = 8
 	benchPoll    = 100 * time.Millisecond // a look is a scrape of the metrics, which costs too
 	benchQuiet   = 500 * time.Millisecond
 	benchPatient = 2 * time.Minute
@@ -44,13 +45,15 @@ type benchHouse struct {
 	http    *http.Client
 	stop    context.CancelFunc
 	ended   []chan error
-	texts   int
+	texts   atomic.Int64
 	callers atomic.Int64
-	took    time.Duration // of the second part
 }
 
 // openBenchHouse starts both and returns once the doors are open.
 func openBenchHouse(ctx context.Context, dir string, e env) (*benchHouse, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	h := &benchHouse{dir: dir, stop: cancel, http: &http.Client{
 		Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4 * benchClients},
@@ -229,8 +232,7 @@ func (h *benchHouse) atRate(ctx context.Context, rate, total int, from func(int)
 			wg.Wait()
 			return took, refused
 		}
-		h.texts++
-		n, peer := h.texts, from(i)
+		n, peer := int(h.texts.Add(1)), from(i)
 		wg.Go(func() { // ends with its answer; waited for below
 			err := h.post(ctx, n, peer)
 			mu.Lock()
@@ -246,16 +248,15 @@ func (h *benchHouse) atRate(ctx context.Context, rate, total int, from func(int)
 	return took, refused
 }
 
-// flood posts so many texts from as many clients as a busy carrier has.
-func (h *benchHouse) flood(ctx context.Context, total int) (refused int) {
+// strangers posts a text of so many new patients from as many clients as a busy
+// carrier has.
+func (h *benchHouse) strangers(ctx context.Context, total int) (refused int) {
 	var wg sync.WaitGroup
 	var next, bad atomic.Int64
-	first := h.texts
-	h.texts += total
 	for range benchClients {
 		wg.Go(func() { // ends when all texts are posted
-			for n := int(next.Add(1)); n <= total; n = int(next.Add(1)) {
-				if h.post(ctx, first+n, h.stranger()) != nil {
+			for int(next.Add(1)) <= total {
+				if h.post(ctx, int(h.texts.Add(1)), h.stranger()) != nil {
 					bad.Add(1)
 				}
 			}
@@ -263,6 +264,26 @@ func (h *benchHouse) flood(ctx context.Context, total int) (refused int) {
 	}
 	wg.Wait()
 	return int(bad.Load())
+}
+
+// oneNumber posts texts of one number as fast as its clients get them answered,
+// until ctx ends, and says how many. That some are turned away is what the limits
+// are for.
+func (h *benchHouse) oneNumber(ctx context.Context) (sent int) {
+	var wg sync.WaitGroup
+	var n atomic.Int64
+	peer := h.stranger()
+	for range floodClients {
+		wg.Go(func() { // ends with ctx
+			for ctx.Err() == nil {
+				if err := h.post(ctx, int(h.texts.Add(1)), peer); err == nil || ctx.Err() == nil {
+					n.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return int(n.Load())
 }
 
 // replies reads from the daemon's own metrics how many texts of the agent the

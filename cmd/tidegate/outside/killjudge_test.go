@@ -18,7 +18,7 @@ import (
 type judged struct {
 	inbound, listedOnly, copies int
 	routine, safety, staff      int
-	flags, called               int
+	flags, called, chats        int
 }
 
 func (j judged) String() string {
@@ -26,7 +26,8 @@ func (j judged) String() string {
 out: %d routine texts, %d safety texts, %d to staff
 0 lost, 0 answered before they were kept, 0 routine texts twice, %d red flags and 0 unpaged, 0 spoken over, 0 told of a restart
 %d safety texts were cut off twice on their way, and a nurse was told to call
-`, j.inbound, j.listedOnly, j.copies, j.routine, j.safety, j.staff, j.flags, j.called)
+%d chats, each with a red flag: 0 texts lost or shown twice, 0 unpaged, 0 without the safety text
+`, j.inbound, j.listedOnly, j.copies, j.routine, j.safety, j.staff, j.flags, j.called, j.chats)
 }
 
 // exported is what the judge reads of a conversation as the program writes it
@@ -80,6 +81,7 @@ func (k *killer) judge() []error {
 	k.start()
 	ctx, cancel := context.WithTimeout(k.ctx, calmTime)
 	defer cancel()
+	k.people.visitorsDone(ctx)
 	var open []error
 	for again := true; again; {
 		k.idle(ctx)
@@ -101,7 +103,7 @@ func (k *killer) judge() []error {
 func (j *judged) add(o judged) {
 	j.inbound, j.listedOnly, j.copies = j.inbound+o.inbound, j.listedOnly+o.listedOnly, j.copies+o.copies
 	j.routine, j.safety, j.staff = j.routine+o.routine, j.safety+o.safety, j.staff+o.staff
-	j.flags, j.called = j.flags+o.flags, j.called+o.called
+	j.flags, j.called, j.chats = j.flags+o.flags, j.called+o.called, j.chats+o.chats
 }
 
 // unended lists the texts that the export does not show with a reply, an owner
@@ -125,6 +127,9 @@ func (k *killer) unended() (open []error) {
 				open = append(open, fmt.Errorf("%s was decided twice", in.ProviderID))
 			}
 			how[in.ProviderID], kept[in.ProviderID] = in.Ended.How, in.At
+			if in.Ended.How == "" {
+				open = append(open, fmt.Errorf("left hanging: a text of %s", x.Conversation))
+			}
 		}
 		for _, out := range x.Outbound {
 			if (out.State == "due" || out.State == "attempted") && out.Person == "" {
@@ -218,6 +223,7 @@ func (j *judge) judge() []error {
 			j.fault("no safety text reached %s after %q, and no nurse was told to call", number, f.words)
 		}
 	}
+	j.chatsFlagged()
 	for number := range j.people.byNum {
 		if !j.heard[number] {
 			j.fault("left hanging: nothing ever reached %s", number)

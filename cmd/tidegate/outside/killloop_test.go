@@ -26,6 +26,8 @@ var progress = flag.Bool("progress", false, "print each kill of the kill loop")
 const (
 	defaultKills = 6
 	killsAWorld  = 60                // then a fresh folder
+	visitorEvery = 6                 // kills
+	killConsoles = 2                 // open beside, in every world
 	aimTime      = 8 * time.Second   // for what is aimed at to come by
 	lagTime      = 4 * time.Second   // the longest by which this carrier's lists lag
 	calmTime     = 200 * time.Second // until every text has ended; a check of a lost answer waits a minute
@@ -49,12 +51,13 @@ type phase struct {
 
 // tally is what is counted over all worlds.
 type tally struct {
-	kills  map[phase]int
-	cut    map[phase]int // webhooks whose answer was lost by it
-	worlds int
-	models int // of them, those whose agent asks a model first
-	starts []time.Duration
-	sums   judged
+	kills    map[phase]int
+	cut      map[phase]int // webhooks whose answer was lost by it
+	worlds   int
+	models   int // of them, those whose agent asks a model first
+	consoles int // that were open through all kills of their world
+	starts   []time.Duration
+	sums     judged
 }
 
 // TestKillLoop kills the daemon again and again while patients and nurses go
@@ -116,6 +119,7 @@ type killer struct {
 	people *people
 	sum    *tally
 	ctx    context.Context
+	rounds int   // in which patients came in
 	looked int64 // up to which entry webhooks cut were counted
 	holds  bool  // the carrier still holds a request of a daemon that is dead
 }
@@ -136,7 +140,7 @@ func killWorld(t *testing.T, seed uint64, kills int, aims []aim, sum *tally) {
 		_ = os.RemoveAll(dir)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	s := setting{profile: "mean", seed: seed}
+	s := setting{profile: "mean", seed: seed, chat: `"https://www.clinic.example"`}
 	if seed%2 == 0 { // a model that talks garbage is asked first, and dies with nobody
 		m := start(t, exec.Command(program(t), "model", "--mode", "garbage"), dir+"/model.log")
 		s.agent = fmt.Sprintf("{models: [ollama/stand-in, scripted/intake], providers: {ollama: {base_url: %q, at_once: 16}}, ask_timeout: 10s, debounce: 100ms, debounce_max: 1s}", m.field("base"))
@@ -149,18 +153,35 @@ func killWorld(t *testing.T, seed uint64, kills int, aims []aim, sum *tally) {
 		defer close(lived)
 		k.people.follow(ctx)
 	}()
+	k.start()
+	seats := k.seats(t, killConsoles)
+	k.kill()
 	for n := range kills {
 		k.round(n, aims[n%len(aims)])
 	}
 	k.start()
 	k.release(twiliofake.Release{})
 	faults := k.judge()
+	k.consoles(t, seats)
 	k.stop()
 	cancel()
 	<-lived
+	k.people.chats.Wait()
 	for _, f := range append(faults, k.people.faults...) {
 		t.Errorf("seed %d: %v", seed, f)
 	}
+}
+
+// consoles wants the consoles, which came back after every kill by themselves, to
+// show the next red flag.
+func (k *killer) consoles(t *testing.T, seats []*seat) {
+	t.Helper()
+	const words = "my chest hurts, the last of all"
+	k.text("+12995550199", words)
+	for _, s := range seats {
+		s.awaits(t, words)
+	}
+	k.sum.consoles += len(seats)
 }
 
 // start starts the daemon, and notes how long it takes until it serves.
@@ -223,6 +244,9 @@ func (k *killer) comeIn() {
 	}
 	k.people.admit(k.ctx, []string{intakeKind, stopKind}[k.chance.IntN(2)])
 	k.people.admit(k.ctx, redKind)
+	if k.rounds++; k.rounds%visitorEvery == 1 {
+		k.people.visit(k.ctx)
+	}
 }
 
 // whileHeld kills while the carrier holds a request to create a text, before
@@ -346,5 +370,6 @@ func (s *tally) String() string {
 		fmt.Fprintf(&b, "from exec to serving, %d times: median %v, longest %v\n", len(s.starts),
 			s.starts[len(s.starts)/2].Round(time.Millisecond), s.starts[len(s.starts)-1].Round(time.Millisecond))
 	}
+	fmt.Fprintf(&b, "%d consoles open through the kills of their worlds showed the next red flag\n", s.consoles)
 	return b.String() + s.sums.String()
 }

@@ -39,6 +39,9 @@ type people struct {
 	held   map[string]string // patients' numbers → code of the case
 	did    map[string]bool   // what nurses did already
 	faults []error
+
+	visitors []*visitor
+	chats    sync.WaitGroup // their connections
 }
 
 func newPeople(w *world, seed uint64) *people {
@@ -164,6 +167,7 @@ func (one *patient) answers(body string, origin twiliofake.Origin) string {
 var (
 	pagePattern    = regexp.MustCompile(`case ([A-Z2-9]{4})\b.* Reply [A-Z2-9]{4} A to take`)
 	handoffPattern = regexp.MustCompile(`(?s)^Case ([A-Z2-9]{4}) is yours\..*Phone: (\+\d+)`)
+	chatPattern    = regexp.MustCompile(`(?s)^Case ([A-Z2-9]{4}) is yours\..*Web chat`)
 	unreachPattern = regexp.MustCompile(`^Case ([A-Z2-9]{4}): .*(did not|do not) reach`)
 )
 
@@ -176,15 +180,23 @@ func (p *people) nurseReads(ctx context.Context, e twiliofake.Entry) {
 		p.once(ctx, e.To, "take "+code, code+" A")
 	case handoffPattern.MatchString(e.Body):
 		m := handoffPattern.FindStringSubmatch(e.Body)
-		p.mu.Lock()
-		p.held[m[2]] = m[1] + " " + e.To
-		p.mu.Unlock()
-		p.once(ctx, e.To, "relay "+m[1], fmt.Sprintf("%[1]s R Help is on its way. relay-%[1]s", m[1]))
+		p.takes(ctx, m[2], m[1], e.To)
+	case chatPattern.MatchString(e.Body):
+		code := chatPattern.FindStringSubmatch(e.Body)[1]
+		p.takes(ctx, chatOf(code), code, e.To)
 	case unreachPattern.MatchString(e.Body):
 		code := unreachPattern.FindStringSubmatch(e.Body)[1]
 		p.once(ctx, e.To, "called "+code, code+" C")
 		p.once(ctx, e.To, "done "+code, code+" D called instead")
 	}
+}
+
+// takes is a nurse who has a patient's case: she writes to him.
+func (p *people) takes(ctx context.Context, patient, code, nurse string) {
+	p.mu.Lock()
+	p.held[patient] = code + " " + nurse
+	p.mu.Unlock()
+	p.once(ctx, nurse, "relay "+code, fmt.Sprintf("%[1]s R Help is on its way. relay-%[1]s", code))
 }
 
 // once does an act about a case once. Who holds the case does it.
