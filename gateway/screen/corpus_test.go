@@ -158,10 +158,11 @@ func lines(t testing.TB) []sample {
 			t.Fatal(err)
 		}
 		for _, l := range read {
-			switch s := (sample{lang: l.Lang, text: l.Text, source: l.Text, line: true}); {
-			case l.Escalate[0] == "no":
+			s := sample{lang: l.Lang, text: l.Text, source: l.Text, line: true}
+			switch l.Escalate[0] {
+			case "no":
 				out = append(out, s)
-			case l.Escalate[0] == "now":
+			case "now":
 				s.kind = kindOf("medical")
 				if isCrisis(l.Category) {
 					s.kind = l.Category
