@@ -24,6 +24,7 @@ var weightsFile []byte
 const (
 	minPiece   = 4  // tokens; fewer say too little without the rules
 	maxPiece   = 24 // tokens judged at once; a longer sentence is read in windows that overlap by half
+	closeUp    = 10 // tokens of the windows in which a sentence longer than that is read again
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
 	weightBits = 18 // of a hashed feature
@@ -114,7 +115,7 @@ type piece struct {
 // and two that follow each other, where they are short, are read together as well.
 // Its words are those that were meant, as far as the rules know them.
 func (d *data) pieces(toks []token) []piece {
-	var out []piece
+	var out, close []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
 		for hi < len(toks) && toks[hi].brk < brkLine {
@@ -131,13 +132,26 @@ func (d *data) pieces(toks []token) []piece {
 				break
 			}
 		}
+		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
+			end := min(hi, at+closeUp)
+			p := piece{start: toks[end-closeUp].start, end: toks[end-1].end}
+			for _, t := range toks[end-closeUp : end] {
+				p.words = append(p.words, d.meant(&t))
+			}
+			close = append(close, p)
+			if end == hi {
+				break
+			}
+		}
 		lo = hi
 	}
-	for i := range len(out) - 1 {
+	whole := len(out)
+	for i := range whole - 1 {
 		if a, b := out[i], out[i+1]; b.start >= a.end && len(a.words)+len(b.words) <= maxPiece {
 			out = append(out, piece{slices.Concat(a.words, b.words), a.start, b.end})
 		}
 	}
+	out = append(out, close...)
 	return out
 }
 
