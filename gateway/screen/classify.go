@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"bytes"
 	_ "embed" // for the weights
 	"encoding/binary"
 	"fmt"
@@ -23,60 +24,64 @@ var weightsFile []byte
 const (
 	minPiece   = 4  // tokens; fewer say too little without the rules
 	maxPiece   = 24 // tokens judged at once; a longer sentence is read in windows that overlap by half
+	closeUp    = 10 // tokens of the windows in which a sentence longer than that is read again
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
-	weightBits = 16 // of a hashed feature
+	weightBits = 18 // of a hashed feature
 	maxKinds   = 8
 )
 
 // weightsMagic begins the file of weights; its last digit is the form.
-const weightsMagic = "TGW1"
+const weightsMagic = "TGW2"
 
-// classifier is a logistic regression over hashed characters and words, one for
-// each kind of emergency. It reads a sentence as it was written and knows no
-// scope; so it may add what no rule found, and nothing else.
+// classifier is a logistic regression over hashed characters and words: how far a
+// text speaks of danger, and then, by one more for each, of which kind. It reads
+// sentences as they were written and knows no scope; so it may add what no rule
+// found, and nothing else.
 type classifier struct {
-	kinds []kindWeights
+	danger    regression
+	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
+	kinds     []kindWeights
 }
 
 // kindWeights is the regression for one kind of emergency.
 type kindWeights struct {
-	rule      rule
-	bias      float64
-	scale     float64 // of one step of a weight
-	threshold float64 // chosen on texts kept aside; see train_test.go
-	w         []int8  // by hashed feature
+	regression
+	rule rule
 }
 
-// newClassifier reads the file of weights.
+// regression is one row of weights.
+type regression struct {
+	bias  float64
+	scale float64 // of one step of a weight
+	w     []int8  // by hashed feature
+}
+
+// newClassifier reads the file of weights: the threshold, the regression for
+// danger, and those of the kinds with their names.
 func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
-	rest, ok := slices.Clone(file), len(file) > len(weightsMagic) && string(file[:len(weightsMagic)]) == weightsMagic
-	if !ok || rest[len(weightsMagic)] > maxKinds {
+	rest, ok := bytes.CutPrefix(file, []byte(weightsMagic))
+	if !ok || len(rest) < 1+8 || rest[0] > maxKinds {
 		return nil, fmt.Errorf("weights: not a file of weights")
 	}
-	n := int(rest[len(weightsMagic)])
-	rest = rest[len(weightsMagic)+1:]
-	c := &classifier{}
+	n := int(rest[0])
+	c := &classifier{threshold: math.Float64frombits(binary.LittleEndian.Uint64(rest[1:]))}
+	if rest, ok = c.danger.read(rest[1+8:]); !ok {
+		return nil, fmt.Errorf("weights: the file ends early")
+	}
 	for range n {
-		const numbers = 3 * 8
-		if len(rest) == 0 || len(rest) < 1+int(rest[0])+numbers+1<<weightBits {
+		if len(rest) == 0 || len(rest) < 1+int(rest[0]) {
 			return nil, fmt.Errorf("weights: the file ends early")
 		}
 		name := string(rest[1 : 1+int(rest[0])])
-		rest = rest[1+int(rest[0]):]
-		rank, ok := ranks[name]
-		if !ok {
+		rank, known := ranks[name]
+		if !known {
 			return nil, fmt.Errorf("weights: unknown category %q", name)
 		}
 		k := kindWeights{rule: rule{id: "classifier." + name, severity: S2, category: name, rank: rank}}
-		for i, to := range []*float64{&k.bias, &k.scale, &k.threshold} {
-			*to = math.Float64frombits(binary.LittleEndian.Uint64(rest[8*i:]))
+		if rest, ok = k.read(rest[1+len(name):]); !ok {
+			return nil, fmt.Errorf("weights: the file ends early")
 		}
-		k.w = make([]int8, 1<<weightBits)
-		for i, b := range rest[numbers : numbers+1<<weightBits] {
-			k.w[i] = int8(b)
-		}
-		rest = rest[numbers+1<<weightBits:]
 		c.kinds = append(c.kinds, k)
 	}
 	if len(rest) > 0 {
@@ -85,16 +90,32 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	return c, nil
 }
 
+// read takes a regression off the front of a file.
+func (r *regression) read(file []byte) (rest []byte, ok bool) {
+	const numbers = 2 * 8
+	if len(file) < numbers+1<<weightBits {
+		return nil, false
+	}
+	r.bias = math.Float64frombits(binary.LittleEndian.Uint64(file))
+	r.scale = math.Float64frombits(binary.LittleEndian.Uint64(file[8:]))
+	r.w = make([]int8, 1<<weightBits)
+	for i, b := range file[numbers : numbers+1<<weightBits] {
+		r.w[i] = int8(b)
+	}
+	return file[numbers+1<<weightBits:], true
+}
+
 // piece is a run of words the classifier judges at once.
 type piece struct {
 	words      []string
 	start, end int // raw bytes
 }
 
-// pieces parts a text into its sentences and lines, and long ones into windows. Its
-// words are those that were meant, as far as the rules know them.
+// pieces parts a text into its sentences and lines, and long ones into windows;
+// and two that follow each other, where they are short, are read together as well.
+// Its words are those that were meant, as far as the rules know them.
 func (d *data) pieces(toks []token) []piece {
-	var out []piece
+	var out, close []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
 		for hi < len(toks) && toks[hi].brk < brkLine {
@@ -111,13 +132,32 @@ func (d *data) pieces(toks []token) []piece {
 				break
 			}
 		}
+		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
+			end := min(hi, at+closeUp)
+			p := piece{start: toks[end-closeUp].start, end: toks[end-1].end}
+			for _, t := range toks[end-closeUp : end] {
+				p.words = append(p.words, d.meant(&t))
+			}
+			close = append(close, p)
+			if end == hi {
+				break
+			}
+		}
 		lo = hi
 	}
+	whole := len(out)
+	for i := range whole - 1 {
+		if a, b := out[i], out[i+1]; b.start >= a.end && len(a.words)+len(b.words) <= maxPiece {
+			out = append(out, piece{slices.Concat(a.words, b.words), a.start, b.end})
+		}
+	}
+	out = append(out, close...)
 	return out
 }
 
-// features hashes the words of a piece, their pairs, and the runs of three to
-// five characters in them. A digit is any digit. Each feature counts once.
+// features hashes the words of a piece, their pairs, those with one word between
+// them, and the runs of three to five characters in them. A digit is any digit.
+// Each feature counts once.
 func features(words []string) []uint32 {
 	var out []uint32
 	h := fnv.New32a()
@@ -128,14 +168,16 @@ func features(words []string) []uint32 {
 			h.Write([]byte(p))
 			h.Write([]byte{0})
 		}
-		out = append(out, h.Sum32()&(1<<weightBits-1))
+		sum := h.Sum32()
+		out = append(out, (sum^sum>>16)&(1<<weightBits-1))
 	}
-	before := "^"
+	second, before := "^", "^"
 	for _, w := range words {
 		w = shapeDigits(w)
 		add('w', w)
 		add('p', before, w)
-		before = w
+		add('s', second, w)
+		second, before = before, w
 		marked := "^" + w + "$"
 		for n := shortGram; n <= longGram; n++ {
 			for i := 0; i+n <= len(marked); i++ {
@@ -160,21 +202,35 @@ func shapeDigits(w string) string {
 	return string(b)
 }
 
-// score is how far features speak for the kind; 0 is even odds. The conversions
-// keep a compiler from joining a product and a sum, which would round otherwise
-// on other machines.
-func (k *kindWeights) score(f []uint32) float64 {
+// score is how far features speak for it; 0 is even odds. The conversions keep a
+// compiler from joining a product and a sum, which would round otherwise on other
+// machines.
+func (r *regression) score(f []uint32) float64 {
 	sum := 0
 	for _, i := range f {
-		sum += int(k.w[i])
+		sum += int(r.w[i])
 	}
-	return k.bias + float64(k.scale*float64(float64(sum)/math.Sqrt(float64(len(f)))))
+	return r.bias + float64(r.scale*float64(float64(sum)/math.Sqrt(float64(len(f)))))
+}
+
+// kindOf is the kind that features speak for most.
+func (c *classifier) kindOf(f []uint32) *kindWeights {
+	best := &c.kinds[0]
+	for i := range c.kinds[1:] {
+		if k := &c.kinds[1+i]; k.score(f) > best.score(f) {
+			best = k
+		}
+	}
+	return best
 }
 
 // classify adds what the classifier finds in a text in which no rule found what
 // must be acted on at once. A sentence of which a rule has judged that it denies,
 // asks or remembers is left to the rule.
 func (j *judgment) classify(c *classifier, t *text) {
+	if len(c.kinds) == 0 {
+		return
+	}
 	for i := range j.found {
 		if j.found[i].severity.Rank() >= S2.Rank() {
 			return
@@ -185,14 +241,11 @@ func (j *judgment) classify(c *classifier, t *text) {
 			continue
 		}
 		f := features(p.words)
-		for n := range c.kinds {
-			k := &c.kinds[n]
-			if k.score(f) < k.threshold {
-				continue
-			}
-			at := t.within(p)
-			j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
+		if c.danger.score(f) < c.threshold {
+			continue
 		}
+		k, at := c.kindOf(f), t.within(p)
+		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
 	}
 }
 

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -27,11 +28,9 @@ func TestClassifierOnlyAdds(t *testing.T) {
 // It is not asked about what a rule has read as denied, asked or remembered.
 func TestClassifierLeavesScopesToTheRules(t *testing.T) {
 	s := mustNew(t)
-	loud := &Screen{d: s.d, c: &classifier{}, version: s.version}
-	for _, k := range s.c.kinds {
-		k.bias, k.threshold = 100, 0
-		loud.c.kinds = append(loud.c.kinds, k)
-	}
+	deaf := *s.c
+	deaf.threshold = math.Inf(-1)
+	loud := &Screen{d: s.d, c: &deaf, version: s.version}
 	for text, want := range map[string]string{
 		"i have no chest pain at all today":                                       "no",
 		"what are the symptoms of chest pain please":                              "no",
@@ -50,11 +49,11 @@ func TestWeightsAreReadStrictly(t *testing.T) {
 	ranks := map[string]int{"distress": 1, "self-harm": 2, "violence": 3}
 	for name, file := range map[string][]byte{
 		"nothing":       nil,
-		"another file":  []byte("TGW9\x01"),
+		"another file":  []byte("TGW9\x01........"),
 		"cut off":       weightsFile[:len(weightsFile)-1],
 		"too long":      append(slices.Clone(weightsFile), 0),
-		"too many":      []byte("TGW1\xff"),
-		"ends at count": []byte("TGW1\x01"),
+		"too many":      []byte("TGW2\xff........"),
+		"ends at count": []byte("TGW2\x01"),
 	} {
 		if _, err := newClassifier(file, ranks); err == nil || !strings.HasPrefix(err.Error(), "weights: ") {
 			t.Errorf("%s: got %v, want it refused", name, err)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 )
@@ -116,23 +117,21 @@ func quoted(text string, f finding) string {
 
 // explainScores writes the best score of each kind over the pieces of the text.
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
-	for i := range s.c.kinds {
-		k := &s.c.kinds[i]
-		best, moot := 0.0, true
-		for _, p := range s.d.pieces(t.toks) {
-			if len(p.words) < minPiece || j.settled(t, p) {
-				continue
-			}
-			if z := k.score(features(p.words)); moot || z > best {
-				best, moot = z, false
-			}
-		}
-		if moot {
-			fmt.Fprintf(w, "  classifier %s: not asked (too short, or the rules have judged it)\n", k.rule.category)
+	best, kind := math.Inf(-1), ""
+	for _, p := range s.d.pieces(t.toks) {
+		if len(p.words) < minPiece || j.settled(t, p) {
 			continue
 		}
-		fmt.Fprintf(w, "  classifier %s: %.2f, fires from %.2f\n", k.rule.category, best, k.threshold)
+		f := features(p.words)
+		if z := s.c.danger.score(f); z > best {
+			best, kind = z, s.c.kindOf(f).rule.category
+		}
 	}
+	if kind == "" {
+		fmt.Fprintln(w, "  classifier: not asked (too short, or the rules have judged it)")
+		return
+	}
+	fmt.Fprintf(w, "  classifier: %.2f, most like %s, fires from %.2f\n", best, kind, s.c.threshold)
 }
 
 // missing is a rule that lacked one thing.

@@ -10,7 +10,7 @@ func TestExplainLines(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"my chest hurtss", []string{"verdict    S1, now, cardiac, of self, now", "read as    my chest hurts", `fired      cardiac.chest-pain S1 (now), on "chest hurtss"`, "classifier distress:"}},
+		{"my chest hurtss", []string{"verdict    S1, now, cardiac, of self, now", "read as    my chest hurts", `fired      cardiac.chest-pain S1 (now), on "chest hurtss"`, "classifier: "}},
 		{"no chest pain today, thanks", []string{"verdict    none, no", "set aside  cardiac.chest-pain as negated", "not asked"}},
 		{"had chest pain last week but it went away", []string{"same_day", "(past)"}},
 		{"prob nothing but my arm feels heavy and odd", []string{"near       ", " lacks one step of ", "plays it down"}},
