@@ -125,7 +125,6 @@ func (x *decider) answer(r *Replied) {
 			x.outOfScope(r)
 			break
 		}
-		x.within()
 		x.sayAgent(r)
 	}
 	x.askForNewer(r)
@@ -295,6 +294,9 @@ func (x *decider) sayAgent(r *Replied) {
 		return
 	}
 	x.because(ReasonReply, "")
+	if r.Answer.Kind != model.KindClarify {
+		x.within()
+	}
 	x.leaves(r)
 	x.dropReviews(textReview)
 	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Disclosure: !x.s.Spoken})
@@ -309,6 +311,9 @@ func (x *decider) answeredTo(saw uint64) {
 // silent accepts silence where nothing was asked. Elsewhere, or when it
 // repeats, the texts keep waiting and the watchdog fetches a person.
 func (x *decider) silent(saw uint64) {
+	if x.stands(saw) {
+		return
+	}
 	n := x.s.Silences + 1
 	x.set(func(s *Set) { s.Silences = &n })
 	for _, seq := range x.s.Pending {
@@ -330,10 +335,14 @@ func (x *decider) silent(saw uint64) {
 func (x *decider) asks(seq uint64) bool {
 	for _, ref := range x.s.Turns {
 		if ref.Seq == seq && ref.From == model.FromPatient {
-			return ref.Media > 0 || !policy.NothingAsked(x.recall(ref).Reveal())
+			return wants(ref, x.recall)
 		}
 	}
 	return true
+}
+
+func wants(ref Ref, recall func(Ref) molt.Words) bool {
+	return ref.Media > 0 || !policy.NothingAsked(recall(ref).Reveal())
 }
 
 // handOver opens the case the agent asks for. With S4 the agent goes on and

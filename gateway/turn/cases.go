@@ -98,7 +98,8 @@ func (x *decider) keepCase(c escalation.Case) {
 // the commit refuse the batch, and the step is done again with other bytes.
 func (x *decider) newCode() string { return x.codeFrom(0) }
 
-// codeFrom draws from the bytes that begin at an offset.
+// codeFrom draws from the bytes that begin at an offset, a code that this step
+// neither takes nor frees.
 func (x *decider) codeFrom(offset int) string {
 	code := make([]byte, CodeLength)
 	for i := range code {
@@ -108,7 +109,18 @@ func (x *decider) codeFrom(offset int) string {
 		}
 		code[i] = codeAlphabet[int(b)%len(codeAlphabet)]
 	}
+	for n := 0; x.named(string(code)); n++ {
+		code[0] = codeAlphabet[n%len(codeAlphabet)]
+	}
 	return string(code)
+}
+
+// named reports whether this step names a code, or a case or a draft here has it.
+func (x *decider) named(code string) bool {
+	return code == x.s.Code || x.s.review(func(r Review) bool { return r.Code == code }) != nil ||
+		slices.ContainsFunc(x.d.Effects, func(e Effect) bool {
+			return e.Kind == EffectUncode && e.Name == code || e.Kind == EffectCode && e.Code.Code == code
+		})
 }
 
 func (x *decider) action(a escalation.Action) {

@@ -168,6 +168,7 @@ type Acted struct {
 	Disposition string              `json:"disposition,omitempty"`
 	NextOwner   escalation.Owner    `json:"next_owner,omitempty"`
 	Review      uint64              `json:"review,omitempty"` // of something that waits for a nurse: which
+	ReviewCode  string              `json:"review_code,omitempty"`
 }
 
 // Listed says that a case of another journal waits for the opening at At.
@@ -278,6 +279,7 @@ type Set struct {
 	Ask        *Ask        `json:"ask,omitempty"` // the zero Ask: none
 
 	Calling *Calling      `json:"calling,omitempty"` // the zero Calling: none
+	Lapsed  *Calling      `json:"lapsed,omitempty"`  // the zero Calling: none
 	Offered *[]model.Slot `json:"offered,omitempty"`
 	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
 	Spent   *Spent        `json:"spent,omitempty"`

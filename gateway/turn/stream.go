@@ -109,6 +109,9 @@ func (x *decider) carry(h heard, t Typed) {
 	a := t.Acted
 	a.ID = "sms:" + h.Provider
 	a.Actor, a.Via, a.Case, a.Review = x.s.Began.Person, "sms", h.Code.Case, h.Code.Review
+	if a.Review > 0 {
+		a.ReviewCode = h.Code.Code
+	}
 	x.emit(Effect{Kind: EffectAct, Lane: molt.LaneAction, Due: x.env.Now, Act: &Act{Conversation: h.Code.Conversation, Acted: &a}})
 }
 
