@@ -21,7 +21,7 @@ type Autonomy string
 // were any, and means AutonomyExtended.
 const (
 	AutonomyDraft    Autonomy = "draft"    // each text and each act waits for a nurse
-	AutonomyKnown    Autonomy = "known"    // texts leave that the gateway's own reading bears out; the others wait, and so does each act
+	AutonomyKnown    Autonomy = "known"    // texts leave that the gateway's own reading and the persona's scope bear out; the others wait, and so does each act
 	AutonomyExtended Autonomy = "extended" // texts and acts are the agent's, but those acts that the persona names
 )
 
@@ -119,18 +119,19 @@ func (x *decider) waits(r *Replied) bool {
 	return false
 }
 
-// known reports whether the gateway's own reading of what the patient wrote bears
-// out what the answer says it is about. What is written beforehand is known.
+// known reports whether the gateway's own reading of what the patient wrote and the
+// persona's scope both bear out what the answer says it is about. What is written
+// beforehand is known.
 func (x *decider) known(r *Replied) bool {
 	if strings.HasPrefix(r.Answer.Model, model.BuiltIn) {
 		return true
 	}
-	read := false
+	read, scope := false, policy.Scope{Intents: x.env.Rules.Intents, Collect: x.env.Rules.Collect}
 	for _, seq := range x.s.Pending {
 		if seq > r.Saw || !x.asks(seq) {
 			continue
 		}
-		if read = policy.Bears(x.recall(Ref{Seq: seq}).Reveal(), r.Answer.Intent, x.s.Question != ""); !read {
+		if read = scope.Bears(x.recall(Ref{Seq: seq}).Reveal(), r.Answer.Intent, x.s.Question); !read {
 			return false
 		}
 	}
