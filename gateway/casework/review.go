@@ -39,7 +39,7 @@ func (d *Desk) Review(ctx context.Context, ref string) (turn.Code, error) {
 	switch {
 	case err != nil:
 		return c, err
-	case c.Review == 0:
+	case c.Review == 0, c.Freed > 0:
 		return c, ErrNoReview
 	}
 	return c, nil

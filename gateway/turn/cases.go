@@ -72,7 +72,7 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 func (x *decider) successorCase(e escalation.Event) {
 	x.emit(Effect{Kind: EffectWork, Work: &WorkRow{Case: x.s.Case.ID, Conversation: x.env.Conversation, Gone: true}})
 	if x.s.Code != "" {
-		x.emit(Effect{Kind: EffectUncode, Name: x.s.Code})
+		x.freeCode(Code{Code: x.s.Code})
 	}
 	x.number(&e)
 	x.step(escalation.Case{}, e)
@@ -90,8 +90,15 @@ func (x *decider) keepCase(c escalation.Case) {
 		code := x.newCode()
 		x.emit(Effect{Kind: EffectCode, Code: &Code{Code: code, Known: true, Conversation: x.env.Conversation, Case: c.ID}})
 	case c.State == escalation.StateClosed && x.s.Code != "":
-		x.emit(Effect{Kind: EffectUncode, Name: x.s.Code})
+		x.freeCode(Code{Code: x.s.Code})
 	}
+}
+
+// freeCode lets a code rest. That of a draft still leads to where it waited, so that
+// who comes late learns what became of it.
+func (x *decider) freeCode(c Code) {
+	c.Freed = x.env.Now
+	x.emit(Effect{Kind: EffectUncode, Name: c.Code, Code: &c})
 }
 
 // newCode draws a short code from the step's entropy. One that is taken makes

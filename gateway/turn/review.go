@@ -199,7 +199,7 @@ func (x *decider) keepReviews(list []Review) {
 	x.timer(timerReview, due)
 }
 
-// endReview takes a review off the list. Its code is free again. One that this very
+// endReview takes a review off the list. Its code rests. One that this very
 // decision put was never there, and nobody is asked about it.
 func (x *decider) endReview(r Review) {
 	if r.Number == x.at.Seq {
@@ -212,7 +212,7 @@ func (x *decider) endReview(r Review) {
 		return
 	}
 	x.emit(Effect{Kind: EffectReview, Review: &ReviewRow{Code: r.Code, Conversation: x.env.Conversation, Gone: true}})
-	x.emit(Effect{Kind: EffectUncode, Name: r.Code})
+	x.freeCode(Code{Code: r.Code, Known: true, Conversation: x.env.Conversation, Review: r.Number})
 	x.keepReviews(slices.DeleteFunc(slices.Clone(x.s.Reviews), func(o Review) bool { return o.Code == r.Code }))
 }
 

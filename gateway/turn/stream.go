@@ -23,7 +23,7 @@ func (x *decider) staffTexts(in []heard) {
 			if h.Hers != nil {
 				x.reply("verbs", x.codeless(h, "Your text was taken as about yourself: colleagues are asked. Was it for a patient? "))
 			}
-		case h.Code != nil && h.Code.Known:
+		case h.Code != nil && h.Code.Known && h.Code.Freed == 0:
 			x.because(ReasonVerbs, "")
 			x.reply("verbs", molt.Words(verbsOf(*h.Code)))
 		case x.s.Open() && x.s.Owner == escalation.OwnerHuman:
