@@ -146,7 +146,12 @@ func (g *Gateway) made(q *question) step {
 	}
 	return func(ctx context.Context) step {
 		done := telemetry.Tool(q.told.In(ctx), q.call.Tool, ok)
-		out := q.f.Skills.Look(ctx, q.call)
+		var out model.Outcome
+		if q.call.Tool == model.ToolNote {
+			out = q.run.Note(q.call)
+		} else {
+			out = q.f.Skills.Look(ctx, q.call)
+		}
 		done(out.State)
 		g.countCall(q.it, q.call.Tool, out)
 		return g.told(ctx, q, out)

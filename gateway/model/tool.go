@@ -66,4 +66,5 @@ const (
 	ToolFind   = "find_slot"
 	ToolBook   = "book_slot"
 	ToolCancel = "cancel_slot"
+	ToolNote   = "note" // keeps a fact in the ledger; the gateway's own, and nothing outside
 )

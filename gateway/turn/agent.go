@@ -93,6 +93,9 @@ func (x *decider) finishAsk(r *Replied, current bool) {
 func (x *decider) answer(r *Replied) {
 	ask := x.s.Ask
 	x.finishAsk(r, true)
+	if r.Failed { // what was noted on the way stands, whatever came of the question
+		x.learn(model.Answer{Facts: r.Answer.Facts})
+	}
 	if r.Budget != "" {
 		x.spentUp(r)
 		return
@@ -203,8 +206,7 @@ func (x *decider) vouched(f model.Fact) bool {
 		return true
 	}
 	words, ok := x.source(f)
-	d := policy.Digits(f.Value)
-	return ok && (len(d) < minNumberDigits || strings.Contains(policy.Digits(words), d))
+	return ok && policy.BornOut(f.Value, words)
 }
 
 // source is the text of the patient that a fact says it comes from.
@@ -216,9 +218,6 @@ func (x *decider) source(f model.Fact) (words string, ok bool) {
 	}
 	return "", false
 }
-
-// minNumberDigits is the length from which digits are somebody's number.
-const minNumberDigits = 9
 
 // askAgain asks once more with the reason, then hands over. The patient reads of
 // it once: from the case, or where that says nothing, from here.
