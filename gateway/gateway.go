@@ -141,9 +141,11 @@ func New(o Options) (*Gateway, error) {
 		o.Log.Error().Err(err).Msg("the agent is paused: turn the switch to let it speak")
 	}
 	g.force.Store(newForce(o.Parts, pause))
-	if g.spent, err = readSpending(context.Background(), o.Store, g.rules().Day(molt.TimeOf(o.Now()))); err != nil {
+	if g.spent, err = readSpending(context.Background(), o.Store, g.rules().Day(molt.TimeOf(o.Now())), mostOf(g.rules())); err != nil {
 		return nil, err
 	}
+	g.spent.tellTorn(o.Log)
+	g.metrics.registry.MustRegister(g.spent.gauge())
 	g.desk, err = intake.New(intake.Options{
 		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: g.rules,
 		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Spawn: o.Spawn, Kick: g.kick, Watch: g.watch, Log: o.Log,

@@ -46,8 +46,11 @@ func (g *Gateway) scrub(ctx context.Context) error {
 	}
 }
 
-// scrubOnce looks through the record once. wait says when to go on, and whether.
+// scrubOnce frees the codes that have rested, and looks through the record once. wait says when to go on, and whether.
 func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
+	if _, err := g.desk.FreeCodes(ctx); err != nil {
+		return err
+	}
 	auditor := audit.New(g.o.Store, g.o.Ring)
 	var news []audit.Fault
 	damaged, told := 0, false

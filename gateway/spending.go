@@ -1,11 +1,15 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -21,15 +25,28 @@ const (
 // spending sums what all conversations spend on models in a day. It is made from
 // the store's marks and follows each decision.
 type spending struct {
-	mu  sync.Mutex
-	day string
-	by  map[molt.ConversationID]turn.Spent
-	all turn.Spent
+	mu   sync.Mutex
+	day  string
+	by   map[molt.ConversationID]turn.Spent
+	all  turn.Spent
+	torn map[molt.ConversationID]bool // whose mark could not be read: what they count for is the most it can be
 }
 
-// readSpending sums a day's marks.
-func readSpending(ctx context.Context, store molt.Store, day string) (*spending, error) {
-	s := &spending{day: day, by: map[molt.ConversationID]turn.Spent{}}
+// mostOf is the most that one conversation can have spent on a day, where nobody can
+// read what it did: its own budget, or where it has none the clinic's. What no budget
+// bounds counts for nothing, since nothing looks at it.
+func mostOf(r *turn.Rules) turn.Spent {
+	return turn.Spent{
+		Tokens: cmp.Or(r.PerConversation.Tokens, r.PerClinic.Tokens),
+		Micros: cmp.Or(r.PerConversation.Micros, r.PerClinic.Micros),
+	}
+}
+
+// readSpending sums a day's marks. One that cannot be read keeps nobody from starting:
+// it counts as the most that it can be, until the conversation spends again and says so
+// itself.
+func readSpending(ctx context.Context, store molt.Store, day string, most turn.Spent) (*spending, error) {
+	s := &spending{day: day, by: map[molt.ConversationID]turn.Spent{}, torn: map[molt.ConversationID]bool{}}
 	prefix := intake.MarkSpent + day + ":"
 	for after := ""; ; {
 		p, err := store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: prefix, After: after, Limit: molt.MaxPage})
@@ -37,16 +54,23 @@ func readSpending(ctx context.Context, store molt.Store, day string) (*spending,
 			return nil, fmt.Errorf("what was spent: %w", err)
 		}
 		for _, m := range p.Marks {
-			var spent turn.Spent
-			if err := json.Unmarshal(m.Value, &spent); err != nil {
-				return nil, fmt.Errorf("what was spent: %w", err)
+			id, spent := molt.ConversationID(strings.TrimPrefix(string(m.ID), prefix)), turn.Spent{}
+			if json.Unmarshal(m.Value, &spent) != nil || spent.Day != day || spent.Tokens < 0 || spent.Micros < 0 {
+				spent, s.torn[id] = most, true
 			}
-			s.put(molt.ConversationID(strings.TrimPrefix(string(m.ID), prefix)), spent)
+			s.put(id, spent)
 		}
 		if after = p.Next; after == "" {
 			return s, nil
 		}
 	}
+}
+
+// gauge counts the marks of the day that cannot be read.
+func (s *spending) gauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidegate_spending_damaged", Help: "Conversations of which cannot be read what they spent today, and that count for the most that they can have.",
+	}, func() float64 { return float64(s.damaged()) })
 }
 
 func (s *spending) put(id molt.ConversationID, now turn.Spent) {
@@ -63,6 +87,22 @@ func (s *spending) note(id molt.ConversationID, now turn.Spent, today string) {
 	s.turnTo(today)
 	if now.Day == today {
 		s.put(id, now)
+		delete(s.torn, id)
+	}
+}
+
+// damaged is how many conversations count for the most that they can have spent.
+func (s *spending) damaged() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.torn)
+}
+
+// tellTorn says in the log whose spending cannot be read.
+func (s *spending) tellTorn(log zerolog.Logger) {
+	for id := range s.torn {
+		log.Error().Str("conversation", string(id)).Int("tokens", s.by[id].Tokens).Int64("micros", s.by[id].Micros).
+			Msg("what was spent today cannot be read: it counts as the most that it can be until the agent is asked there again")
 	}
 }
 
@@ -70,6 +110,7 @@ func (s *spending) note(id molt.ConversationID, now turn.Spent, today string) {
 func (s *spending) turnTo(today string) {
 	if s.day != today {
 		s.day, s.by, s.all = today, map[molt.ConversationID]turn.Spent{}, turn.Spent{}
+		s.torn = map[molt.ConversationID]bool{}
 	}
 }
 

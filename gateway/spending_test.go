@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/skill"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -118,4 +119,45 @@ func (cheap) Name() string { return "scripted/intake" }
 
 func (cheap) Ask(context.Context, model.Request) (model.Answer, error) {
 	return model.Answer{Kind: model.KindReply, Text: "from the built-in flow"}, nil
+}
+
+// TestATornMarkOfSpending: what nobody can read of a day's spending keeps no daemon
+// from starting. It counts as the most that it can be, is told, and gives way to what
+// the conversation's own record says.
+func TestATornMarkOfSpending(t *testing.T) {
+	for name, value := range map[string]string{"torn": `{"day":"20`, "another day's": `{"day":"2001-01-01","tokens":5}`, "below nothing": `{"day":"TODAY","tokens":-5}`} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.model.do = costly(60)
+			r.text(patient, "when are you open")
+			r.leaves()
+			id := r.gateway.desk.ConversationOf("main", clinic, patient)
+			mark := molt.MarkID(intake.MarkSpent + r.today() + ":" + string(id))
+			value = strings.ReplaceAll(value, "TODAY", r.today())
+			if _, err := r.store.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{{ID: mark, Value: []byte(value)}}}); err != nil {
+				t.Fatal(err)
+			}
+			next := r.again()
+			if said := next.log.String(); !strings.Contains(said, string(id)) || !strings.Contains(said, "what was spent") {
+				t.Errorf("the log does not tell of it: %s", said)
+			}
+			if _, page := next.get(next.private + "/metrics"); !strings.Contains(page, "tidegate_spending_damaged 1") {
+				t.Error("no metric tells of it")
+			}
+			budgets := turn.Rules{PerConversation: turn.Budget{Tokens: 1000}, PerClinic: turn.Budget{Tokens: 9000, Micros: 70}}
+			spent, err := readSpending(t.Context(), r.store, r.today(), mostOf(&budgets))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := spent.total(next.today()); got.Tokens != 1000 || got.Micros != 70 {
+				t.Errorf("it counts as %+v", got)
+			}
+			next.model.do = costly(60)
+			next.text(patient, "and on Friday?")
+			next.leaves()
+			if got := next.gateway.spent.total(next.today()); got.Tokens != 120 || next.gateway.spent.damaged() != 0 {
+				t.Errorf("after the conversation spoke for itself: %+v, %d damaged", got, next.gateway.spent.damaged())
+			}
+		})
+	}
 }

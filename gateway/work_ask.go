@@ -29,6 +29,7 @@ type question struct {
 	began   time.Time
 	call    model.Call   // being made
 	act     turn.Calling // that it is, if it acts
+	making  turn.Making  // of an act that was under way before the question
 	who     skill.Patient
 	spent   turn.Spent          // by the conversation before
 	told    *telemetry.Question // nil: to nobody
@@ -52,7 +53,8 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 			q.req = s.Request(q.f.rules, q.f.Persona, q.f.Clinic, recall, now)
 			q.r.Epoch, q.r.Saw = s.Epoch, s.Seq
 			q.r.Budget, q.spent = g.overBudget(q.f.rules, s.Spent, now), s.Spent
-			current, q.channel, q.act, q.who = s.Ask.Item == it.ID, s.Began.Channel, s.Calling, patientOf(s)
+			current, q.channel, q.who = s.Ask.Item == it.ID, s.Began.Channel, patientOf(s)
+			q.act, q.making = s.Making(it.ID)
 			return intake.Plan{}
 		})
 		if err != nil || !current {
@@ -64,8 +66,8 @@ func (g *Gateway) beginAsk(it molt.Leased) step {
 			}
 			return nil
 		}
-		if q.act.Key != "" {
-			return func(ctx context.Context) step { return g.doAct(ctx, q) }
+		if q.making != turn.MakeNothing {
+			return g.goOn(q)
 		}
 		q.r.Request = digestOf(q.req)
 		if q.f.Skills != nil {
@@ -144,7 +146,12 @@ func (g *Gateway) made(q *question) step {
 	}
 	return func(ctx context.Context) step {
 		done := telemetry.Tool(q.told.In(ctx), q.call.Tool, ok)
-		out := q.f.Skills.Look(ctx, q.call)
+		var out model.Outcome
+		if q.call.Tool == model.ToolNote {
+			out = q.run.Note(q.call)
+		} else {
+			out = q.f.Skills.Look(ctx, q.call)
+		}
 		done(out.State)
 		g.countCall(q.it, q.call.Tool, out)
 		return g.told(ctx, q, out)
@@ -195,14 +202,49 @@ func (g *Gateway) commitAct(ctx context.Context, q *question) step {
 	return func(ctx context.Context) step { return g.doAct(ctx, q) }
 }
 
-// doAct makes the act. Stopping does not break it off: it has its own time.
+// goOn goes on with the act that was under way before this question.
+func (g *Gateway) goOn(q *question) step {
+	if q.making == turn.MakeBegin {
+		return func(ctx context.Context) step { return g.commitBegun(ctx, q) }
+	}
+	return func(ctx context.Context) step { return g.doAct(ctx, q) }
+}
+
+// commitBegun puts on record that an approved act is being made, while the approval
+// stands. One that ended meanwhile has taken the question with it.
+func (g *Gateway) commitBegun(ctx context.Context, q *question) step {
+	stands := false
+	_, err := g.desk.Step(ctx, q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		act, how := s.Making(q.it.ID)
+		if stands = how == turn.MakeBegin && act.Key == q.act.Key; !stands {
+			return intake.Plan{}
+		}
+		q.act, q.who = act, patientOf(s)
+		return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindCalling, Body: &act}}, Leases: []molt.Lease{q.it.Lease}}
+	})
+	switch {
+	case err != nil:
+		g.stepError(q.it, "calling", err)
+		return nil
+	case !stands:
+		return g.beginAsk(q.it)
+	}
+	return func(ctx context.Context) step { return g.doAct(ctx, q) }
+}
+
+// doAct makes the act, or looks what became of one that is over. Stopping does not
+// break it off: it has its own time.
 func (g *Gateway) doAct(ctx context.Context, q *question) step {
 	var out model.Outcome
 	done := telemetry.Tool(q.told.In(ctx), q.act.Tool, true)
-	if q.f.Skills == nil {
+	act := skill.Act{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, For: q.who}
+	switch {
+	case q.f.Skills == nil:
 		out = model.Outcome{State: model.CallUnknown, Why: "no_calendar"}
-	} else {
-		out = q.f.Skills.Do(context.WithoutCancel(ctx), skill.Act{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, For: q.who})
+	case q.making == turn.MakeLook:
+		out = q.f.Skills.Check(context.WithoutCancel(ctx), act)
+	default:
+		out = q.f.Skills.Do(context.WithoutCancel(ctx), act)
 	}
 	done(out.State)
 	g.countCall(q.it, q.act.Tool, out)

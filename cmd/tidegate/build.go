@@ -199,7 +199,7 @@ func (p *parts) buildRules() error {
 		PerConversation: turn.Budget{Tokens: cfg.Agent.Budget.ConversationTokens, Micros: micros(cfg.Agent.Budget.ConversationMoney)},
 		PerClinic:       turn.Budget{Tokens: cfg.Agent.Budget.Tokens, Micros: micros(cfg.Agent.Budget.Money)},
 		Screen:          p.screen,
-		Autonomy:        turn.Autonomy(p.autonomy.Autonomy), Intents: p.autonomy.Intents, Approve: p.autonomy.Approve, Unapproved: p.autonomy.Unapproved,
+		Autonomy:        turn.Autonomy(p.autonomy.Autonomy), Intents: p.autonomy.Intents, Collect: p.persona.Collect, Approve: p.autonomy.Approve, Unapproved: p.autonomy.Unapproved,
 		ReviewWithin: time.Duration(p.autonomy.Limits.ReviewMinutes) * time.Minute,
 	}
 	for _, l := range cfg.Clinic.Languages {

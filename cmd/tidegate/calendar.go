@@ -33,7 +33,7 @@ func (p *parts) buildSkills(who persona.Persona, e env) error {
 		return config.Faults{p.cfg.Fault("calendar", "must be a calendar that can be read", err.Error(), "")}
 	}
 	p.calendar = calendar
-	p.skills = skill.New(skill.Options{Calendar: calendar, Hours: planOf(p.cfg).Hours, Zone: p.cfg.Clinic.Timezone.Location(), Only: who.Tools})
+	p.skills = skill.New(skill.Options{Calendar: calendar, Hours: planOf(p.cfg).Hours, Zone: p.cfg.Clinic.Timezone.Location(), Only: who.Tools, Collect: who.Collect})
 	return nil
 }
 

@@ -7,12 +7,13 @@ import (
 	"testing"
 )
 
-// TestDoctorTellsOfHiddenChats reads a daemon's metrics as they are served.
+// TestDoctorTellsOfHiddenChats, and of spending that cannot be read: it reads a daemon's metrics as they are served.
 func TestDoctorTellsOfHiddenChats(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`# TYPE tidegate_chat_source_hidden_total counter
 tidegate_chat_source_hidden_total{channel="web",reason="the proxy passes no X-Forwarded-For"} 12
 tidegate_chat_source_hidden_total{channel="site",reason="the proxy is not listed under trusted_proxies"} 1
+tidegate_spending_damaged 2
 tidegate_webhooks_total{channel="main",hook="message",status="204"} 7
 `))
 	}))
@@ -25,6 +26,7 @@ tidegate_webhooks_total{channel="main",hook="message",status="204"} 7
 	}
 	got := strings.Join(said, "\n")
 	for _, want := range []string{
+		"warn agent.budget: of 2 conversations", "→ the log names them",
 		"warn chat web: 12 chats began", "→ have the proxy set X-Forwarded-For",
 		"warn chat site: 1 chats began", "→ list the proxy's address under channels.site.trusted_proxies", "ok webhooks: none was refused",
 	} {

@@ -22,6 +22,19 @@ var hookCount = regexp.MustCompile(`^tidegate_webhooks_total\{channel="([^"]+)",
 // hiddenChats is a line of the metric that counts chats whose source is hidden.
 var hiddenChats = regexp.MustCompile(`^tidegate_chat_source_hidden_total\{channel="([^"]+)",reason="([^"]+)"\} ([0-9.e+]+)$`)
 
+// tornSpending is the line of the metric that counts what cannot be read of a day's spending.
+var tornSpending = regexp.MustCompile(`^tidegate_spending_damaged ([1-9][0-9.e+]*)$`)
+
+// heard reads a line of metrics that is of no webhook.
+func (x *examination) heard(line string) {
+	if m := tornSpending.FindStringSubmatch(line); m != nil {
+		n, _ := strconv.ParseFloat(m[1], 64)
+		x.warn("agent.budget", "the log names them; each counts for the most it can have spent until the agent is asked there again, at the latest until midnight", "of %.0f conversations it cannot be read what they spent on models today", n)
+		return
+	}
+	x.hidden(line)
+}
+
 // hidden says of a line of metrics whether it counts such chats.
 func (x *examination) hidden(line string) {
 	m := hiddenChats.FindStringSubmatch(line)
@@ -39,7 +52,7 @@ func (x *examination) hidden(line string) {
 // refusedHooks tells which webhooks the running daemon did not take since its
 // start: the carrier's console knows it, and nobody looks there.
 func (x *examination) refusedHooks(ctx context.Context, private string) {
-	counts, err := countRefused(ctx, private, x.hidden)
+	counts, err := countRefused(ctx, private, x.heard)
 	if err != nil {
 		x.warn("webhooks", "its metrics are on listen.private", "what was refused cannot be told: %v", err)
 		return

@@ -131,6 +131,7 @@ func (u *Run) futile(c model.Call) string {
 }
 
 func (u *Run) ends(rule string) Result {
+	u.res.Answer.Facts = u.facts
 	u.res.Failed, u.res.Limit, u.res.Why = true, rule, "no usable answer: the question ended by its limit of "+rule
 	return u.res
 }

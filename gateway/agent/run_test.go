@@ -157,3 +157,54 @@ func TestWhatAQuestionCosts(t *testing.T) {
 		t.Error("a model on a server counts as free")
 	}
 }
+
+// TestANoteIsKept: a fact that is noted goes into the ledger with its message, the rest
+// of the question knows it, a later one takes its place, and what no message of the
+// patient's bears out is refused with why.
+func TestANoteIsKept(t *testing.T) {
+	notes := []struct{ args, state, why string }{
+		{`{"name":"name","value":"Ana","source":5}`, model.CallDone, ""},
+		{`{"name":"name","value":" Ana\nLopez ","source":5}`, model.CallDone, ""},
+		{`{"name":"shoe_size","value":"9","source":5}`, model.CallRefused, "not_collected"},
+		{`{"name":"name","value":"Ana","source":4}`, model.CallRefused, "no_message_of_the_patient"},
+		{`{"name":"name","value":"555-010-0123","source":5}`, model.CallRefused, "not_in_that_message"},
+	}
+	var known []string
+	s := session(t, Options{Providers: []model.Provider{fake{"a/x", func(_ context.Context, r model.Request) (model.Answer, error) {
+		now := "nobody"
+		for _, f := range r.Ledger {
+			now = f.Value
+		}
+		known = append(known, now)
+		if n := len(r.Steps); n < len(notes) {
+			return calls(model.ToolNote, notes[n].args), nil
+		}
+		return reply("Thank you, Ana."), nil
+	}}}})
+	r := withTools()
+	r.Tools = append(r.Tools, model.Tool{Name: model.ToolNote})
+	u := s.Begin(r)
+	for _, n := range notes {
+		call, res := u.Next(t.Context())
+		if call == nil {
+			t.Fatalf("%s: %+v", n.args, res)
+		}
+		out := u.Note(*call)
+		if out.State != n.state || out.Why != n.why {
+			t.Errorf("%s: got %s %q, want %s %q", n.args, out.State, out.Why, n.state, n.why)
+		}
+		u.Tell(out)
+	}
+	_, res := u.Next(t.Context())
+	if got := res.Answer.Facts; res.Failed || len(got) != 2 || got[1] != (model.Fact{Name: "name", Value: "Ana Lopez", Source: 5, At: 20}) {
+		t.Errorf("%v, facts %+v", res.Why, res.Answer.Facts)
+	}
+	if want := "nobody Ana Ana Lopez Ana Lopez Ana Lopez Ana Lopez"; strings.Join(known, " ") != want {
+		t.Errorf("the model knew %q, want %q", strings.Join(known, " "), want)
+	}
+	for _, bad := range []string{`{"name":"name","value":"","source":5}`, `[]`, `{"name":"name","value":7,"source":5}`} {
+		if out := u.Note(model.Call{Tool: model.ToolNote, Arguments: json.RawMessage(bad)}); out.State != model.CallRefused {
+			t.Errorf("%s: %+v", bad, out)
+		}
+	}
+}

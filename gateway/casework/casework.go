@@ -81,6 +81,9 @@ func (d *Desk) Find(ctx context.Context, ref string) (molt.ConversationID, molt.
 		if err := json.Unmarshal(value, &c); err != nil {
 			return "", "", err
 		}
+		if c.Freed > 0 {
+			return "", "", ErrNoCode
+		}
 		return c.Conversation, c.Case, nil
 	}
 	id, number, found := strings.Cut(ref, "#")

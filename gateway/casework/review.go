@@ -39,7 +39,7 @@ func (d *Desk) Review(ctx context.Context, ref string) (turn.Code, error) {
 	switch {
 	case err != nil:
 		return c, err
-	case c.Review == 0:
+	case c.Review == 0, c.Freed > 0:
 		return c, ErrNoReview
 	}
 	return c, nil
@@ -50,7 +50,7 @@ type Waiting struct {
 	turn.Review
 	Says  string       `json:"says,omitempty"`  // of an act: what would be done
 	Words molt.Words   `json:"words,omitempty"` // of a draft
-	Asked []molt.Words `json:"asked,omitempty"` // what the patient wrote that it answers
+	Asked []molt.Words `json:"asked,omitempty"` // what the patient wrote that it answers, or since an act was put
 }
 
 // WaitingOf is what waits in a conversation.
@@ -59,6 +59,9 @@ func WaitingOf(s *turn.State, r *turn.Rules, recall func(turn.Ref) molt.Words) (
 		w := Waiting{Review: rev}
 		if rev.Act != nil {
 			w.Says = rev.Act.InWords(r)
+			for _, ref := range s.WroteSince(rev.Saw, recall) {
+				w.Asked = append(w.Asked, recall(ref))
+			}
 		} else {
 			w.Words = recall(rev.Words())
 			for _, seq := range s.Pending {

@@ -108,10 +108,10 @@ func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
 	}
 	if v := f.Get("review"); v != "" {
 		n, err := strconv.ParseUint(v, 10, 64)
-		if err != nil {
+		if err != nil || len(f.Get("code")) > turn.CodeLength {
 			return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
 		}
-		a.Review, a.Case = n, ""
+		a.Review, a.ReviewCode, a.Case = n, f.Get("code"), ""
 	}
 	nonce := f.Get("nonce")
 	if nonce == "" || len(nonce) > maxNonce {

@@ -119,7 +119,14 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 		return &UnfinishedError{id, why}
 	}
 	if s.Code != "" {
-		b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(intake.MarkCode + s.Code), Drop: true})
+		rests, err := intake.RestingCode(s.Code, c.now())
+		if err != nil {
+			return err
+		}
+		b.Marks = append(b.Marks, rests)
+	}
+	if _, err := c.o.Desk.ForgetCodes(ctx, id); err != nil {
+		return err
 	}
 	// Their bodies open no more; those beyond a batch go with the next.
 	b.Shed = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]

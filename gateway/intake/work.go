@@ -22,7 +22,7 @@ type Work struct {
 
 // The marks that the gateway keeps.
 const (
-	MarkCode      = "code:"   // a short code → turn.Code
+	MarkCode      = "code:"   // a short code → turn.Code, one that rests too
 	MarkWork      = "work:"   // a case → turn.WorkRow
 	MarkSuccessor = "succ:"   // a frozen conversation → who follows it
 	MarkFrozen    = "frozen:" // a conversation whose journal is damaged → what the scrub found
@@ -58,7 +58,7 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 		case turn.EffectLead:
 			err = s.putLead(b, next, e.Name)
 		case turn.EffectUncode:
-			b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkCode + e.Name), Drop: true})
+			err = mark(b, MarkCode+e.Name, e.Code)
 		case turn.EffectReview:
 			if e.Review.Gone {
 				b.Marks = append(b.Marks, molt.Mark{ID: molt.MarkID(MarkReview + e.Review.Code), Drop: true})

@@ -151,6 +151,9 @@ const (
 	IntentOther       = "other"
 )
 
+// QuestionConfirm is open while the patient checks a summary.
+const QuestionConfirm = "confirm"
+
 // Intents are those that a persona's scope is made of.
 func Intents() []string {
 	return []string{IntentIntake, IntentHours, IntentPlace, IntentAppointment}

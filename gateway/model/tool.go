@@ -32,6 +32,10 @@ const (
 	CallUnknown = "unknown" // whether it is done nobody can tell
 )
 
+// WhyLapsed says of an act that it is not made: somebody else spoke since it was
+// decided.
+const WhyLapsed = "lapsed"
+
 // Outcome is what came of a call.
 type Outcome struct {
 	State string `json:"state"`         // one of the Call constants
@@ -62,4 +66,5 @@ const (
 	ToolFind   = "find_slot"
 	ToolBook   = "book_slot"
 	ToolCancel = "cancel_slot"
+	ToolNote   = "note" // keeps a fact in the ledger; the gateway's own, and nothing outside
 )

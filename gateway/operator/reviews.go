@@ -68,5 +68,5 @@ func (p *Operator) actOnReview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.carryOut(w, r, c.Conversation, turn.Acted{Verb: a.Verb, Review: c.Review, Words: a.Words, ID: "cli:" + a.Nonce})
+	return p.carryOut(w, r, c.Conversation, turn.Acted{Verb: a.Verb, Review: c.Review, ReviewCode: c.Code, Words: a.Words, ID: "cli:" + a.Nonce})
 }

@@ -123,3 +123,13 @@ func Digits(s string) string {
 		return -1
 	}, s)
 }
+
+// minNumberDigits is the length from which digits are somebody's number.
+const minNumberDigits = 9
+
+// BornOut reports whether a value can come from that message: the digits of anything
+// like a number stand in it. Other values are told in other words.
+func BornOut(value, message string) bool {
+	d := Digits(value)
+	return len(d) < minNumberDigits || strings.Contains(Digits(message), d)
+}

@@ -28,15 +28,38 @@ func Intents(text string) (found []string) {
 	return found
 }
 
-// Bears reports whether a patient's text, as plain words tell, is of that intent
-// and asks for nothing else. What answers the open question needs no word of its
-// own, but may ask nothing.
-func Bears(text, intent string, question bool) bool {
-	found := Intents(text)
-	if len(found) == 0 {
-		return intent == model.IntentIntake && question && !strings.ContainsAny(text, "?\u00bf")
+// Words by which a text asks for what no persona answers about, and the forms in
+// which people ask for something at all.
+var (
+	otherWords = regexp.MustCompile(`\b(?:refill(?:s|ed)?|renew(?:al)?|rx|prescri\w*|meds?|medicines?|medications?|pills?|tablets?|dos(?:e|es|age)|pharmac\w*|` +
+		`(?:test|lab|blood) ?results?|results|labs?|referral|records|bill(?:s|ed|ing)?|charge[sd]?|invoice|payment|copay|cost|price|refund|` +
+		`receta|resurtir|surtir|medicinas?|medicamentos?|pastillas?|dosis|farmacia|resultados?|laboratorio|referencia|expediente|factura|cobro|cobraron|cuanto cuesta)\b`)
+	askForms = regexp.MustCompile(`[?\x{bf}]|^\W*(?:what|when|where|who|why|how|which|que|cuando|donde|quien|por que|como|cual)\b|` +
+		`\b(?:can|could|will|would|may|might|should|do|does|did|is|are|am|have|has) (?:you|u|i|we|it|they|he|she|my|the|there|some\w+|any\w+)\b|` +
+		`\b(?:please|pls|plz|por favor)\b|\b(?:i|we) (?:need|want|wanna|would like|d like)\b|\bi'?d like\b|\b(?:call|text|send|give|tell|help) me\b|\b(?:talk|speak) (?:to|with)\b|` +
+		`\b(?:puede[ns]?|podria[ns]?|puedo|podemos|necesito|necesitamos|quiero|quisiera|ocupo|llame(?:n)?me|hablar con|ayud(?:a|en)me)\b`)
+)
+
+// Scope is what a persona may answer about, and which facts it collects.
+type Scope struct{ Intents, Collect []string }
+
+// Bears reports whether two keys turn: the patient's text is, as plain words tell, of
+// that intent and asks for nothing else; and all that it is about lies in the scope.
+// What answers the open question needs no word of its own, but it answers one that the
+// persona asks, and asks for nothing.
+func (s Scope) Bears(text, intent, open string) bool {
+	if !slices.Contains(s.Intents, intent) {
+		return false
+	}
+	plain, found := strings.ToLower(FoldAccents(text)), Intents(text)
+	switch {
+	case otherWords.MatchString(plain):
+		return false
+	case len(found) == 0:
+		asked := open == model.QuestionConfirm || slices.Contains(s.Collect, open)
+		return intent == model.IntentIntake && asked && !askForms.MatchString(plain)
 	}
 	return slices.Contains(found, intent) && !slices.ContainsFunc(found, func(f string) bool {
-		return f != intent && f != model.IntentIntake
+		return f != intent && (f != model.IntentIntake || !slices.Contains(s.Intents, f))
 	})
 }

@@ -27,6 +27,25 @@ func (b *Box) Do(ctx context.Context, a Act) model.Outcome {
 	return out
 }
 
+// Check looks what became of an act that may have been made, and makes nothing.
+func (b *Box) Check(ctx context.Context, a Act) model.Outcome {
+	out := model.Outcome{State: model.CallUnknown, Why: "no_calendar"}
+	if b.o.Calendar != nil {
+		shown, err := b.look(ctx, a.Key)
+		none, booked := errors.Is(err, schedule.ErrNone), err == nil && shown.ID == a.Slot.ID && shown.Start == a.Slot.Start
+		switch {
+		case a.Tool == model.ToolBook && booked, a.Tool == model.ToolCancel && none:
+			out = model.Outcome{State: model.CallDone}
+		case a.Tool == model.ToolBook && none, a.Tool == model.ToolCancel && booked:
+			out = refused(model.WhyLapsed)
+		default:
+			out.Why = "not_seen"
+		}
+	}
+	out.Slot = &a.Slot
+	return out
+}
+
 // book reserves, and reads back. What the calendar said counts for nothing beside
 // what it shows.
 func (b *Box) book(ctx context.Context, a Act) model.Outcome {

@@ -1,5 +1,5 @@
 // Package skill is what an agent may do beside speaking: look up the hours, find
-// an opening, book it, give it back.
+// an opening, book it, give it back, note a fact (which the agent's own run keeps).
 //
 // It owns the tools' descriptions, the reading of their arguments, and how an act
 // is made: under a key, within its time, and looked at afterwards, so that "done"
@@ -44,6 +44,7 @@ type Options struct {
 	Hours    escalation.Hours  // the clinic's
 	Zone     *time.Location
 	Only     []string // the tools the persona may call; nil: all
+	Collect  []string // the facts that may be noted; none: there is no tool for it
 	Now      func() time.Time
 }
 
@@ -73,8 +74,9 @@ func New(o Options) *Box {
 		o.Now = time.Now
 	}
 	b := &Box{o: o, breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakAfter).WithDelay(breakFor).Build()}
-	for _, t := range all() {
-		if t.Name != model.ToolHours && o.Calendar == nil || o.Only != nil && !contains(o.Only, t.Name) {
+	for _, t := range all(o.Collect) {
+		needsCalendar := t.Name != model.ToolHours && t.Name != model.ToolNote
+		if needsCalendar && o.Calendar == nil || t.Name == model.ToolNote && len(o.Collect) == 0 || o.Only != nil && !contains(o.Only, t.Name) {
 			continue
 		}
 		b.tools = append(b.tools, t)
@@ -91,16 +93,18 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-func all() []model.Tool {
+func all(collect []string) []model.Tool {
 	object := func(members string) json.RawMessage {
 		return json.RawMessage(`{"type":"object","properties":{` + members + `}`)
 	}
 	const day = `{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}`
+	names, _ := json.Marshal(collect)
 	return []model.Tool{
 		{Name: model.ToolHours, Says: "tells when the clinic is open on a day", Arguments: object(`"day":` + day + `},"required":["day"],"additionalProperties":false`)},
 		{Name: model.ToolFind, Says: "looks up openings from a day on, before you offer any; part is any, morning or afternoon", Arguments: object(`"from":` + day + `,"part":{"type":"string","enum":["any","morning","afternoon"]}},"required":["from","part"],"additionalProperties":false`)},
 		{Name: model.ToolBook, Says: "books an opening that was offered, once the patient has chosen it; the gateway tells the patient", Acts: true, Arguments: object(`"slot":{"type":"string","maxLength":64}},"required":["slot"],"additionalProperties":false`)},
 		{Name: model.ToolCancel, Says: "gives the patient's appointment back, when they ask for that; the gateway tells the patient", Acts: true, Arguments: object(`},"additionalProperties":false`)},
+		{Name: model.ToolNote, Says: "keeps a fact that the patient told, from the message with that number, as an entry of \"facts\" does; a later value takes the place of an earlier one", Arguments: object(`"name":{"type":"string","enum":` + string(names) + `},"value":{"type":"string","maxLength":200},"source":{"type":"integer"}},"required":["name","value","source"],"additionalProperties":false`)},
 	}
 }
 

@@ -202,3 +202,37 @@ func TestWhichToolsThereAre(t *testing.T) {
 		t.Errorf("a persona with one tool: %v", got)
 	}
 }
+
+// TestCheckMakesNothing: what became of an act is looked up, and whatever the answer
+// nothing is reserved or given back.
+func TestCheckMakesNothing(t *testing.T) {
+	slot := model.Slot{ID: "a1", Start: molt.TimeOf(time.Date(2026, 5, 4, 14, 0, 0, 0, time.UTC)), Minutes: 20}
+	other := slot
+	other.Start = other.Start.Add(time.Hour)
+	for _, c := range []struct {
+		name, tool  string
+		shown       *model.Slot
+		fault       error
+		state, want string
+	}{
+		{"booked", model.ToolBook, &slot, nil, model.CallDone, ""},
+		{"not booked", model.ToolBook, nil, nil, model.CallRefused, model.WhyLapsed},
+		{"booked otherwise", model.ToolBook, &other, nil, model.CallUnknown, "not_seen"},
+		{"given back", model.ToolCancel, nil, nil, model.CallDone, ""},
+		{"not given back", model.ToolCancel, &slot, nil, model.CallRefused, model.WhyLapsed},
+		{"not to be seen", model.ToolBook, nil, errDown, model.CallUnknown, "not_seen"},
+	} {
+		cal := &calendar{booked: map[string]model.Slot{}, slots: []model.Slot{slot}, find: c.fault}
+		if c.shown != nil {
+			cal.booked["tg1"] = *c.shown
+		}
+		before := len(cal.booked)
+		out := New(Options{Calendar: cal, Zone: time.UTC}).Check(t.Context(), Act{Tool: c.tool, Key: "tg1", Slot: slot})
+		if out.State != c.state || out.Why != c.want || len(cal.booked) != before || cal.calls != 1 {
+			t.Errorf("%s: got %s %q after %d calls, want %s %q", c.name, out.State, out.Why, cal.calls, c.state, c.want)
+		}
+	}
+	if out := New(Options{Zone: time.UTC}).Check(t.Context(), Act{Tool: model.ToolBook, Key: "tg1", Slot: slot}); out.State != model.CallUnknown {
+		t.Errorf("without a calendar: %s", out.State)
+	}
+}

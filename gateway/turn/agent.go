@@ -93,6 +93,9 @@ func (x *decider) finishAsk(r *Replied, current bool) {
 func (x *decider) answer(r *Replied) {
 	ask := x.s.Ask
 	x.finishAsk(r, true)
+	if r.Failed { // what was noted on the way stands, whatever came of the question
+		x.learn(model.Answer{Facts: r.Answer.Facts})
+	}
 	if r.Budget != "" {
 		x.spentUp(r)
 		return
@@ -125,7 +128,6 @@ func (x *decider) answer(r *Replied) {
 			x.outOfScope(r)
 			break
 		}
-		x.within()
 		x.sayAgent(r)
 	}
 	x.askForNewer(r)
@@ -204,8 +206,7 @@ func (x *decider) vouched(f model.Fact) bool {
 		return true
 	}
 	words, ok := x.source(f)
-	d := policy.Digits(f.Value)
-	return ok && (len(d) < minNumberDigits || strings.Contains(policy.Digits(words), d))
+	return ok && policy.BornOut(f.Value, words)
 }
 
 // source is the text of the patient that a fact says it comes from.
@@ -217,9 +218,6 @@ func (x *decider) source(f model.Fact) (words string, ok bool) {
 	}
 	return "", false
 }
-
-// minNumberDigits is the length from which digits are somebody's number.
-const minNumberDigits = 9
 
 // askAgain asks once more with the reason, then hands over. The patient reads of
 // it once: from the case, or where that says nothing, from here.
@@ -295,6 +293,9 @@ func (x *decider) sayAgent(r *Replied) {
 		return
 	}
 	x.because(ReasonReply, "")
+	if r.Answer.Kind != model.KindClarify {
+		x.within()
+	}
 	x.leaves(r)
 	x.dropReviews(textReview)
 	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Disclosure: !x.s.Spoken})
@@ -309,6 +310,9 @@ func (x *decider) answeredTo(saw uint64) {
 // silent accepts silence where nothing was asked. Elsewhere, or when it
 // repeats, the texts keep waiting and the watchdog fetches a person.
 func (x *decider) silent(saw uint64) {
+	if x.stands(saw) {
+		return
+	}
 	n := x.s.Silences + 1
 	x.set(func(s *Set) { s.Silences = &n })
 	for _, seq := range x.s.Pending {
@@ -330,10 +334,14 @@ func (x *decider) silent(saw uint64) {
 func (x *decider) asks(seq uint64) bool {
 	for _, ref := range x.s.Turns {
 		if ref.Seq == seq && ref.From == model.FromPatient {
-			return ref.Media > 0 || !policy.NothingAsked(x.recall(ref).Reveal())
+			return wants(ref, x.recall)
 		}
 	}
 	return true
+}
+
+func wants(ref Ref, recall func(Ref) molt.Words) bool {
+	return ref.Media > 0 || !policy.NothingAsked(recall(ref).Reveal())
 }
 
 // handOver opens the case the agent asks for. With S4 the agent goes on and

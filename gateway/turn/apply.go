@@ -310,6 +310,7 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Digest, set.Digest)
 	put(&s.Ask, set.Ask)
 	put(&s.Calling, set.Calling)
+	put(&s.Lapsed, set.Lapsed)
 	put(&s.Offered, set.Offered)
 	put(&s.Booked, set.Booked)
 	put(&s.Spent, set.Spent)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
@@ -30,6 +31,38 @@ type Calling struct {
 	// deadline did, as the persona says.
 	Approved bool          `json:"approved,omitempty"`
 	By       molt.PersonID `json:"by,omitempty"`
+	Code     string        `json:"code,omitempty"` // under which it waited
+	// Epoch is the turn of speech in which it was decided: outside it nothing is
+	// made.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// Begun says of an approved act that its making is on record.
+	Begun bool `json:"begun,omitempty"`
+}
+
+// Making is what the worker of a question does about the act that is under way.
+type Making string
+
+// The ways to go on with an act.
+const (
+	MakeNothing Making = ""      // none is under way
+	MakeBegin   Making = "begin" // it is approved: its making is put on record first
+	MakeAgain   Making = "again" // it was begun in this very turn of speech: doing it twice is one doing
+	MakeLook    Making = "look"  // somebody else spoke since it was begun: what became of it is looked up, and no more
+)
+
+// Making says how the worker of that question goes on with the act under way.
+func (s *State) Making(question molt.ItemID) (Calling, Making) {
+	act := s.Calling
+	switch {
+	case act.Key == "" || s.Ask.Item != question:
+		return Calling{}, MakeNothing
+	case act.Epoch != s.Epoch:
+		return act, MakeLook
+	case act.Approved && !act.Begun:
+		act.Begun = true
+		return act, MakeBegin
+	}
+	return act, MakeAgain
 }
 
 // Called is what came of it, as the calendar showed it afterwards.
@@ -59,7 +92,7 @@ const (
 // it. Only an opening is booked that was offered in a reply before, so that
 // nobody has an appointment they did not choose, and one at a time.
 func (s *State) Act(id molt.ConversationID, c model.Call, slot string, now molt.Time) (act Calling, why string) {
-	act = Calling{Item: s.Ask.Item, Tool: c.Tool}
+	act = Calling{Item: s.Ask.Item, Tool: c.Tool, Epoch: s.Epoch}
 	stands := s.appointment(now)
 	switch {
 	case s.Calling.Key != "" || s.Proposed() != nil:
@@ -121,6 +154,9 @@ func (x *decider) called(b *Called) {
 	}
 	x.because(ReasonCalled, b.Tool+"_"+b.State)
 	switch {
+	case b.State == model.CallRefused && b.Why == model.WhyLapsed:
+		x.lapse(act)
+		x.tellLapsed()
 	case b.State == model.CallRefused && !act.Approved:
 	case b.State != model.CallDone:
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast()}))
@@ -139,7 +175,7 @@ func (x *decider) called(b *Called) {
 func (x *decider) tellBooking(act Calling, what string) {
 	slot := act.Slot
 	if x.s.Owner == escalation.OwnerAgent {
-		if !act.Approved {
+		if !act.Approved && act.Epoch == x.s.Epoch {
 			x.answered(x.s.Pending)
 		}
 		x.set(func(s *Set) { s.Silences = ptr(0) })
@@ -174,11 +210,50 @@ func (x *decider) lostCall() {
 	x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast(), CannotText: x.s.mute()}))
 }
 
+// lapseAct ends an act that a nurse approved and that is not begun: her yes was
+// about the turn of speech that is over.
+func (x *decider) lapseAct() {
+	act := x.s.Calling
+	if act.Key == "" || !act.Approved || act.Begun {
+		return
+	}
+	x.set(func(s *Set) { s.Calling = &Calling{} })
+	x.timer(timerCalling, 0)
+	x.lapse(act)
+}
+
+// lapse keeps an act that is not made after all, for a handoff and for the patient,
+// who read that it was asked about. Who approved it learns it at once.
+func (x *decider) lapse(act Calling) {
+	x.set(func(s *Set) { s.Lapsed = &act })
+	if act.By == "" {
+		return
+	}
+	x.toStaff(act.By, "lapsed", molt.Words(strings.TrimSpace(act.Code+": not done: "+act.InWords(x.env.Rules))+
+		". Something else came before it was made, and your yes ended with that."), 0)
+}
+
+// tellLapsed says to the patient what was not made, once the agent may speak again:
+// nobody texts about an appointment into an emergency.
+func (x *decider) tellLapsed() {
+	act := x.s.Lapsed
+	if act.Key == "" || x.s.Owner != escalation.OwnerAgent || x.s.mute() {
+		return
+	}
+	x.set(func(s *Set) { s.Lapsed = &Calling{} })
+	waited := act.Approved || act.Code != "" // else nobody told them of it
+	if waited && act.Slot.Start > x.env.Now {
+		x.say("undone_by", channels.ClassNurse, x.fixed("undone_by", x.whenText(act.Slot.Start)))
+	}
+}
+
 // bookingLine is the appointment as a handoff tells it; "" when there is none.
 func bookingLine(s *State, r *Rules) string {
 	switch {
 	case s.Calling.Key != "":
 		return "Under way, look into the calendar: " + s.Calling.Tool + " " + whenIn(r, "en", s.Calling.Slot.Start)
+	case s.Lapsed.Key != "":
+		return "Not done, though the patient was told that it is asked about: " + s.Lapsed.InWords(r)
 	case s.Booked.Key != "":
 		return "Booked: " + whenIn(r, "en", s.Booked.Slot.Start)
 	}

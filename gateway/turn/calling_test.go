@@ -181,6 +181,10 @@ func TestAnActDoneAnswersNoLaterQuestion(t *testing.T) {
 	w.step(fact{KindInbound, &channels.Inbound{Words: "do you take my insurance?", ProviderID: "3"}})
 	later := w.s.Pending
 	w.step(fact{KindActed, &Acted{ID: "y", Actor: "alice", Verb: VerbRelease, Review: w.s.Proposed().Number}})
+	if p := w.s.Proposed(); p == nil || w.s.Calling.Key != "" {
+		t.Fatalf("released though the patient wrote since: %+v", w.s.Calling)
+	}
+	w.step(fact{KindActed, &Acted{ID: "y2", Actor: "alice", Verb: VerbRelease, Review: w.s.Proposed().Number}})
 	if d := w.came(w.s.Calling, model.CallDone); said(d, "booked_by") != 1 {
 		t.Fatalf("%s: the patient is not told", d.Reason)
 	}

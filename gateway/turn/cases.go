@@ -72,7 +72,7 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 func (x *decider) successorCase(e escalation.Event) {
 	x.emit(Effect{Kind: EffectWork, Work: &WorkRow{Case: x.s.Case.ID, Conversation: x.env.Conversation, Gone: true}})
 	if x.s.Code != "" {
-		x.emit(Effect{Kind: EffectUncode, Name: x.s.Code})
+		x.freeCode(Code{Code: x.s.Code})
 	}
 	x.number(&e)
 	x.step(escalation.Case{}, e)
@@ -90,15 +90,23 @@ func (x *decider) keepCase(c escalation.Case) {
 		code := x.newCode()
 		x.emit(Effect{Kind: EffectCode, Code: &Code{Code: code, Known: true, Conversation: x.env.Conversation, Case: c.ID}})
 	case c.State == escalation.StateClosed && x.s.Code != "":
-		x.emit(Effect{Kind: EffectUncode, Name: x.s.Code})
+		x.freeCode(Code{Code: x.s.Code})
 	}
+}
+
+// freeCode lets a code rest. That of a draft still leads to where it waited, so that
+// who comes late learns what became of it.
+func (x *decider) freeCode(c Code) {
+	c.Freed = x.env.Now
+	x.emit(Effect{Kind: EffectUncode, Name: c.Code, Code: &c})
 }
 
 // newCode draws a short code from the step's entropy. One that is taken makes
 // the commit refuse the batch, and the step is done again with other bytes.
 func (x *decider) newCode() string { return x.codeFrom(0) }
 
-// codeFrom draws from the bytes that begin at an offset.
+// codeFrom draws from the bytes that begin at an offset, a code that this step
+// neither takes nor frees.
 func (x *decider) codeFrom(offset int) string {
 	code := make([]byte, CodeLength)
 	for i := range code {
@@ -108,7 +116,18 @@ func (x *decider) codeFrom(offset int) string {
 		}
 		code[i] = codeAlphabet[int(b)%len(codeAlphabet)]
 	}
+	for n := 0; x.named(string(code)); n++ {
+		code[0] = codeAlphabet[n%len(codeAlphabet)]
+	}
 	return string(code)
+}
+
+// named reports whether this step names a code, or a case or a draft here has it.
+func (x *decider) named(code string) bool {
+	return code == x.s.Code || x.s.review(func(r Review) bool { return r.Code == code }) != nil ||
+		slices.ContainsFunc(x.d.Effects, func(e Effect) bool {
+			return e.Kind == EffectUncode && e.Name == code || e.Kind == EffectCode && e.Code.Code == code
+		})
 }
 
 func (x *decider) action(a escalation.Action) {

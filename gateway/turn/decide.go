@@ -58,6 +58,7 @@ func (x *decider) finish() {
 		}
 	}
 	x.timer(timerWatchdog, due)
+	x.dropMoot()
 	x.fetchFiles()
 	x.workRow()
 	x.s.Seq, x.s.At = x.at.Seq, max(x.s.At, x.at.At)
@@ -302,7 +303,9 @@ func (x *decider) setOwner(o escalation.Owner) {
 		}
 	}
 	x.dropAsk()
+	x.lapseAct()
 	x.dropReviews(anyReview)
+	x.tellLapsed()
 }
 
 func (x *decider) dropAsk() {

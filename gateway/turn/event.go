@@ -68,6 +68,9 @@ type Code struct {
 	Conversation molt.ConversationID `json:"conversation,omitempty"`
 	Case         molt.CaseID         `json:"case,omitempty"`
 	Review       uint64              `json:"review,omitempty"` // it is no case's but this review's
+	// Freed says since when what it stood for is over. It stands for nothing else until
+	// it has rested.
+	Freed molt.Time `json:"freed,omitempty"`
 }
 
 // Hers lists the open cases that a staff member holds or is paged for, her own
@@ -168,6 +171,7 @@ type Acted struct {
 	Disposition string              `json:"disposition,omitempty"`
 	NextOwner   escalation.Owner    `json:"next_owner,omitempty"`
 	Review      uint64              `json:"review,omitempty"` // of something that waits for a nurse: which
+	ReviewCode  string              `json:"review_code,omitempty"`
 }
 
 // Listed says that a case of another journal waits for the opening at At.
@@ -278,6 +282,7 @@ type Set struct {
 	Ask        *Ask        `json:"ask,omitempty"` // the zero Ask: none
 
 	Calling *Calling      `json:"calling,omitempty"` // the zero Calling: none
+	Lapsed  *Calling      `json:"lapsed,omitempty"`  // the zero Calling: none
 	Offered *[]model.Slot `json:"offered,omitempty"`
 	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
 	Spent   *Spent        `json:"spent,omitempty"`
@@ -304,7 +309,7 @@ const (
 	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
 	EffectCode   EffectKind = "code"   // a short code is taken
 	EffectLead   EffectKind = "lead"   // this journal's case is the one of the source Name that rings
-	EffectUncode EffectKind = "uncode" // a short code is free again
+	EffectUncode EffectKind = "uncode" // what the short code Name stood for is over: it rests as Code says, and is free then
 	EffectEarly  EffectKind = "early"  // Item had begun to leave when the owner changed
 	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
 	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so

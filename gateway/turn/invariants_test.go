@@ -256,6 +256,12 @@ func checkReviews(w *world, d Decided) {
 	if len(s.Reviews) == 0 && s.timer(timerReview) != nil {
 		w.t.Fatal("a deadline of nothing")
 	}
+	if c := s.Calling; c.Approved && !c.Begun && (s.Owner != escalation.OwnerAgent || s.Stopped || c.Epoch != s.Epoch) {
+		w.t.Fatalf("an approval of epoch %d outlives it: owner %s, epoch %d", c.Epoch, s.Owner, s.Epoch)
+	}
+	if d := s.Draft(); d != nil && d.Stale && len(s.Pending) == 0 && s.Ask.Item == "" {
+		w.t.Fatal("a draft that is older than a text waits, and no text does")
+	}
 	for _, e := range d.Effects {
 		if w.rules.Autonomy == AutonomyDraft && e.Kind == EffectSay && e.Out.Class == channels.ClassAgent && e.Out.ReviewedBy == "" {
 			w.t.Fatalf("a text of the agent's leaves unread: %q", e.Out.Words.Reveal())

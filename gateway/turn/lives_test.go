@@ -235,6 +235,9 @@ func (l *life) nurse() []fact {
 	}
 	if l.reviews && l.s.Calling.Key != "" && l.r.IntN(2) == 0 {
 		c := l.s.Calling
+		if act, how := l.s.Making(l.s.Ask.Item); how == MakeBegin {
+			return []fact{{KindCalling, &act}}
+		}
 		return []fact{{KindCalled, &Called{Tool: c.Tool, Key: c.Key, Slot: c.Slot, State: pick(l.r, model.CallDone, model.CallRefused, model.CallFailed, model.CallUnknown)}}}
 	}
 	return []fact{{KindActed, &a}}

@@ -182,6 +182,7 @@ func (x *decider) stop(word string) {
 	x.set(func(s *Set) { s.Stopped = ptr(true) })
 	x.answered(x.s.Pending)
 	x.dropAsk()
+	x.lapseAct()
 	x.dropReviews(anyReview)
 	for _, d := range x.s.Sends {
 		if d.Person == "" && d.State == SendDue && d.Class == channels.ClassAgent {
@@ -208,6 +209,7 @@ func (x *decider) start() {
 	x.set(func(s *Set) { s.Stopped = ptr(false) })
 	x.canText()
 	x.say("started", channels.ClassNurse, x.fixed("started", ""))
+	x.tellLapsed()
 }
 
 // canText takes back that a case's patient cannot be texted.

@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ type Autonomy string
 // were any, and means AutonomyExtended.
 const (
 	AutonomyDraft    Autonomy = "draft"    // each text and each act waits for a nurse
-	AutonomyKnown    Autonomy = "known"    // texts leave that the gateway's own reading bears out; the others wait, and so does each act
+	AutonomyKnown    Autonomy = "known"    // texts leave that the gateway's own reading and the persona's scope bear out; the others wait, and so does each act
 	AutonomyExtended Autonomy = "extended" // texts and acts are the agent's, but those acts that the persona names
 )
 
@@ -46,6 +45,14 @@ type Review struct {
 	// Stale says that the patient wrote since: the text that waits is not released
 	// any more, and the next one takes its place and what is left of its time.
 	Stale bool `json:"stale,omitempty"`
+	// Read is the newest event that she had before her, where she was shown it again
+	// since it was put; 0: Saw.
+	Read uint64 `json:"read,omitempty"`
+	// Tried is who would release it when it was stale: she reads what takes its place,
+	// at whatever hour.
+	Tried molt.PersonID `json:"tried,omitempty"`
+	// Clarify says that its text asks the patient what they mean.
+	Clarify bool `json:"clarify,omitempty"`
 	// Act is what would be done; nil: it is a text.
 	Act *Calling `json:"act,omitempty"`
 	// What follows is a text's: how the conversation stands once it left.
@@ -112,18 +119,19 @@ func (x *decider) waits(r *Replied) bool {
 	return false
 }
 
-// known reports whether the gateway's own reading of what the patient wrote bears
-// out what the answer says it is about. What is written beforehand is known.
+// known reports whether the gateway's own reading of what the patient wrote and the
+// persona's scope both bear out what the answer says it is about. What is written
+// beforehand is known.
 func (x *decider) known(r *Replied) bool {
 	if strings.HasPrefix(r.Answer.Model, model.BuiltIn) {
 		return true
 	}
-	read := false
+	read, scope := false, policy.Scope{Intents: x.env.Rules.Intents, Collect: x.env.Rules.Collect}
 	for _, seq := range x.s.Pending {
 		if seq > r.Saw || !x.asks(seq) {
 			continue
 		}
-		if read = policy.Bears(x.recall(Ref{Seq: seq}).Reveal(), r.Answer.Intent, x.s.Question != ""); !read {
+		if read = scope.Bears(x.recall(Ref{Seq: seq}).Reveal(), r.Answer.Intent, x.s.Question); !read {
 			return false
 		}
 	}
@@ -134,12 +142,12 @@ func (x *decider) known(r *Replied) bool {
 // with her is replaced, and its time goes on: a patient who writes on does not
 // wait longer for it.
 func (x *decider) draft(r *Replied) {
-	due := x.env.Now.Add(x.env.Rules.reviewWithin())
+	due, tried := x.env.Now.Add(x.env.Rules.reviewWithin()), molt.PersonID("")
 	if d := x.s.Draft(); d != nil {
-		due = min(due, d.Due)
+		due, tried = min(due, d.Due), d.Tried
 		x.endReview(*d)
 	}
-	rev := Review{Saw: r.Saw, Due: due, Question: cutFact(r.Answer.Question, MaxFactBytes/8), Done: r.Answer.Done, Offered: offeredIn(r.Steps)}
+	rev := Review{Saw: r.Saw, Due: due, Tried: tried, Clarify: r.Answer.Kind == model.KindClarify, Question: cutFact(r.Answer.Question, MaxFactBytes/8), Done: r.Answer.Done, Offered: offeredIn(r.Steps)}
 	rev.Stale = x.overtaken(rev)
 	x.because(ReasonDrafted, "")
 	x.putReview(rev, &Out{What: "reply", Class: channels.ClassAgent, Words: r.Answer.Text, Put: x.env.Now})
@@ -156,6 +164,10 @@ func (x *decider) propose(r *Replied) {
 
 func (x *decider) putReview(rev Review, words *Out) {
 	rev.At, rev.Code = x.env.Now, x.reviewCode()
+	if rev.Act != nil {
+		act := *rev.Act
+		act.Code, rev.Act = rev.Code, &act
+	}
 	rev.Number, rev.Index = x.at.Seq, len(x.d.Effects)
 	row := &ReviewRow{Code: rev.Code, Conversation: x.env.Conversation, At: rev.At, Due: rev.Due}
 	if rev.Act != nil {
@@ -170,13 +182,7 @@ func (x *decider) putReview(rev Review, words *Out) {
 }
 
 // reviewCode draws a code beside that of a case which the same step may open.
-func (x *decider) reviewCode() string {
-	code := []byte(x.codeFrom(reviewEntropy))
-	if string(code) == x.s.Code {
-		code[0] = codeAlphabet[(int(code[0])+1)%len(codeAlphabet)]
-	}
-	return string(code)
-}
+func (x *decider) reviewCode() string { return x.codeFrom(reviewEntropy) }
 
 // reviewEntropy is where in a step's random bytes the code of a review begins.
 const reviewEntropy = 9
@@ -193,11 +199,21 @@ func (x *decider) keepReviews(list []Review) {
 	x.timer(timerReview, due)
 }
 
-// endReview takes a review off the list. Its code is free again.
+// endReview takes a review off the list. Its code rests. One that this very
+// decision put was never there, and nobody is asked about it.
 func (x *decider) endReview(r Review) {
+	if r.Number == x.at.Seq {
+		for i, e := range x.d.Effects[r.Index:] {
+			if e.Kind == EffectReview && e.Review.Code == r.Code || e.Kind == EffectCode && e.Code.Code == r.Code || e.Kind == EffectPage && e.Out.What == "draft" {
+				x.undo(r.Index + i)
+			}
+		}
+		x.keepReviews(slices.DeleteFunc(slices.Clone(x.s.Reviews), func(o Review) bool { return o.Code == r.Code }))
+		return
+	}
 	x.emit(Effect{Kind: EffectReview, Review: &ReviewRow{Code: r.Code, Conversation: x.env.Conversation, Gone: true}})
-	x.emit(Effect{Kind: EffectUncode, Name: r.Code})
-	x.keepReviews(slices.DeleteFunc(slices.Clone(x.s.Reviews), func(o Review) bool { return o.Number == r.Number }))
+	x.freeCode(Code{Code: r.Code, Known: true, Conversation: x.env.Conversation, Review: r.Number})
+	x.keepReviews(slices.DeleteFunc(slices.Clone(x.s.Reviews), func(o Review) bool { return o.Code == r.Code }))
 }
 
 // outdate marks a draft that is older than the newest text.
@@ -219,13 +235,54 @@ func (x *decider) overtaken(r Review) bool {
 }
 
 // dropReviews ends all that waits, because somebody else speaks from now on or a
-// newer text makes it old.
+// newer text makes it old. Of an act the patient was told that it is asked about.
 func (x *decider) dropReviews(which func(Review) bool) {
 	for _, r := range slices.Clone(x.s.Reviews) {
-		if which(r) {
-			x.endReview(r)
+		if !which(r) {
+			continue
+		}
+		x.endReview(r)
+		if r.Act != nil {
+			x.lapse(*r.Act)
 		}
 	}
+}
+
+// dropMoot ends a draft that is older than a text and for which no text waits any
+// more: the patient was answered without it, and its deadline has nothing to say.
+func (x *decider) dropMoot() {
+	x.dropReviews(func(r Review) bool { return r.Act == nil && r.Stale && len(x.s.Pending) == 0 && x.s.Ask.Item == "" })
+}
+
+// stands reports whether silence leaves a draft as the answer: what was written
+// after it asks nothing. It may be released again.
+func (x *decider) stands(saw uint64) bool {
+	d := x.s.Draft()
+	if d == nil || !d.Stale || slices.ContainsFunc(x.s.Pending, func(seq uint64) bool { return seq > d.Saw && (seq > saw || x.asks(seq)) }) {
+		return false
+	}
+	if !slices.ContainsFunc(x.s.Pending, func(seq uint64) bool { return seq <= d.Saw }) {
+		return false
+	}
+	x.because(ReasonSilent, "draft_stands")
+	rev := *d
+	rev.Saw, rev.Stale = saw, false
+	x.keepReview(rev)
+	if rev.Tried != "" {
+		x.showReview(rev.Tried, rev)
+	}
+	return true
+}
+
+// keepReview changes one of those that wait.
+func (x *decider) keepReview(rev Review) {
+	list := slices.Clone(x.s.Reviews)
+	for i := range list {
+		if list[i].Code == rev.Code {
+			list[i] = rev
+		}
+	}
+	x.set(func(s *Set) { s.Reviews = &list })
 }
 
 func anyReview(Review) bool    { return true }
@@ -233,26 +290,37 @@ func textReview(r Review) bool { return r.Act == nil }
 
 // askReviewers tells those who are on call on the first step with somebody, in
 // opening hours. At other times nobody is woken for it: the list has it, and its
-// deadline ends it.
+// deadline ends it. Who tried to release what it takes the place of is up.
 func (x *decider) askReviewers(rev Review) {
-	if !x.env.Rules.Plan.Hours.In(x.env.Now) {
-		return
+	asked := []molt.PersonID{}
+	if rev.Tried != "" {
+		asked = append(asked, rev.Tried)
 	}
-	for _, team := range x.env.Rules.Plan.OnCall(x.env.Now) {
-		for _, p := range team.People {
+	if x.env.Rules.Plan.Hours.In(x.env.Now) {
+		asked = append(asked, firstOnCall(x.env.Rules.Plan.OnCall(x.env.Now))...)
+	}
+	for i, p := range asked {
+		if !slices.Contains(asked[:i], p) {
 			x.showReview(p, rev)
 		}
-		if len(team.People) > 0 {
-			return
+	}
+}
+
+// firstOnCall is who is on call on the first step with somebody.
+func firstOnCall(teams []escalation.Team) []molt.PersonID {
+	for _, t := range teams {
+		if len(t.People) > 0 {
+			return t.People
 		}
 	}
+	return nil
 }
 
 // showReview tells one person what waits: the words only where that surface may
 // show them.
 func (x *decider) showReview(p molt.PersonID, rev Review) {
 	r, ok := x.shownOn(p)
-	if !ok {
+	if !ok || p == x.here {
 		return
 	}
 	what, how := "a draft", rev.Code+" Y sends it, "+rev.Code+" E and your words sends those, "+rev.Code+" X: you take over."
@@ -275,6 +343,9 @@ func (x *decider) showReview(p molt.PersonID, rev Review) {
 		if rev.Act == nil {
 			words += ": " + x.recall(rev.Words()).Reveal()
 		}
+		if since := x.s.WroteSince(rev.Saw, x.recall); rev.Act != nil && len(since) > 0 {
+			words += fmt.Sprintf(", who wrote since %q", oneLine(x.recall(since[len(since)-1]), maxReviewQuote))
+		}
 		words += "\n" + how + until[:len(until)-2] + "."
 	}
 	// In parts rather than cut: she answers for all of it.
@@ -290,183 +361,4 @@ func (a Calling) InWords(r *Rules) string {
 		verb = "giving back "
 	}
 	return verb + whenIn(r, "en", a.Slot.Start)
-}
-
-// reviewed carries out what a person says of something that waits.
-func (x *decider) reviewed(a *Acted) {
-	x.d.Autonomy = x.env.Rules.autonomy()
-	rev := x.s.review(func(r Review) bool { return r.Number == a.Review })
-	switch {
-	case rev == nil || x.s.Owner != escalation.OwnerAgent:
-		x.refuseReview(a, "gone", "")
-		return
-	case !x.env.Rules.mayReview(a.Actor):
-		x.refuseReview(a, "not_yours", "")
-		return
-	case a.Verb == VerbShow:
-		x.showReview(a.Actor, *rev)
-		return
-	}
-	r := *rev
-	switch {
-	case a.Verb == VerbDrop:
-		x.dropped(a, r)
-	case r.Stale || x.overtaken(r):
-		x.refuseReview(a, "stale", r.Code)
-	case x.s.mute():
-		x.refuseReview(a, "cannot_text", r.Code)
-	case !x.mayAgent():
-		x.refuseReview(a, "paused", r.Code)
-	case r.Act != nil && a.Verb == VerbRelease:
-		x.approved(a.Actor, r)
-		x.toStaff(a.Actor, "noted", molt.Words(r.Code+": released; it is done now."), 0)
-	case r.Act == nil && a.Verb == VerbRelease:
-		x.released(a, r, x.recall(r.Words()))
-	case r.Act == nil && a.Verb == VerbEdit:
-		x.released(a, r, a.Words)
-	default:
-		x.refuseReview(a, "verb", r.Code)
-	}
-}
-
-// mayReview reports whether a person may: whoever works with patients, and an
-// operator at the machine.
-func (r *Rules) mayReview(p molt.PersonID) bool {
-	who, staff := r.Plan.People[p]
-	return !staff || who.Role != escalation.Role("auditor")
-}
-
-func (x *decider) refuseReview(a *Acted, why, code string) {
-	x.because(ReasonRefused, refusedReview+why)
-	words := "Draft: " + RefusedReview(refusedReview+why)
-	if code != "" {
-		words += " " + code + " X: you take over."
-	}
-	x.toStaff(a.Actor, "refused", molt.Words(words), 0)
-}
-
-// refusedReview begins the detail of a refusal that is about what waits.
-const refusedReview = "draft_"
-
-// RefusedReview says why nothing was done with what waits; "" when the detail is
-// of another refusal.
-func RefusedReview(detail string) string {
-	why, ok := strings.CutPrefix(detail, refusedReview)
-	if !ok {
-		return ""
-	}
-	words := map[string]string{
-		"gone":        "that is over: it was released, dropped, replaced by a newer one, or its time ended. Nothing was done.",
-		"not_yours":   "you may not release what the agent waits with.",
-		"stale":       "the patient wrote again since, and a newer draft is on its way.",
-		"cannot_text": "texts do not reach this patient.",
-		"paused":      "the agent is paused, and nothing of its leaves.",
-		"verb":        "that cannot be done with it.",
-	}[why]
-	return cmp.Or(words, "not sent: "+cmp.Or(ruleInWords(why), "it may not leave in the agent's name")+".")
-}
-
-// released says a text that a person has read. It leaves in the agent's name and
-// so passes the gate once more, whoever wrote it.
-func (x *decider) released(a *Acted, r Review, words molt.Words) {
-	if rule := x.gated(words, x.lang()); rule != "" {
-		x.refuseReview(a, rule, r.Code)
-		return
-	}
-	x.because(ReasonReleased, string(a.Verb))
-	x.endReview(r)
-	x.sayAs(Out{What: "reply", Class: channels.ClassAgent, Words: words, ReviewedBy: a.Actor, Disclosure: !x.s.Spoken})
-	x.set(func(s *Set) {
-		s.Silences, s.Question, s.Offered = ptr(0), &r.Question, r.Offered
-		if r.Done {
-			s.Done = ptr(true)
-		}
-	})
-	x.answeredTo(r.Saw)
-	x.toStaff(a.Actor, "noted", molt.Words(r.Code+": released."), 0)
-}
-
-// dropped ends what waits by a person who takes the conversation over. Where the
-// patient asked nothing there is nothing to take.
-func (x *decider) dropped(a *Acted, r Review) {
-	x.because(ReasonDropped, "")
-	x.endReview(r)
-	if r.Act == nil && len(x.s.Pending) > 0 && !slices.ContainsFunc(x.s.Pending, x.asks) {
-		x.answeredTo(r.Saw)
-		x.toStaff(a.Actor, "noted", molt.Words(r.Code+": dropped."), 0)
-		return
-	}
-	x.takeOver(a)
-}
-
-// approved has an act made, by the worker of a question of its own.
-func (x *decider) approved(by molt.PersonID, r Review) {
-	x.because(ReasonReleased, r.Act.Tool)
-	x.endReview(r)
-	ask := Ask{First: x.env.Now}
-	if old := x.s.Ask; old.Item != "" {
-		ask = old
-		x.emit(Effect{Kind: EffectCancel, Item: old.Item})
-	}
-	ask.Item = x.emit(Effect{Kind: EffectAsk, Lane: molt.LaneAsk, Due: x.env.Now})
-	x.set(func(s *Set) {
-		act := *r.Act
-		act.Item, act.Approved, act.By = ask.Item, true, by
-		s.Ask, s.Calling = &ask, &act
-	})
-	x.timer(timerCalling, x.env.Now.Add(CallingWithin))
-}
-
-// lapsed ends what nobody released in time: a text by a fixed one and a case, an
-// act by what the persona says.
-func (x *decider) lapsed() {
-	for _, r := range slices.Clone(x.s.Reviews) {
-		if x.env.Now < r.Due {
-			continue
-		}
-		x.d.Autonomy = x.env.Rules.autonomy()
-		if r.Act != nil && x.env.Rules.Unapproved == UnapprovedMake && x.mayAgent() && !x.wroteSince(r.Saw) {
-			x.approved("", r)
-			continue
-		}
-		x.endReview(r)
-		x.because(ReasonLapsed, "")
-		x.escalate(x.newCase(escalation.Event{
-			Why: escalation.KindWatchdog, Severity: escalation.S3, Category: "draft", Evidence: x.waitingOrLast(), CannotText: x.s.mute(),
-		}))
-		return // owner changed: whatever else waited is over
-	}
-	x.keepReviews(x.s.Reviews)
-}
-
-// wroteSince reports whether the patient wrote anything since but thanks: with an act
-// that nobody approved, they may want it no more.
-func (x *decider) wroteSince(saw uint64) bool {
-	return slices.ContainsFunc(x.s.Turns, func(ref Ref) bool {
-		return ref.From == model.FromPatient && ref.Seq > saw && x.asks(ref.Seq)
-	})
-}
-
-// What becomes of an act that nobody approved in time.
-const (
-	UnapprovedRefuse = "refuse" // it is not done, and a person has the case
-	UnapprovedMake   = "make"
-)
-
-// gated names the rule of the output gate that stops a text; "" when none does.
-func (x *decider) gated(words molt.Words, lang string) string {
-	gate := x.gate(nil)
-	gate.Lang = lang
-	if f := gate.Check(words.Reveal()); f.Outcome == policy.Block {
-		return f.Rule
-	}
-	return ""
-}
-
-// reviewer is who released a text of the agent's.
-func reviewer(o Out) molt.PersonID {
-	if o.Class != channels.ClassAgent {
-		return ""
-	}
-	return o.ReviewedBy
 }

@@ -42,7 +42,8 @@ type Rules struct {
 
 	Autonomy     Autonomy      // how far the agent goes alone; "": AutonomyExtended
 	Approve      []string      // tools whose acts wait for a nurse at any level
-	Intents      []string      // what the agent may answer about; none: anything
+	Intents      []string      // what the agent may answer about; none: anything, and nothing of it is known
+	Collect      []string      // the facts that it asks patients for
 	Unapproved   string        // what becomes of an act that nobody approved in time; "": UnapprovedRefuse
 	ReviewWithin time.Duration // how long a draft or an act waits for a nurse; 0: DefaultReview
 

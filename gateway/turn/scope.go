@@ -45,6 +45,10 @@ func (x *decider) clarify(r *Replied) {
 		x.notOurs("not_understood")
 		return
 	}
+	if x.waits(r) {
+		x.draft(r)
+		return
+	}
 	x.set(func(s *Set) { s.Clarified = ptr(true) })
 	x.sayAgent(r)
 	x.because(ReasonClarify, "asked")
@@ -56,7 +60,7 @@ func (x *decider) notOurs(why string) {
 	x.escalate(x.newCase(escalation.Event{Why: escalation.KindAgent, Severity: escalation.S3, Category: why, Evidence: x.waitingOrLast()}))
 }
 
-// within ends a row of questions.
+// within ends a row of questions, once what leaves is none.
 func (x *decider) within() {
 	if x.s.Clarified {
 		x.set(func(s *Set) { s.Clarified = ptr(false) })

@@ -67,6 +67,7 @@ type State struct {
 	Unanswered uint64 `json:"unanswered,omitempty"`
 
 	Calling Calling      `json:"calling,omitzero"`  // an act that is under way
+	Lapsed  Calling      `json:"lapsed,omitzero"`   // an act that was not made, of which the patient does not know yet
 	Offered []model.Slot `json:"offered,omitempty"` // the openings that the last reply with some was made with
 	Booked  Appointment  `json:"booked,omitzero"`
 	Reviews []Review     `json:"reviews,omitempty"` // what of the agent's waits for a nurse

@@ -119,6 +119,11 @@ func (s *story) facts(line string) ([]fact, string) {
 		return nil, ""
 	case "request":
 		return nil, s.request()
+	case "make":
+		return s.make()
+	case "called":
+		c := s.s.Calling
+		return []fact{{KindCalled, &Called{Tool: c.Tool, Key: c.Key, Slot: c.Slot, State: plain[0], Why: arg["why"]}}}, ""
 	case "agent":
 		return s.agent(plain, quoted, arg), ""
 	case "attempt", "sent", "failed", "checked", "status":
@@ -396,6 +401,18 @@ func (s *story) timer(name string) ([]fact, string) {
 	}
 	s.now = max(s.now, t.Due)
 	return []fact{{KindTimed, &Timed{Name: name, Item: t.Item}}}, ""
+}
+
+// make is what the worker of the question under way finds to make.
+func (s *story) make() ([]fact, string) {
+	act, how := s.s.Making(s.s.Ask.Item)
+	switch how {
+	case MakeNothing:
+		return nil, "  nothing to make\n"
+	case MakeBegin:
+		return []fact{{KindCalling, &act}}, "  makes " + act.Tool + "\n"
+	}
+	return nil, fmt.Sprintf("  %s: %s\n", how, act.Tool)
 }
 
 func (s *story) request() string {

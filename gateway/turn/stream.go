@@ -23,7 +23,7 @@ func (x *decider) staffTexts(in []heard) {
 			if h.Hers != nil {
 				x.reply("verbs", x.codeless(h, "Your text was taken as about yourself: colleagues are asked. Was it for a patient? "))
 			}
-		case h.Code != nil && h.Code.Known:
+		case h.Code != nil && h.Code.Known && h.Code.Freed == 0:
 			x.because(ReasonVerbs, "")
 			x.reply("verbs", molt.Words(verbsOf(*h.Code)))
 		case x.s.Open() && x.s.Owner == escalation.OwnerHuman:
@@ -109,6 +109,9 @@ func (x *decider) carry(h heard, t Typed) {
 	a := t.Acted
 	a.ID = "sms:" + h.Provider
 	a.Actor, a.Via, a.Case, a.Review = x.s.Began.Person, "sms", h.Code.Case, h.Code.Review
+	if a.Review > 0 {
+		a.ReviewCode = h.Code.Code
+	}
 	x.emit(Effect{Kind: EffectAct, Lane: molt.LaneAction, Due: x.env.Now, Act: &Act{Conversation: h.Code.Conversation, Acted: &a}})
 }
 

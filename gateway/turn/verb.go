@@ -2,6 +2,7 @@ package turn
 
 import (
 	"strings"
+	"time"
 
 	"github.com/tidegate/tidegate/escalation"
 )
@@ -36,6 +37,10 @@ const codeAlphabet = "BCDFGHJKMNPQRTVWXYZ2346789"
 
 // CodeLength is the length of a short code.
 const CodeLength = 4
+
+// CodeRest is how long a code stands for nothing else once what it stood for is over:
+// a text that comes late, or is sent twice, is about that and nothing newer.
+const CodeRest = 24 * time.Hour
 
 // MaxRelayBytes bounds the words of one staff text.
 const MaxRelayBytes = 1600

@@ -64,7 +64,7 @@ func testRules(t testing.TB) Rules {
 		}}
 	}
 	return Rules{
-		Digest: "test", Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true,
+		Digest: "test", Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true, Collect: []string{"name", "dob", "reason", "insurance"},
 		Accounts: map[string]molt.Address{"main": clinicNumber}, Debounce: 3 * time.Second, DebounceMax: 10 * time.Second,
 		Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute, AsksPerHour: 30,
 		Gate: policy.Gate{Numbers: []string{"5550100100", "911", "988"}},

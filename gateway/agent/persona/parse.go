@@ -336,7 +336,7 @@ func (r *reader) models(field string, n ast.Node) {
 
 // tools are those a persona may call. An empty list is none, and no list is all.
 func (r *reader) tools(field string, n ast.Node) {
-	r.p.Tools = r.list(field, n, oneOf([]string{model.ToolHours, model.ToolFind, model.ToolBook, model.ToolCancel}))
+	r.p.Tools = r.list(field, n, oneOf([]string{model.ToolHours, model.ToolFind, model.ToolBook, model.ToolCancel, model.ToolNote}))
 	if r.p.Tools == nil {
 		r.p.Tools = []string{}
 	}

@@ -52,7 +52,7 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 	if !slices.Contains(r.Persona.Languages, a.Lang) {
 		a.Lang = ""
 	}
-	if !slices.Contains(append(slices.Clone(r.Persona.Collect), "", questionConfirm), a.Question) {
+	if !slices.Contains(append(slices.Clone(r.Persona.Collect), "", model.QuestionConfirm), a.Question) {
 		return model.Answer{}, fmt.Errorf("%w: asks for what the persona does not collect", model.ErrBadAnswer)
 	}
 	a.Facts = facts(r, o.Facts)

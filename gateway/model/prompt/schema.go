@@ -81,15 +81,12 @@ func Schema(r model.Request, f Form) (json.RawMessage, error) {
 		members = append(members, pair{"summary", f.text(model.MaxSummary / 2)})
 	}
 	members = append(members,
-		pair{"question", words(append(append([]string{""}, r.Persona.Collect...), questionConfirm))},
+		pair{"question", words(append(append([]string{""}, r.Persona.Collect...), model.QuestionConfirm))},
 		pair{"lang", words(r.Persona.Languages)},
 		pair{"done", ordered{{"type", "boolean"}}},
 	)
 	return json.Marshal(whole(members))
 }
-
-// questionConfirm is open while the patient checks a summary.
-const questionConfirm = "confirm"
 
 // calls is one of the tools with its arguments, or nothing.
 func calls(tools []model.Tool) ordered {
