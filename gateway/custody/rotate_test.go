@@ -293,11 +293,11 @@ func TestNoCopyNoDestruction(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := true
-	c := h.custody(Options{Copy: func(_ context.Context, _ molt.Time, key *seal.Keyring) (Copies, error) {
+	c := h.custody(Options{Copy: func(_ context.Context, of Copying) (Copies, error) {
 		if full {
 			return Copies{}, errors.New("no space")
 		}
-		if key.ID() != h.ring.ID() || len(key.Earlier()) > 0 {
+		if of.Key.ID() != h.ring.ID() || len(of.Key.Earlier()) > 0 || of.Store == "" {
 			t.Error("the copy is not of the new key alone")
 		}
 		return Copies{Backup: "b"}, nil
