@@ -91,7 +91,10 @@ func (h *house) again() {
 
 func (h *house) custody(o Options) *Custody {
 	h.t.Helper()
-	o.Store, o.Ring, o.Desk, o.KeyFile, o.Log = h.store, h.ring, h.desk, h.keyFile(), zerolog.Nop()
+	if o.Store == nil {
+		o.Store = h.store
+	}
+	o.Ring, o.Desk, o.KeyFile, o.Log = h.ring, h.desk, h.keyFile(), zerolog.Nop()
 	if o.Now == nil {
 		o.Now = h.now
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -83,7 +84,7 @@ func TestNothingIsShedUnderACaseThatJustOpened(t *testing.T) {
 	id := h.texts(patient, "SM1", "STOP").Conversation
 	h.texts(patient, "SM2", "my chest hurts, I cannot breathe")
 	c := h.custody(Options{})
-	left, err := c.audit.Traces(ctx, id, 0, 0)
+	left, err := c.audit.Traces(ctx, id, audit.Span{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func TestNothingIsShedUnderACaseThatJustOpened(t *testing.T) {
 	if !errors.As(err, &unfinished) {
 		t.Errorf("got %v, want it refused", err)
 	}
-	if now, err := c.audit.Traces(ctx, id, 0, 0); err != nil || len(now.Whole) != len(left.Whole) {
+	if now, err := c.audit.Traces(ctx, id, audit.Span{}); err != nil || len(now.Whole) != len(left.Whole) {
 		t.Errorf("%d bodies of %d are left, %v", len(now.Whole), len(left.Whole), err)
 	}
 }
@@ -192,7 +193,7 @@ func TestWhatANurseWroteIsErasedWithItsPatientAlone(t *testing.T) {
 	}
 	left := map[string]bool{}
 	for _, id := range []molt.ConversationID{gone, stream, next, stays} {
-		traces, err := c.audit.Traces(ctx, id, 0, 0)
+		traces, err := c.audit.Traces(ctx, id, audit.Span{})
 		if err != nil {
 			t.Fatal(err)
 		}
