@@ -66,8 +66,11 @@ func (g *Gateway) keepKeys(ctx context.Context) error {
 	defer every.Stop()
 	var shed time.Time
 	for {
-		nameless := g.named(ctx) // which keeps nothing else from being done
-		err := g.custody.Resume(ctx)
+		nameless := g.named(ctx)          // which keeps nothing else from being done
+		err := g.custody.ResumeHolds(ctx) // first: nothing is erased under one
+		if err == nil {
+			err = g.custody.Resume(ctx)
+		}
 		if err == nil {
 			err = g.custody.Due(ctx, g.o.Custody.EraseEvery)
 		}

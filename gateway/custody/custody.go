@@ -72,6 +72,8 @@ type Custody struct {
 	o     Options
 	audit *audit.Auditor
 	mu    sync.Mutex // held by who changes keys or erases
+
+	holding sync.Mutex // held by who lays or lifts legal holds
 }
 
 // New checks the options and starts nothing.

@@ -96,6 +96,9 @@ func (c *Custody) alone(ctx context.Context, id molt.ConversationID, f func(cont
 // stays, under a key of its own.
 func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted, t *notary.Tombstone) error {
 	id := t.Conversation
+	if err := c.held(ctx, id); err != nil { // laid since it was looked at
+		return err
+	}
 	b := molt.Batch{Conversation: id, Expect: molt.Expect{Seq: left.Head.Seq}}
 	for _, w := range put {
 		b.Put = append(b.Put, w.Item)
@@ -291,8 +294,13 @@ func (c *Custody) shed(ctx context.Context, x sheds) error {
 		if err != nil {
 			return err
 		}
-		if why := s.Unfinished(); why != "" && x.why == turn.AnchorRetention {
-			return &UnfinishedError{x.id, why} // something came since it was looked at
+		if x.why == turn.AnchorRetention { // something may have come since it was looked at
+			if why := s.Unfinished(); why != "" {
+				return &UnfinishedError{x.id, why}
+			}
+			if err := c.held(ctx, x.id); err != nil {
+				return err
+			}
 		}
 		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole, Keys: dropped(x.drop)}
 		for _, w := range x.put {

@@ -59,6 +59,9 @@ func (c *Custody) Ask(ctx context.Context, ids []molt.ConversationID, by molt.Pe
 // finished reports whether anything still needs a conversation. Of one that does
 // not read the work list tells.
 func (c *Custody) finished(ctx context.Context, id molt.ConversationID) error {
+	if err := c.held(ctx, id); err != nil {
+		return err
+	}
 	s, err := c.audit.State(ctx, id)
 	if errors.Is(err, molt.ErrCorrupt) {
 		return c.listed(ctx, id)

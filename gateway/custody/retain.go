@@ -47,6 +47,9 @@ func (c *Custody) Retain(ctx context.Context, before molt.Time) (done Shed, err 
 // go after the commit that sheds its bodies, and are wanted gone by an item in it.
 func (c *Custody) retain(ctx context.Context, id molt.ConversationID, before molt.Time, done *Shed) error {
 	for {
+		if err := c.held(ctx, id); err != nil {
+			return err
+		}
 		s, err := c.audit.State(ctx, id)
 		if err != nil || s.Unfinished() != "" {
 			return err

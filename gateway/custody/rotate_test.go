@@ -65,6 +65,11 @@ func (h *house) open() {
 	if h.ring, err = seal.LoadOrCreate(h.keyFile(), rand.Reader); err != nil {
 		h.t.Fatal(err)
 	}
+	h.desk = h.newDesk(h.store)
+}
+
+func (h *house) newDesk(store molt.Store) *intake.Desk {
+	h.t.Helper()
 	scr, err := screen.New()
 	if err != nil {
 		h.t.Fatal(err)
@@ -74,10 +79,11 @@ func (h *house) open() {
 		h.t.Fatal(err)
 	}
 	rules := &turn.Rules{Digest: "test", Languages: []string{"en"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor", AsksPerHour: 20, Watchdog: time.Hour, Plan: h.plan}
-	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Now: h.now, Log: zerolog.Nop()})
+	desk, err := intake.New(intake.Options{Store: store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Now: h.now, Log: zerolog.Nop()})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return desk
 }
 
 // again is the next life: nothing of the last one's memory is left.

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -26,8 +27,8 @@ const (
 	rash    = "\xff\xd8\xff a rash"
 )
 
-// tears flips a bit of a conversation's snapshot behind the store's back, and opens
-// the store again.
+// tears flips a bit of a conversation's snapshot behind the store's back, or of its
+// last event where it has none, and opens the store again.
 func (h *house) tears(id molt.ConversationID) {
 	h.t.Helper()
 	if err := h.store.Close(); err != nil {
@@ -38,10 +39,16 @@ func (h *house) tears(id molt.ConversationID) {
 		h.t.Fatal(err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte("snaps"))
-		v := append([]byte(nil), b.Get([]byte(id))...)
+		b, key := tx.Bucket([]byte("snaps")), []byte(id)
+		if b.Get(key) == nil {
+			b = tx.Bucket([]byte("events"))
+			c := b.Cursor()
+			c.Seek(append([]byte(id), 1))
+			key, _ = c.Prev()
+		}
+		v := bytes.Clone(b.Get(key))
 		v[len(v)-1] ^= 1
-		return b.Put([]byte(id), v)
+		return b.Put(bytes.Clone(key), v)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		h.t.Fatal(err)
