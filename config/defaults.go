@@ -31,7 +31,7 @@ func Default() *Config {
 		},
 		Screen:   Screen{Enabled: true},
 		Backfill: Backfill{Enabled: true, Every: span(5 * time.Minute), Overlap: span(time.Hour)},
-		Limits:   Limits{ChatsRinging: 10, AsksPerPeerHour: 30, AsksPerHour: 1000, AsksAtOnce: 4, DiskReserveMiB: 64},
+		Limits:   Limits{ChatsRinging: 10, AsksPerPeerHour: 30, AsksPerHour: 1000, AsksAtOnce: 4, DiskReserveMiB: 64, Connections: 5000, PerPeer: 200},
 		Sender:   Sender{SegmentsPerSecond: 1},
 		Log:      Log{Level: LevelInfo},
 	}

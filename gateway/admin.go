@@ -22,7 +22,7 @@ func (g *Gateway) serveAdmin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := newServer(op.Handler())
+	s := g.newServer("admin", op.Handler(), nil)
 	s.ConnContext = operator.ConnContext
 	return serve(ctx, g.o.Admin, s)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/custody"
 	"github.com/tidegate/tidegate/molt"
-	"github.com/tidegate/tidegate/molt/seal"
 )
 
 const (
@@ -21,7 +20,7 @@ var errNoRoomToCopy = errors.New("the disk is nearly full: a backup waits until 
 type CustodyOptions struct {
 	KeyFile string // that holds the tenant key; "": it is supplied from outside
 	// Copy takes the copies that are to survive a change of the key; nil: none.
-	Copy func(ctx context.Context, at molt.Time, key *seal.Keyring) (custody.Copies, error)
+	Copy func(context.Context, custody.Copying) (custody.Copies, error)
 	// EraseEvery is how long an erasure that was asked for waits for others.
 	EraseEvery time.Duration
 	// Keep is how long words and files are kept; 0: without end.
@@ -39,16 +38,16 @@ func (g *Gateway) makeCustody() (err error) {
 // copies takes the copies at a change of the key, but not while room on the disk is
 // scarce: a backup would take what is held back for patients' texts. The earlier key
 // stays until they were taken.
-func (g *Gateway) copies() func(context.Context, molt.Time, *seal.Keyring) (custody.Copies, error) {
+func (g *Gateway) copies() func(context.Context, custody.Copying) (custody.Copies, error) {
 	take := g.o.Custody.Copy
 	if take == nil {
 		return nil
 	}
-	return func(ctx context.Context, at molt.Time, key *seal.Keyring) (custody.Copies, error) {
+	return func(ctx context.Context, of custody.Copying) (custody.Copies, error) {
 		if g.scarce.Load() {
 			return custody.Copies{}, errNoRoomToCopy
 		}
-		return take(ctx, at, key)
+		return take(ctx, of)
 	}
 }
 
@@ -67,7 +66,11 @@ func (g *Gateway) keepKeys(ctx context.Context) error {
 	defer every.Stop()
 	var shed time.Time
 	for {
-		err := g.custody.Resume(ctx)
+		nameless := g.named(ctx)          // which keeps nothing else from being done
+		err := g.custody.ResumeHolds(ctx) // first: nothing is erased under one
+		if err == nil {
+			err = g.custody.Resume(ctx)
+		}
 		if err == nil {
 			err = g.custody.Due(ctx, g.o.Custody.EraseEvery)
 		}
@@ -75,7 +78,7 @@ func (g *Gateway) keepKeys(ctx context.Context) error {
 			shed = now
 			err = g.retain(ctx, molt.TimeOf(now.Add(-g.o.Custody.Keep)))
 		}
-		if err != nil && !errors.Is(err, custody.ErrBusy) && ctx.Err() == nil {
+		if err = errors.Join(nameless, err); err != nil && !errors.Is(err, custody.ErrBusy) && ctx.Err() == nil {
 			g.metrics.faults.WithLabelValues("custody").Inc()
 			g.o.Log.Error().Err(err).Msg("keys, erasures, retention")
 		}
@@ -85,6 +88,16 @@ func (g *Gateway) keepKeys(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// named has the store named before a backup of it is taken by whomever, where copies
+// of it will have to be told from others'.
+func (g *Gateway) named(ctx context.Context) error {
+	if g.o.Custody.Copy == nil {
+		return nil
+	}
+	_, err := g.custody.Identity(ctx)
+	return err
 }
 
 func (g *Gateway) retain(ctx context.Context, before molt.Time) error {

@@ -63,6 +63,10 @@ type Options struct {
 
 	ConsoleURL string // where staff open the console; default the private listener's own address
 	AsksAtOnce int    // default 4
+
+	Connections        int // at a time; default DefaultConnections, and no more than files may be open
+	ConnectionsPerPeer int // default DefaultPerPeer
+
 	Tenant     string
 	Now        func() time.Time // default time.Now
 	Random     io.Reader        // default crypto/rand
@@ -230,8 +234,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}()
 	}
 	g.begin(run)
-	run("public listener", g.servePublic)
-	run("private listener", g.servePrivate)
+	public, private := g.doors()
+	run("public listener", func(ctx context.Context) error { return g.servePublic(ctx, public) })
+	run("private listener", func(ctx context.Context) error { return g.servePrivate(ctx, private) })
 	run("admin socket", g.serveAdmin)
 	for _, w := range g.workers {
 		run("lane", w.Run)

@@ -1,15 +1,16 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
@@ -24,12 +25,49 @@ const (
 	writeTimeout  = 20 * time.Second
 	idleTimeout   = 60 * time.Second
 	maxHeader     = 16 << 10
-	maxPublic     = 4000 // connections at a time; a live channel has a lower limit of its own
 	readyWithin   = 2 * time.Second
-	maxPrivate    = 1000 // well above the console's live pages, so that probes get through
+	maxPrivate    = 1000 // connections at a time, well above the console's live pages, so that probes get through
+
+	// DefaultConnections is how many there may be at a time at both doors, as far as the
+	// process may have that many files open.
+	DefaultConnections = 5000
+	// DefaultPerPeer is how many of them one address may have, or one IPv6 /64.
+	DefaultPerPeer = 200
 )
 
-func (g *Gateway) servePublic(ctx context.Context) error {
+// doors are the two listeners with their limits.
+func (g *Gateway) doors() (public, private *door) {
+	files := openFiles()
+	pub, priv := seats(cmp.Or(g.o.Connections, DefaultConnections), files)
+	if wanted := cmp.Or(g.o.Connections, DefaultConnections); pub+priv < wanted {
+		g.o.Log.Warn().Int("connections", pub+priv).Int("wanted", wanted).Int("open_files", files).
+			Msg("fewer connections at a time than limits.connections says: raise the limit on open files (LimitNOFILE)")
+	}
+	each := cmp.Or(g.o.ConnectionsPerPeer, DefaultPerPeer)
+	return newDoor(g.o.Public, pub, min(each, max(1, pub/2)), g.fronts, g.metrics.turned.WithLabelValues("public")),
+		newDoor(g.o.Private, priv, min(each, max(1, priv/2)), g.fronts, g.metrics.turned.WithLabelValues("private"))
+}
+
+// fronted is a channel that knows the proxies in front of it.
+type fronted interface {
+	Fronts(netip.Addr) bool
+}
+
+// fronts reports whether everybody may come from an address: a proxy on this machine,
+// or one that a channel trusts.
+func (g *Gateway) fronts(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	for _, l := range g.force.Load().live {
+		if f, ok := l.Live.(fronted); ok && f.Fronts(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Gateway) servePublic(ctx context.Context, d *door) error {
 	mux := http.NewServeMux()
 	hooks := &intake.Hooks{
 		Desk:     g.desk,
@@ -46,7 +84,7 @@ func (g *Gateway) servePublic(ctx context.Context) error {
 	}
 	mux.Handle("/hooks/{channel}/{hook}", hooks)
 	mux.Handle("/", hooks)
-	return serve(ctx, netutil.LimitListener(g.o.Public, maxPublic), newServer(g.liveDoors(mux)))
+	return serve(ctx, d, g.newServer("public", d.sockets(g.liveDoors(mux)), d))
 }
 
 // greeting is what a caller hears, in the words of the configuration in force.
@@ -58,7 +96,7 @@ func (g *Gateway) greeting() channels.Greeting {
 	}
 }
 
-func (g *Gateway) servePrivate(ctx context.Context) error {
+func (g *Gateway) servePrivate(ctx context.Context, d *door) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", g.readyz)
@@ -68,7 +106,7 @@ func (g *Gateway) servePrivate(ctx context.Context) error {
 		metrics.ServeHTTP(w, r)
 	})
 	mux.Handle("/", g.console.Handler())
-	return serve(ctx, netutil.LimitListener(g.o.Private, maxPrivate), newServer(mux))
+	return serve(ctx, d, g.newServer("private", d.sockets(mux), d))
 }
 
 // readyz says whether the daemon can accept and commit, by committing.
@@ -106,11 +144,16 @@ func (g *Gateway) countCases(ctx context.Context) {
 	}
 }
 
-func newServer(h http.Handler) *http.Server {
-	return &http.Server{
+// newServer is a server with its limits. d hears of its connections; nil: nobody.
+func (g *Gateway) newServer(name string, h http.Handler, d *door) *http.Server {
+	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: errorLog(g.o.Log, name),
 	}
+	if d != nil {
+		s.ConnState = d.state
+	}
+	return s
 }
 
 // serve answers on a listener until ctx ends, then lets requests under way end.

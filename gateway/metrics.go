@@ -23,6 +23,7 @@ type metrics struct {
 	tokens    *prometheus.CounterVec
 	money     *prometheus.CounterVec
 	faults    *prometheus.CounterVec
+	turned    *prometheus.CounterVec
 	backfill  *prometheus.CounterVec
 	files     *prometheus.CounterVec
 	listed    *prometheus.GaugeVec
@@ -60,6 +61,9 @@ func newMetrics(more ...prometheus.Collector) *metrics {
 			Name: "tidegate_asks_total", Help: "Questions to models by model and outcome.",
 		}, []string{"model", "outcome"}),
 		calls: callMetric(), tokens: tokenMetric(), money: moneyMetric(),
+		turned: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidegate_connections_turned_away_total", Help: "Connections that were turned away, or cut while they waited, because there were too many.",
+		}, []string{"door"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidegate_faults_total", Help: "Faults of the gateway itself, by place.",
 		}, []string{"place"}),
@@ -114,6 +118,9 @@ func (m *metrics) start() {
 	for _, a := range anomalies() {
 		m.anomalies.WithLabelValues(string(a)) // 0 is a value too
 	}
+	for _, d := range []string{"public", "private"} {
+		m.turned.WithLabelValues(d)
+	}
 	for _, place := range places() {
 		m.faults.WithLabelValues(place)
 	}
@@ -126,7 +133,7 @@ func (m *metrics) start() {
 }
 
 func (m *metrics) register() {
-	m.registry.MustRegister(m.unclaimed, m.anomalies, m.damaged, m.scrubbed, m.hidden, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.backfill, m.files, m.listed,
+	m.registry.MustRegister(m.unclaimed, m.anomalies, m.damaged, m.scrubbed, m.hidden, m.reserve, m.silent, m.stale, m.reloads, m.holes, m.hooks, m.seconds, m.decisions, m.cases, m.sends, m.asks, m.calls, m.tokens, m.money, m.faults, m.turned, m.backfill, m.files, m.listed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 

@@ -67,5 +67,5 @@ func (g *Gateway) recall(ctx context.Context, it molt.Leased, w turn.Out, o chan
 			}
 		}
 	}
-	return func(ctx context.Context) step { return g.attempt(ctx, it, w, true) }
+	return g.attempt(it, w, true)
 }

@@ -31,14 +31,14 @@ func TestAQuotaIsAFullDisk(t *testing.T) {
 	if told := f.gateway.lookAtRoom(t.Context(), quota{}, time.Time{}); !f.gateway.scarce.Load() || told.IsZero() {
 		t.Errorf("scarce %v, told %v; want what can wait to wait, and the admins told", f.gateway.scarce.Load(), !told.IsZero())
 	}
-	f.gateway.o.Custody.Copy = func(context.Context, molt.Time, *seal.Keyring) (custody.Copies, error) {
+	f.gateway.o.Custody.Copy = func(context.Context, custody.Copying) (custody.Copies, error) {
 		return custody.Copies{Backup: "one"}, nil
 	}
-	if _, err := f.gateway.copies()(t.Context(), 0, ring); !errors.Is(err, errNoRoomToCopy) {
+	if _, err := f.gateway.copies()(t.Context(), custody.Copying{Key: ring}); !errors.Is(err, errNoRoomToCopy) {
 		t.Errorf("a backup on a full disk: %v", err)
 	}
 	f.gateway.scarce.Store(false)
-	if done, err := f.gateway.copies()(t.Context(), 0, ring); err != nil || done.Backup != "one" {
+	if done, err := f.gateway.copies()(t.Context(), custody.Copying{Key: ring}); err != nil || done.Backup != "one" {
 		t.Errorf("with room: %+v, %v", done, err)
 	}
 }

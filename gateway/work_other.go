@@ -24,17 +24,14 @@ func (g *Gateway) putBack(ctx context.Context, it molt.Leased, due molt.Time) {
 // beginTimer brings a moment that has come as a fact. Where the journal is frozen
 // its case would be forgotten; a successor takes it over.
 func (g *Gateway) beginTimer(it molt.Leased) step {
-	return func(ctx context.Context) step {
-		g.timer(ctx, it)
-		return nil
-	}
+	return g.withRoom(it, "timer", func(ctx context.Context) (step, error) { return nil, g.timer(ctx, it) })
 }
 
-func (g *Gateway) timer(ctx context.Context, it molt.Leased) {
+func (g *Gateway) timer(ctx context.Context, it molt.Leased) error {
 	w, err := g.desk.OpenWork(ctx, it.Item)
 	if err != nil {
 		g.unreadable(ctx, it, err)
-		return
+		return nil
 	}
 	_, err = g.desk.Step(ctx, it.Conversation, &w.Began, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
 		return intake.Plan{
@@ -47,25 +44,20 @@ func (g *Gateway) timer(ctx context.Context, it molt.Leased) {
 			err = g.cancelItem(ctx, it)
 		}
 	}
-	if err != nil {
-		g.stepError(it, "timer", err)
-	}
+	return err
 }
 
 // beginAct carries a staff act, or a case for a digest, to another journal by the
 // same door. A mark makes a second delivery nothing.
 func (g *Gateway) beginAct(it molt.Leased) step {
-	return func(ctx context.Context) step {
-		g.act(ctx, it)
-		return nil
-	}
+	return g.withRoom(it, "carry", func(ctx context.Context) (step, error) { return nil, g.act(ctx, it) })
 }
 
-func (g *Gateway) act(ctx context.Context, it molt.Leased) {
+func (g *Gateway) act(ctx context.Context, it molt.Leased) error {
 	w, err := g.desk.OpenWork(ctx, it.Item)
 	if err != nil || w.Act == nil {
 		g.unreadable(ctx, it, err)
-		return
+		return nil
 	}
 	target, began := w.Act.Conversation, (*turn.Began)(nil)
 	if w.Act.Stream != nil {
@@ -89,8 +81,7 @@ func (g *Gateway) act(ctx context.Context, it molt.Leased) {
 		}
 	}
 	if err != nil && !unusable(err) && !errors.Is(err, intake.ErrUnknownConversation) {
-		g.stepError(it, "carry", err)
-		return
+		return err
 	}
 	if err != nil {
 		// The case's journal cannot take it; its patient is with staff by now.
@@ -99,9 +90,7 @@ func (g *Gateway) act(ctx context.Context, it molt.Leased) {
 	_, err = g.o.Store.Commit(ctx, molt.Batch{
 		Expect: molt.Expect{Leases: []molt.Lease{it.Lease}, Now: molt.TimeOf(g.o.Now())}, Done: []molt.ItemID{it.ID},
 	})
-	if err != nil {
-		g.stepError(it, "carry", err)
-	}
+	return err
 }
 
 // askBudget bounds the asks of all patients together within an hour. What is

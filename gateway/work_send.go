@@ -28,32 +28,33 @@ func (g *Gateway) beginSend(it molt.Leased) step {
 		if err := g.waitForBudget(ctx, it, outboundOf(it, *w.Out)); err != nil {
 			return nil
 		}
-		return func(ctx context.Context) step { return g.attempt(ctx, it, *w.Out, false) }
+		return g.attempt(it, *w.Out, false)
 	}
 }
 
 // attempt takes the last look and commits what it says. The call comes next.
 // recalled: the carrier was asked what a restore cannot know.
-func (g *Gateway) attempt(ctx context.Context, it molt.Leased, w turn.Out, recalled bool) step {
-	o := outboundOf(it, w)
-	look, frozen, err := g.lookAndAttempt(ctx, it, w, recalled)
-	if err != nil {
-		g.stepError(it, "attempt", err)
-		return nil
-	}
-	o.Attempt = look.Attempt
-	switch look.Do {
-	case turn.LookRecall:
-		return func(ctx context.Context) step { return g.recall(ctx, it, w, o, look.Recall) }
-	case turn.LookCheck:
-		return func(ctx context.Context) step { return g.check(ctx, it, w.Channel, o, look) }
-	case turn.LookSend:
-		if frozen {
-			return func(ctx context.Context) step { return g.sendFrozen(ctx, it, w, o) }
+func (g *Gateway) attempt(it molt.Leased, w turn.Out, recalled bool) step {
+	return g.withRoom(it, "attempt", func(ctx context.Context) (step, error) {
+		look, frozen, err := g.lookAndAttempt(ctx, it, w, recalled)
+		if err != nil {
+			return nil, err
 		}
-		return func(ctx context.Context) step { return g.send(ctx, it, w.Channel, o) }
-	}
-	return nil
+		o := outboundOf(it, w)
+		o.Attempt = look.Attempt
+		switch look.Do {
+		case turn.LookRecall:
+			return func(ctx context.Context) step { return g.recall(ctx, it, w, o, look.Recall) }, nil
+		case turn.LookCheck:
+			return func(ctx context.Context) step { return g.check(ctx, it, w.Channel, o, look) }, nil
+		case turn.LookSend:
+			if frozen {
+				return func(ctx context.Context) step { return g.sendFrozen(ctx, it, w, o) }, nil
+			}
+			return func(ctx context.Context) step { return g.send(ctx, it, w.Channel, o) }, nil
+		}
+		return nil, nil
+	})
 }
 
 // outboundOf is the text as the carrier gets it: folded, so that a typographic
@@ -155,13 +156,12 @@ const frozenAgain = 10 * time.Second
 // when the text was put.
 func (g *Gateway) sendFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound) step {
 	r, fault := g.call(ctx, it, w.Channel, o)
-	return func(ctx context.Context) step {
-		g.outcomeFrozen(context.WithoutCancel(ctx), it, w, o, r, fault)
-		return nil
-	}
+	return g.withRoom(it, "outcome", func(ctx context.Context) (step, error) {
+		return nil, g.outcomeFrozen(context.WithoutCancel(ctx), it, w, o, r, fault)
+	})
 }
 
-func (g *Gateway) outcomeFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound, r channels.Receipt, fault *channels.SendError) {
+func (g *Gateway) outcomeFrozen(ctx context.Context, it molt.Leased, w turn.Out, o channels.Outbound, r channels.Receipt, fault *channels.SendError) error {
 	again := molt.Time(0)
 	if fault != nil {
 		now := molt.TimeOf(g.o.Now())
@@ -175,12 +175,11 @@ func (g *Gateway) outcomeFrozen(ctx context.Context, it molt.Leased, w turn.Out,
 			again = now.Add(frozenAgain)
 		}
 	}
-	if err := g.desk.Bare(ctx, it.Conversation, []intake.Fact{factOf(o, r, fault)}, it.Lease, max(again, intake.BareDone)); err != nil {
-		g.stepError(it, "outcome", err)
-	}
+	err := g.desk.Bare(ctx, it.Conversation, []intake.Fact{factOf(o, r, fault)}, it.Lease, max(again, intake.BareDone))
 	if again > 0 {
 		g.kick(it.Lane.Class())
 	}
+	return err
 }
 
 // logFault says what went wrong with a send. Credentials and registration are
@@ -210,16 +209,13 @@ func (g *Gateway) check(ctx context.Context, it molt.Leased, channel string, o c
 // outcome commits what became of an attempt. Its lease may be gone: a later
 // report may have finished the item, and then there is nothing more to do.
 func (g *Gateway) outcome(it molt.Leased, fact intake.Fact) step {
-	return func(ctx context.Context) step {
+	return g.withRoom(it, "outcome", func(ctx context.Context) (step, error) {
 		ctx = context.WithoutCancel(ctx) // the call is made: its outcome is worth a commit though we stop
 		_, err := g.desk.Step(ctx, it.Conversation, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
 			return intake.Plan{Facts: []intake.Fact{fact}, Leases: []molt.Lease{it.Lease}}
 		})
-		if err != nil {
-			g.stepError(it, "outcome", err)
-		}
-		return nil
-	}
+		return nil, err
+	})
 }
 
 // unreadable ends an item that nobody can read: its keys are gone or its bytes

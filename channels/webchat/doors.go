@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ func (a *Adapter) Open(h channels.House) http.Handler {
 	mux.HandleFunc("POST "+at+"/file", a.upload)
 	return mux
 }
+
+// Fronts reports whether an address is a proxy in front, behind which everybody is.
+func (a *Adapter) Fronts(ip netip.Addr) bool { return a.sources.trusts(ip) }
 
 // asset serves bytes that change with a new build or configuration only.
 func (*Adapter) asset(kind string, body []byte) http.HandlerFunc {

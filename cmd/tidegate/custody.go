@@ -7,19 +7,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway"
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/custody"
-	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
 	"github.com/tidegate/tidegate/molt/seal"
 )
 
-// The copies that a change of the key leaves, by name. Those of before are known
-// by it and go.
+// The copies that a change of the key leaves, by name: whose they are, then since
+// when. Those of before are known by it and go; another store's may lie beside them.
 const (
 	copyPrefix   = "tidegate-"
 	backupSuffix = ".backup"
@@ -67,8 +65,8 @@ type copies struct {
 
 // take writes both and reads them back, and then does away with those of before:
 // what was erased could still be read with them.
-func (c copies) take(ctx context.Context, at molt.Time, key *seal.Keyring) (done custody.Copies, err error) {
-	stamp := copyPrefix + at.Std().Format(copyStamp)
+func (c copies) take(ctx context.Context, of custody.Copying) (done custody.Copies, err error) {
+	key, stamp := of.Key, copyPrefix+of.Store+"-"+of.At.Std().Format(copyStamp)
 	if c.escrow != "" {
 		done.Escrow = filepath.Join(c.escrow, stamp+"-"+key.ID()+escrowSuffix)
 		if err := key.WriteFile(done.Escrow); err != nil {
@@ -85,7 +83,8 @@ func (c copies) take(ctx context.Context, at molt.Time, key *seal.Keyring) (done
 			return done, err
 		}
 	}
-	return done, errors.Join(dropCopies(c.escrow, escrowSuffix, done.Escrow), dropCopies(c.backup, backupSuffix, done.Backup))
+	o := owner{store: c.store, ring: key, id: of.Store}
+	return done, errors.Join(o.drop(ctx, c.escrow, escrowSuffix, done.Escrow), o.drop(ctx, c.backup, backupSuffix, done.Backup))
 }
 
 // writeBackup copies the store and wants every chain whole and every data key to
@@ -127,30 +126,4 @@ func opensUnder(ctx context.Context, path string, key *seal.Keyring) error {
 		err = fmt.Errorf("%d of its data keys do not open under the new tenant key", k.Other)
 	}
 	return err
-}
-
-// dropCopies takes away what an earlier change of the key left in a folder.
-func dropCopies(folder, suffix, keep string) error {
-	if folder == "" {
-		return nil
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		path := filepath.Join(folder, e.Name())
-		if !strings.HasPrefix(e.Name(), copyPrefix) || !strings.HasSuffix(e.Name(), suffix) || path == keep {
-			continue
-		}
-		if suffix == escrowSuffix {
-			err = seal.Wipe(path)
-		} else {
-			err = os.Remove(path)
-		}
-		if err != nil {
-			return fmt.Errorf("an earlier copy: %w", err)
-		}
-	}
-	return nil
 }

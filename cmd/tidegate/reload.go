@@ -88,6 +88,8 @@ func (l *loader) needsRestart(c *config.Config) (faults []config.Fault) {
 		{"retention", was.Retention == c.Retention},
 		{"console.url", was.Console.URL == c.Console.URL},
 		{"limits.disk_reserve_mib", was.Limits.DiskReserveMiB == c.Limits.DiskReserveMiB},
+		{"limits.connections", was.Limits.Connections == c.Limits.Connections},
+		{"limits.connections_per_peer", was.Limits.PerPeer == c.Limits.PerPeer},
 		{"limits.asks_at_once", was.Limits.AsksAtOnce == c.Limits.AsksAtOnce},
 		{"audit.checkpoints", was.Audit.Checkpoints == c.Audit.Checkpoints},
 		{"log.level", was.Log.Level == c.Log.Level},

@@ -106,6 +106,7 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	g, err := gateway.New(gateway.Options{
 		Store: h.store, Ring: h.ring, Screen: p.screen, Parts: p.gateway(), Files: h.files,
 		Public: public, Private: private, Admin: h.socket, ConsoleURL: cmp.Or(cfg.Console.URL, priv), AsksAtOnce: cfg.Limits.AsksAtOnce,
+		Connections: cfg.Limits.Connections, ConnectionsPerPeer: cfg.Limits.PerPeer,
 		Alive: func() { tell(stateAlive) }, AliveEvery: m.every, Gauges: gauges(h.dir, shown), Tracer: tracer,
 		Checkpoints: checkpointsOf(cfg), Custody: h.custody(cfg),
 		File: newLoader(path, cfg, p, e).file(ctx),

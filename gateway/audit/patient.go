@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/seal"
 )
 
 // Patient is all that the record holds of one patient.
@@ -33,20 +34,29 @@ type Look struct {
 
 // Related lists the conversations of one patient: the one with that id, those at
 // the number that match knows (nil: none is looked for), those in which a chat gave
-// that number to call back, and of each those that it follows or that follow it.
+// that number to call back, and of each those that it follows or that follow it. One
+// that does not read is known by how it began, and by the mark of who follows it.
 func (a *Auditor) Related(ctx context.Context, id molt.ConversationID, match func(molt.Address) bool) ([]molt.ConversationID, error) {
 	var all []molt.ConversationID
-	after := map[molt.ConversationID]molt.ConversationID{}
+	after, err := a.successors(ctx)
+	if err != nil {
+		return nil, err
+	}
 	chosen := map[molt.ConversationID]bool{}
-	err := a.each(ctx, func(h molt.ConversationHead) error {
+	err = a.each(ctx, func(h molt.ConversationHead) error {
 		all = append(all, h.ID)
 		s, err := a.state(ctx, h.ID)
 		var f *Fault
-		if err != nil && !errors.As(err, &f) {
+		if errors.As(err, &f) {
+			s, err = a.began(ctx, h.ID)
+		}
+		if err != nil {
 			return err
 		}
-		after[h.ID] = s.Began.After
-		if h.ID == id || match != nil && err == nil && !s.Stream() && (match(s.Began.Peer) || s.CallBack != "" && match(s.CallBack)) {
+		if s.Began.After != "" {
+			after[h.ID] = s.Began.After
+		}
+		if h.ID == id || match != nil && !s.Stream() && (match(s.Began.Peer) || s.CallBack != "" && match(s.CallBack)) {
 			chosen[h.ID] = true
 		}
 		return nil
@@ -60,6 +70,47 @@ func (a *Auditor) Related(ctx context.Context, id molt.ConversationID, match fun
 		}
 	}
 	return slices.DeleteFunc(all, func(id molt.ConversationID) bool { return !chosen[id] }), err
+}
+
+// successors tells by their marks which conversation each successor follows.
+func (a *Auditor) successors(ctx context.Context) (map[molt.ConversationID]molt.ConversationID, error) {
+	after := map[molt.ConversationID]molt.ConversationID{}
+	err := a.scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: turn.MarkSuccessor}, func(p molt.Page) {
+		for _, m := range p.Marks {
+			after[molt.ConversationID(m.Value)] = molt.ConversationID(strings.TrimPrefix(string(m.ID), turn.MarkSuccessor))
+		}
+	})
+	return after, err
+}
+
+// began is what a journal that does not read to its end still tells of how it began:
+// nothing, where its first event does not read either.
+func (a *Auditor) began(ctx context.Context, id molt.ConversationID) (s turn.State, err error) {
+	ring := a.ring.Now() // before the keys are read
+	keys, err := a.store.Scan(ctx, molt.Query{Table: molt.TableKeys, Conversation: id, Limit: molt.MaxPage})
+	if err != nil {
+		return s, onlyFaults(err)
+	}
+	first, err := a.store.Scan(ctx, molt.Query{Table: molt.TableEvents, Conversation: id, Limit: 1})
+	if err != nil || len(first.Events) == 0 {
+		return s, onlyFaults(err)
+	}
+	j := &journal{id: id}
+	if j.box, err = seal.NewBox(ring, id, keys.Keys, nil); err != nil {
+		return s, nil
+	}
+	if e, err := j.read(first.Events[0]); err == nil && !e.gone {
+		s.Fold(e.Event)
+	}
+	return s, nil
+}
+
+// onlyFaults is nil for what is damaged: it tells nothing more.
+func onlyFaults(err error) error {
+	if errors.Is(err, molt.ErrCorrupt) {
+		return nil
+	}
+	return err
 }
 
 // Accesses are the looks at a conversation and the acts on it, of all that were

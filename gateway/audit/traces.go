@@ -18,10 +18,14 @@ type Traces struct {
 	Files []string // beside the database
 	Whole []uint64 // sequence numbers of events with a body
 	Fault *Fault   // where the journal ceases to read; nil: it reads to its end
+
+	More     bool                // there are more bodies of that span
+	Keys     map[molt.KeyID]bool // under which something is sealed that is none of these
+	Snapshot molt.KeyID          // under which the snapshot is
 }
 
 // FilesAlone are the traces without the texts at a carrier.
-func (t Traces) FilesAlone() Traces { return Traces{Files: t.Files} }
+func (t Traces) FilesAlone() Traces { return Traces{Files: t.Files, Whole: t.Whole} }
 
 // Text is one text as its carrier knows it.
 type Text struct {
@@ -30,23 +34,36 @@ type Text struct {
 	Media      []string `json:"media,omitempty"` // where its files are
 }
 
-// Traces reads what a conversation left, up to events of before that time; 0 is
-// all of it. A file that a later event refers to as well, since the same bytes came
-// twice, is not among what was left: it is still needed.
-func (a *Auditor) Traces(ctx context.Context, id molt.ConversationID, after uint64, before molt.Time) (Traces, error) {
-	g := gatherer{channel: map[molt.ItemID]string{}}
+// Span says which events are meant.
+type Span struct {
+	After  uint64    // those that follow it
+	Before molt.Time // and are of before then; 0: all of them
+	Most   int       // with a body, at most so many; 0: all of them
+}
+
+// Traces reads what a conversation left in a span of its events. A file that
+// another event refers to as well, since the same bytes came twice, is not among what
+// was left: it is still needed.
+func (a *Auditor) Traces(ctx context.Context, id molt.ConversationID, s Span) (Traces, error) {
+	g := gatherer{channel: map[molt.ItemID]string{}, t: Traces{Keys: map[molt.KeyID]bool{}}}
 	needed := map[string]bool{}
 	j, err := a.open(ctx, id)
 	if err == nil {
-		g.t.Head = j.head
+		g.t.Head, g.t.Snapshot = j.head, j.snapshot.Key
 		err = a.walk(ctx, j, func(e entry) error {
-			switch {
-			case before > 0 && e.At >= before:
-				for _, f := range keptBy(e.Body) {
-					needed[f.Hash] = true
-				}
-			case e.Seq > after:
+			in := e.Seq > s.After && (s.Before == 0 || e.At < s.Before)
+			if full := s.Most > 0 && len(g.t.Whole) == s.Most; in && full && !e.gone {
+				in, g.t.More = false, true
+			}
+			if in {
 				g.event(e)
+				return nil
+			}
+			if !e.gone {
+				g.t.Keys[e.key] = true
+			}
+			for _, f := range keptBy(e.Body) {
+				needed[f.Hash], g.t.Keys[f.Key] = true, true
 			}
 			return nil
 		})

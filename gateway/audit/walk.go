@@ -51,8 +51,9 @@ type journal struct {
 // entry is one event, opened.
 type entry struct {
 	turn.Event
-	plain []byte // nil when the body is gone
-	gone  bool   // shed, or its key destroyed
+	key   molt.KeyID // that seals it
+	plain []byte     // nil when the body is gone
+	gone  bool       // shed, or its key destroyed
 }
 
 // open loads where a journal stands. What is committed later is not looked at.
@@ -126,7 +127,7 @@ func (a *Auditor) links(ctx context.Context, id molt.ConversationID, head molt.H
 
 // read opens one event. A body that was shed or erased is no fault.
 func (j *journal) read(e molt.Event) (entry, error) {
-	out := entry{Event: turn.Event{Seq: e.Seq, At: e.At, Kind: e.Kind}}
+	out := entry{Event: turn.Event{Seq: e.Seq, At: e.At, Kind: e.Kind}, key: e.Key}
 	if e.Body == nil {
 		out.gone = true
 		return out, nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/attic"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -43,7 +44,7 @@ type Options struct {
 	Erases func(channel string) bool
 	// Copy takes and verifies a backup and a copy of the key as they are to survive
 	// a change of the key, and does away with those of before; nil: none are taken.
-	Copy func(ctx context.Context, at molt.Time, key *seal.Keyring) (Copies, error)
+	Copy func(context.Context, Copying) (Copies, error)
 
 	Kick   func(class molt.Lane) // there is new work of that class; nil: nobody does it here
 	Now    func() time.Time      // default time.Now
@@ -51,6 +52,13 @@ type Options struct {
 	Log    zerolog.Logger
 
 	step func(name string) error // tests: called after each step; an error is a kill
+}
+
+// Copying is what copies are taken of.
+type Copying struct {
+	At    molt.Time
+	Key   *seal.Keyring // that is to survive, alone
+	Store string        // whose they are: others' may lie in the same folder
 }
 
 // Copies are the copies that were taken when the tenant key changed.
@@ -64,6 +72,8 @@ type Custody struct {
 	o     Options
 	audit *audit.Auditor
 	mu    sync.Mutex // held by who changes keys or erases
+
+	holding sync.Mutex // held by who lays or lifts legal holds
 }
 
 // New checks the options and starts nothing.
@@ -87,6 +97,11 @@ func New(o Options) (*Custody, error) {
 		o.Erases = func(string) bool { return false }
 	}
 	return &Custody{o: o, audit: audit.New(o.Store, o.Ring)}, nil
+}
+
+// Identity names the store, so that its backups hold from the start whose they are.
+func (c *Custody) Identity(ctx context.Context) (string, error) {
+	return notary.Identity(ctx, c.o.Store, c.o.Ring, c.o.Random)
 }
 
 func (c *Custody) now() molt.Time { return molt.TimeOf(c.o.Now()) }

@@ -96,6 +96,9 @@ func (c *Custody) alone(ctx context.Context, id molt.ConversationID, f func(cont
 // stays, under a key of its own.
 func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted, t *notary.Tombstone) error {
 	id := t.Conversation
+	if err := c.held(ctx, id); err != nil { // laid since it was looked at
+		return err
+	}
 	b := molt.Batch{Conversation: id, Expect: molt.Expect{Seq: left.Head.Seq}}
 	for _, w := range put {
 		b.Put = append(b.Put, w.Item)
@@ -128,17 +131,9 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 	if _, err := c.o.Desk.ForgetCodes(ctx, id); err != nil {
 		return err
 	}
-	// Their bodies open no more; those beyond a batch go with the next.
+	// Their bodies open no more; clear takes those beyond a batch.
 	b.Shed = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
-	if err := c.anchored(ctx, b, left.Head, turn.Anchor{Why: turn.AnchorErased, Upto: left.Head.Seq, State: s.Erased()}); err != nil {
-		return err
-	}
-	for part := range slices.Chunk(left.Whole[len(b.Shed):], molt.MaxBatchEvents) {
-		if _, err := c.o.Store.Commit(ctx, molt.Batch{Conversation: id, Expect: molt.Expect{AnySeq: true}, Shed: part}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.anchored(ctx, b, left.Head, turn.Anchor{Why: turn.AnchorErased, Upto: left.Head.Seq, State: s.Erased()})
 }
 
 // dropAround has a batch drop a conversation's keys, what is due of it and its rows,
@@ -148,11 +143,8 @@ func (c *Custody) dropAround(ctx context.Context, b *molt.Batch, t *notary.Tombs
 	if err != nil {
 		return err
 	}
-	for _, k := range keys {
-		k.Wrapped = nil
-		b.Keys = append(b.Keys, k)
-	}
-	if b.Cancel, err = c.due(ctx, t.Conversation); err != nil {
+	b.Keys = dropped(keys)
+	if b.Cancel, err = c.due(ctx, t.Conversation, func(molt.Item) bool { return true }); err != nil {
 		return err
 	}
 	if b.Marks, err = c.rows(ctx, t.Conversation); err != nil {
@@ -163,23 +155,78 @@ func (c *Custody) dropAround(ctx context.Context, b *molt.Batch, t *notary.Tombs
 	return err
 }
 
-// due are the items of a conversation, but those that delete it elsewhere.
-func (c *Custody) due(ctx context.Context, id molt.ConversationID) (out []molt.ItemID, err error) {
+// due are items of a conversation, as many as one commit cancels, but none that
+// deletes it elsewhere.
+func (c *Custody) due(ctx context.Context, id molt.ConversationID, want func(molt.Item) bool) (out []molt.ItemID, err error) {
+	err = c.items(ctx, id, func(it molt.Item) {
+		if it.Lane.Class() != molt.LaneErase && len(out) < molt.MaxBatchItems && want(it) {
+			out = append(out, it.ID)
+		}
+	})
+	return out, err
+}
+
+// items visits what is due of a conversation.
+func (c *Custody) items(ctx context.Context, id molt.ConversationID, visit func(molt.Item)) error {
 	q := molt.Query{Table: molt.TableItems, Conversation: id, Limit: molt.MaxPage}
 	for {
 		p, err := c.o.Store.Scan(ctx, q)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, it := range p.Items {
-			if it.Lane.Class() != molt.LaneErase && len(out) < molt.MaxBatchItems {
-				out = append(out, it.ID)
-			}
+			visit(it)
 		}
 		if q.After = p.Next; q.After == "" {
-			return out, nil
+			return nil
 		}
 	}
+}
+
+// clear takes away, a slice at a time, what the commit that dropped the keys had no
+// room for: bodies, and what is due under those keys. What a new text has brought
+// since is under another.
+func (c *Custody) clear(ctx context.Context, t notary.Tombstone) error {
+	keys, err := c.keys(ctx, t.Conversation)
+	if err != nil {
+		return err
+	}
+	gone := map[molt.KeyID]bool{}
+	for _, k := range keys {
+		gone[k.ID] = len(k.Wrapped) == 0
+	}
+	for after := ""; ; {
+		b := molt.Batch{Conversation: t.Conversation, Expect: molt.Expect{AnySeq: true}}
+		if b.Shed, after, err = c.whole(ctx, t, after); err != nil {
+			return err
+		}
+		if b.Cancel, err = c.due(ctx, t.Conversation, func(it molt.Item) bool { return gone[it.Key] }); err != nil {
+			return err
+		}
+		if len(b.Shed)+len(b.Cancel) > 0 {
+			if _, err := c.o.Store.Commit(ctx, b); err != nil {
+				return err
+			}
+		} else if after == "" {
+			return nil
+		}
+	}
+}
+
+// whole are the events of a page that have a body and were there when their
+// conversation was erased, and the page that follows; "": the last has none. What
+// does not read stays: no key opens it.
+func (c *Custody) whole(ctx context.Context, t notary.Tombstone, after string) (shed []uint64, next string, err error) {
+	p, err := c.o.Store.Scan(ctx, molt.Query{Table: molt.TableEvents, Conversation: t.Conversation, After: after, Limit: molt.MaxBatchEvents})
+	if errors.Is(err, molt.ErrCorrupt) {
+		return nil, "", nil
+	}
+	for _, e := range p.Events {
+		if e.Body != nil && e.Seq <= t.Events {
+			shed = append(shed, e.Seq)
+		}
+	}
+	return shed, p.Next, err
 }
 
 // rows are the rows of its cases on the work list, and of what waits for a nurse, to
@@ -254,14 +301,15 @@ func (c *Custody) shed(ctx context.Context, x sheds) error {
 		if err != nil {
 			return err
 		}
-		if why := s.Unfinished(); why != "" && x.why == turn.AnchorRetention {
-			return &UnfinishedError{x.id, why} // something came since it was looked at
+		if x.why == turn.AnchorRetention { // something may have come since it was looked at
+			if why := s.Unfinished(); why != "" {
+				return &UnfinishedError{x.id, why}
+			}
+			if err := c.held(ctx, x.id); err != nil {
+				return err
+			}
 		}
-		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole}
-		for _, k := range x.drop {
-			k.Wrapped = nil
-			b.Keys = append(b.Keys, k)
-		}
+		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole, Keys: dropped(x.drop)}
 		for _, w := range x.put {
 			b.Put = append(b.Put, w.Item)
 		}

@@ -59,6 +59,9 @@ func (c *Custody) Ask(ctx context.Context, ids []molt.ConversationID, by molt.Pe
 // finished reports whether anything still needs a conversation. Of one that does
 // not read the work list tells.
 func (c *Custody) finished(ctx context.Context, id molt.ConversationID) error {
+	if err := c.held(ctx, id); err != nil {
+		return err
+	}
 	s, err := c.audit.State(ctx, id)
 	if errors.Is(err, molt.ErrCorrupt) {
 		return c.listed(ctx, id)
@@ -95,11 +98,14 @@ func (c *Custody) Run(ctx context.Context, tell func(Erasing), turned func(Rotat
 		return ErrBusy
 	}
 	defer c.mu.Unlock()
-	asks, err := notary.Asks(ctx, c.o.Store, c.o.Ring)
-	if err != nil && !errors.Is(err, notary.ErrForged) {
-		return err
+	asks, forged := notary.Asks(ctx, c.o.Store, c.o.Ring)
+	if forged != nil && !errors.Is(forged, notary.ErrForged) {
+		return forged
 	}
-	forged := err
+	return errors.Join(forged, c.run(ctx, asks, tell, turned))
+}
+
+func (c *Custody) run(ctx context.Context, asks []notary.Asked, tell func(Erasing), turned func(Rotation)) error {
 	for _, a := range asks {
 		done, err := c.erase(ctx, a)
 		var unfinished *UnfinishedError
@@ -116,7 +122,7 @@ func (c *Custody) Run(ctx context.Context, tell func(Erasing), turned func(Rotat
 			return err
 		}
 	}
-	return errors.Join(forged, c.takeEffect(ctx, turned))
+	return c.takeEffect(ctx, turned)
 }
 
 // takeEffect changes the tenant key where something was dropped under the one in
@@ -192,6 +198,9 @@ func (c *Custody) erase(ctx context.Context, a notary.Asked) (t notary.Tombstone
 		t, err = c.drop(ctx, a)
 	}
 	if err == nil {
+		err = c.clear(ctx, t)
+	}
+	if err == nil {
 		err = c.o.step("keys dropped")
 	}
 	if err != nil {
@@ -229,7 +238,7 @@ func (c *Custody) drop(ctx context.Context, a notary.Asked) (t notary.Tombstone,
 		if err := c.finished(ctx, a.Conversation); err != nil {
 			return t, err
 		}
-		left, err := c.audit.Traces(ctx, a.Conversation, 0, 0)
+		left, err := c.audit.Traces(ctx, a.Conversation, audit.Span{})
 		if err != nil {
 			return t, err
 		}
@@ -282,12 +291,16 @@ type wanted struct {
 
 // elsewhere are the items that have a conversation's texts deleted at their
 // carriers, and its files here. They are named by the journal in which the traces
-// lie: those of several may be found within one moment.
+// lie, and by the last of them: those of several may be found within one moment.
 func (c *Custody) elsewhere(id, in molt.ConversationID, left audit.Traces, now molt.Time) (out []wanted, err error) {
+	last := uint64(0)
+	if n := len(left.Whole); n > 0 {
+		last = left.Whole[n-1]
+	}
 	texts := slices.DeleteFunc(slices.Clone(left.Texts), func(t audit.Text) bool { return !c.o.Erases(t.Channel) })
 	add := func(w Wanted) {
 		body, jsonErr := json.Marshal(w)
-		n := fmt.Sprintf("%s/%s/%d/%d", id, in, now, len(out))
+		n := fmt.Sprintf("%s/%s/%d/%d/%d", id, in, now, last, len(out))
 		out = append(out, wanted{texts: len(w.Texts), Item: molt.Item{
 			ID: molt.ItemID("erase/" + n), Conversation: id, Lane: molt.LaneErase + ":" + molt.Lane(n), Due: now, Body: body,
 		}})
@@ -341,24 +354,37 @@ func (c *Custody) Due(ctx context.Context, every time.Duration) error {
 	if err != nil {
 		return err
 	}
+	var begun []notary.Asked // by a run that was cut short: they wait for no other
+	for _, a := range asks {
+		_, dropped, err := c.droppedFor(ctx, a)
+		if err != nil {
+			return err
+		}
+		if dropped {
+			begun = append(begun, a)
+		}
+	}
 	now := c.now()
 	due := slices.ContainsFunc(asks, func(a notary.Asked) bool { return now.Sub(a.At) >= every })
-	if !due && len(waiting) == 0 {
+	if !due && len(waiting)+len(begun) == 0 {
 		return nil
 	}
 	quiet := func(Rotation) {}
-	if !due { // a run was cut short after it had dropped something, or the key is supplied
-		if !c.mu.TryLock() {
-			return ErrBusy
-		}
-		defer c.mu.Unlock()
-		return c.takeEffect(ctx, quiet)
+	if due {
+		return c.Run(ctx, c.tellWaits, quiet)
 	}
-	return c.Run(ctx, func(e Erasing) {
-		if e.Waits != "" {
-			c.o.Log.Warn().Str("conversation", string(e.Conversation)).Str("reason", e.Waits).Msg("an erasure waits")
-		}
-	}, quiet)
+	// A run was cut short after it had dropped something, or the key is supplied.
+	if !c.mu.TryLock() {
+		return ErrBusy
+	}
+	defer c.mu.Unlock()
+	return c.run(ctx, begun, c.tellWaits, quiet)
+}
+
+func (c *Custody) tellWaits(e Erasing) {
+	if e.Waits != "" {
+		c.o.Log.Warn().Str("conversation", string(e.Conversation)).Str("reason", e.Waits).Msg("an erasure waits")
+	}
 }
 
 // List is what was asked for, what was erased, and how much of it carriers have

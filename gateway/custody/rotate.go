@@ -102,8 +102,11 @@ func (c *Custody) finish(ctx context.Context, tell func(Rotation)) error {
 		return err
 	}
 	if c.o.Copy != nil {
-		var err error
-		if r.Copies, err = c.o.Copy(ctx, c.now(), c.o.Ring.Alone()); err != nil {
+		store, err := c.Identity(ctx)
+		if err == nil {
+			r.Copies, err = c.o.Copy(ctx, Copying{At: c.now(), Key: c.o.Ring.Alone(), Store: store})
+		}
+		if err != nil {
 			return fmt.Errorf("the earlier key is kept, since its copies could not be replaced: %w", err)
 		}
 		say(StepCopied)

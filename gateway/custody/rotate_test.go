@@ -65,6 +65,11 @@ func (h *house) open() {
 	if h.ring, err = seal.LoadOrCreate(h.keyFile(), rand.Reader); err != nil {
 		h.t.Fatal(err)
 	}
+	h.desk = h.newDesk(h.store)
+}
+
+func (h *house) newDesk(store molt.Store) *intake.Desk {
+	h.t.Helper()
 	scr, err := screen.New()
 	if err != nil {
 		h.t.Fatal(err)
@@ -74,10 +79,11 @@ func (h *house) open() {
 		h.t.Fatal(err)
 	}
 	rules := &turn.Rules{Digest: "test", Languages: []string{"en"}, Zone: time.UTC, Agent: true, Texts: texts, Clinic: "Harbor", AsksPerHour: 20, Watchdog: time.Hour, Plan: h.plan}
-	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Now: h.now, Log: zerolog.Nop()})
+	desk, err := intake.New(intake.Options{Store: store, Ring: h.ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Now: h.now, Log: zerolog.Nop()})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return desk
 }
 
 // again is the next life: nothing of the last one's memory is left.
@@ -91,7 +97,10 @@ func (h *house) again() {
 
 func (h *house) custody(o Options) *Custody {
 	h.t.Helper()
-	o.Store, o.Ring, o.Desk, o.KeyFile, o.Log = h.store, h.ring, h.desk, h.keyFile(), zerolog.Nop()
+	if o.Store == nil {
+		o.Store = h.store
+	}
+	o.Ring, o.Desk, o.KeyFile, o.Log = h.ring, h.desk, h.keyFile(), zerolog.Nop()
 	if o.Now == nil {
 		o.Now = h.now
 	}
@@ -293,11 +302,11 @@ func TestNoCopyNoDestruction(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := true
-	c := h.custody(Options{Copy: func(_ context.Context, _ molt.Time, key *seal.Keyring) (Copies, error) {
+	c := h.custody(Options{Copy: func(_ context.Context, of Copying) (Copies, error) {
 		if full {
 			return Copies{}, errors.New("no space")
 		}
-		if key.ID() != h.ring.ID() || len(key.Earlier()) > 0 {
+		if of.Key.ID() != h.ring.ID() || len(of.Key.Earlier()) > 0 || of.Store == "" {
 			t.Error("the copy is not of the new key alone")
 		}
 		return Copies{Backup: "b"}, nil

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/audit"
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -25,8 +27,8 @@ const (
 	rash    = "\xff\xd8\xff a rash"
 )
 
-// tears flips a bit of a conversation's snapshot behind the store's back, and opens
-// the store again.
+// tears flips a bit of a conversation's snapshot behind the store's back, or of its
+// last event where it has none, and opens the store again.
 func (h *house) tears(id molt.ConversationID) {
 	h.t.Helper()
 	if err := h.store.Close(); err != nil {
@@ -37,10 +39,16 @@ func (h *house) tears(id molt.ConversationID) {
 		h.t.Fatal(err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte("snaps"))
-		v := append([]byte(nil), b.Get([]byte(id))...)
+		b, key := tx.Bucket([]byte("snaps")), []byte(id)
+		if b.Get(key) == nil {
+			b = tx.Bucket([]byte("events"))
+			c := b.Cursor()
+			c.Seek(append([]byte(id), 1))
+			key, _ = c.Prev()
+		}
+		v := bytes.Clone(b.Get(key))
 		v[len(v)-1] ^= 1
-		return b.Put([]byte(id), v)
+		return b.Put(bytes.Clone(key), v)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		h.t.Fatal(err)
@@ -83,7 +91,7 @@ func TestNothingIsShedUnderACaseThatJustOpened(t *testing.T) {
 	id := h.texts(patient, "SM1", "STOP").Conversation
 	h.texts(patient, "SM2", "my chest hurts, I cannot breathe")
 	c := h.custody(Options{})
-	left, err := c.audit.Traces(ctx, id, 0, 0)
+	left, err := c.audit.Traces(ctx, id, audit.Span{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +100,7 @@ func TestNothingIsShedUnderACaseThatJustOpened(t *testing.T) {
 	if !errors.As(err, &unfinished) {
 		t.Errorf("got %v, want it refused", err)
 	}
-	if now, err := c.audit.Traces(ctx, id, 0, 0); err != nil || len(now.Whole) != len(left.Whole) {
+	if now, err := c.audit.Traces(ctx, id, audit.Span{}); err != nil || len(now.Whole) != len(left.Whole) {
 		t.Errorf("%d bodies of %d are left, %v", len(now.Whole), len(left.Whole), err)
 	}
 }
@@ -192,7 +200,7 @@ func TestWhatANurseWroteIsErasedWithItsPatientAlone(t *testing.T) {
 	}
 	left := map[string]bool{}
 	for _, id := range []molt.ConversationID{gone, stream, next, stays} {
-		traces, err := c.audit.Traces(ctx, id, 0, 0)
+		traces, err := c.audit.Traces(ctx, id, audit.Span{})
 		if err != nil {
 			t.Fatal(err)
 		}

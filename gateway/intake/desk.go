@@ -162,6 +162,7 @@ type Plan struct {
 	Facts  []Fact
 	Leases []molt.Lease
 	Unseen []molt.MarkID // marks that the commit puts and that must not be there
+	Marks  []molt.Mark   // marks that the commit puts
 }
 
 // Fact is something that happened, for the journal.

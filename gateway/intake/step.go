@@ -88,6 +88,7 @@ type step struct {
 	events  []turn.Event
 	leases  []molt.Lease
 	unseen  []molt.MarkID
+	marks   []molt.Mark
 	entropy []byte
 	led     bool     // whether it was asked who leads the source
 	before  pointer  // who led it when this step looked
@@ -174,6 +175,7 @@ func (s *step) take(ctx context.Context, letters []*letter) error {
 		}
 		s.leases = append(s.leases, p.Leases...)
 		s.unseen = append(s.unseen, p.Unseen...)
+		s.marks = append(s.marks, p.Marks...)
 		if len(p.Facts) == 0 {
 			s.events = nil // a journal does not begin with nothing
 		}
@@ -340,6 +342,7 @@ func (s *step) commit(ctx context.Context, next turn.State, decided turn.Decided
 		b.Expect.Unseen = append(b.Expect.Unseen, id)
 		b.Marks = append(b.Marks, molt.Mark{ID: id, Value: []byte(s.m.id)})
 	}
+	b.Marks = append(b.Marks, s.marks...)
 	if err := errors.Join(s.put(&b, &next, decided.Effects), s.putRinging(&b, &next)); err != nil {
 		return molt.Head{}, err
 	}

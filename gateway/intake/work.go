@@ -22,9 +22,9 @@ type Work struct {
 
 // The marks that the gateway keeps.
 const (
-	MarkCode      = "code:"   // a short code → turn.Code, one that rests too
-	MarkWork      = "work:"   // a case → turn.WorkRow
-	MarkSuccessor = "succ:"   // a frozen conversation → who follows it
+	MarkCode      = "code:" // a short code → turn.Code, one that rests too
+	MarkWork      = "work:" // a case → turn.WorkRow
+	MarkSuccessor = turn.MarkSuccessor
 	MarkFrozen    = "frozen:" // a conversation whose journal is damaged → what the scrub found
 	MarkLead      = "lead:"   // a source of chats → the case of it that rings
 	MarkReview    = "review:" // a code → turn.ReviewRow

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/tidegate/tidegate/gateway/custody"
-	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -131,6 +130,9 @@ type Hold struct {
 const maxWhy = 1000
 
 func (p *Operator) hold(w http.ResponseWriter, r *http.Request) error {
+	if p.o.Custody == nil {
+		return problem(http.StatusConflict, "no hold can be laid here")
+	}
 	var h Hold
 	if err := json.NewDecoder(r.Body).Decode(&h); err != nil {
 		return problem(http.StatusBadRequest, "the request does not read")
@@ -149,19 +151,18 @@ func (p *Operator) hold(w http.ResponseWriter, r *http.Request) error {
 	if len(ids) == 0 {
 		return problem(http.StatusNotFound, "there is no such conversation")
 	}
-	for _, id := range ids {
-		_, err := p.o.Desk.Step(r.Context(), id, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
-			return intake.Plan{Facts: []intake.Fact{{Kind: turn.KindHold, Body: &turn.Hold{Actor: actor(r.Context()), Held: h.Held, Why: h.Why, At: molt.TimeOf(p.o.Now())}}}}
-		})
-		if err != nil {
-			return err
-		}
+	err = p.o.Custody.Hold(r.Context(), ids, turn.Hold{Actor: actor(r.Context()), Held: h.Held, Why: h.Why, At: molt.TimeOf(p.o.Now())})
+	if err != nil {
+		return err
 	}
 	return writeJSON(w, ids)
 }
 
 // patient writes out all that the record holds of one patient: recorded reads.
 func (p *Operator) patient(w http.ResponseWriter, r *http.Request) error {
+	if err := p.roomFor("export"); err != nil {
+		return err
+	}
 	ctx := r.Context()
 	match, byNumber := byNumber(r.PathValue("ref"))
 	id := molt.ConversationID("")

@@ -49,6 +49,8 @@ type house struct {
 	op    *operator.Operator
 	http  *http.Client
 	id    molt.ConversationID
+
+	scarce bool // room on the disk
 }
 
 // open makes a house with one red flag in it, and its socket.
@@ -68,7 +70,7 @@ func open(t *testing.T) *house {
 	h := &house{t: t, store: &deny{Store: memstore.New()}}
 	h.desk, err = intake.New(intake.Options{Store: h.store, Ring: ring, Screen: scr, Rules: func() *turn.Rules { return rules }, Log: zerolog.Nop()})
 	must(t, err)
-	h.op, err = operator.New(operator.Options{Desk: h.desk, Audit: audit.New(h.store, ring), Rules: func() *turn.Rules { return rules }, Daemon: true})
+	h.op, err = operator.New(operator.Options{Desk: h.desk, Audit: audit.New(h.store, ring), Rules: func() *turn.Rules { return rules }, Daemon: true, Scarce: func() bool { return h.scarce }})
 	must(t, err)
 	ticket, err := h.desk.Accept(t.Context(), channels.Inbound{Channel: "main", Account: "+15550100101", Peer: "+15550100199", ProviderID: "SM1", Words: "my chest hurts", Via: "webhook"})
 	must(t, err)
@@ -184,5 +186,20 @@ func TestFaultsHoldNothing(t *testing.T) {
 	status, body := h.ask(http.MethodPost, "/cases/"+string(h.id)+"/acts", `{"verb":"note","nonce":"n","words":"private words"}`)
 	if status != http.StatusServiceUnavailable || strings.Contains(body, "private") || strings.Contains(body, "5550100199") {
 		t.Errorf("got %d %s", status, body)
+	}
+}
+
+// TestExportsWaitForRoom: the record of one patient as well as that of all.
+func TestExportsWaitForRoom(t *testing.T) {
+	h := open(t)
+	for _, path := range []string{"/export", "/patients/" + string(h.id), "/patients/+15550100199"} {
+		h.scarce = true
+		if status, body := h.ask(http.MethodGet, path, ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "nearly full") || strings.Contains(body, "chest") {
+			t.Errorf("%s on a full disk: %d %s, want 503 and why", path, status, body)
+		}
+		h.scarce = false
+		if status, body := h.ask(http.MethodGet, path, ""); status != http.StatusOK || !strings.Contains(body, "chest") {
+			t.Errorf("%s with room: %d %s", path, status, body)
+		}
 	}
 }

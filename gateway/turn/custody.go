@@ -7,6 +7,9 @@ import (
 	"github.com/tidegate/tidegate/gateway/model"
 )
 
+// MarkSuccessor is the mark of a frozen conversation, with who follows it.
+const MarkSuccessor = "succ:"
+
 // foldCustody folds what was done with the record itself.
 func (s *State) foldCustody(e Event) {
 	switch b := e.Body.(type) {

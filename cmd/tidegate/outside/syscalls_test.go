@@ -109,11 +109,7 @@ func (w *world) struck(n int, s strike) (outcome string) {
 	status := 0
 	if err == nil {
 		status = w.tries(n, from)
-		if !w.finishes(begun, marked(n)) && !strings.HasSuffix(s.fault, "ENOSPC") {
-			// The fault is of the n-th call of each thread: where a second write finds
-			// no room either, the page waits for its next lease, or the next start.
-			w.t.Errorf("neither paged nor at an end within %s\n%s", patience, tail(w.log()))
-		}
+		w.finishes(begun, marked(n))
 	}
 	w.judgeEnd(s, err)
 	w.start()
@@ -152,23 +148,22 @@ func (w *world) tries(n int, from string) int {
 	return a.StatusCode
 }
 
-// finishes waits until the page is out, or the daemon at its end, and reports
-// whether it is one of them.
-func (w *world) finishes(since int64, words string) bool {
+// finishes waits until the page is out, or the daemon at its end.
+func (w *world) finishes(since int64, words string) {
 	for until := time.Now().Add(patience); time.Now().Before(until); {
 		select {
 		case <-w.daemon.ended:
-			return true
+			return
 		default:
 		}
 		for _, e := range w.ledger() {
 			if e.Seq > since && e.To == alice && strings.Contains(e.Body, words) && e.Kind == twiliofake.KindHandset {
-				return true
+				return
 			}
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	return false
+	w.t.Errorf("neither paged nor at an end within %s\n%s", patience, tail(w.log()))
 }
 
 // judgeEnd ends the daemon, or looks at how it ended by itself.
