@@ -108,8 +108,9 @@ func (w *world) struck(n int, s strike) (outcome string) {
 		"-e", "trace=pwrite64,fdatasync", "-e", "inject="+inject)
 	status := 0
 	if err == nil {
-		status = w.tries(n, from)
-		w.finishes(begun, marked(n))
+		if status = w.tries(n, from); status != http.StatusServiceUnavailable {
+			w.finishes(begun, marked(n))
+		} // strace counts a thread's calls: a second one found no room, nor a reserve
 	}
 	w.judgeEnd(s, err)
 	w.start()
