@@ -14,8 +14,11 @@ func (c *checker) agent() {
 	}
 	for i, m := range a.Models {
 		c.model(index("agent.models", i), m)
+		if rule, got, hint, ok := c.cfg.PriceMissing(m); !ok {
+			c.report(index("agent.models", i), rule, got, hint)
+		}
 	}
-	if least := a.DebounceMax + a.AskTimeout*Duration(max(1, a.remote())); a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout", "agent.models") {
+	if least := a.LeastWatchdog(a.Models); a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout", "agent.models") {
 		c.report("agent.watchdog", "must not be shorter than debounce_max and, for each model on a server, ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
 	}
 	c.providers()
@@ -30,29 +33,43 @@ func (c *checker) agent() {
 // model checks that the provider of a model exists: built in, or under
 // agent.providers.
 func (c *checker) model(path string, m Model) {
-	provider, _ := m.Split()
 	if c.opts.Providers == nil {
 		return
 	}
-	known := slices.Clone(c.opts.Providers)
-	for id := range c.cfg.Agent.Providers {
+	if rule, got, hint, ok := c.cfg.ProviderMissing(m, c.opts.Providers); !ok {
+		c.report(path, rule, got, hint)
+	}
+}
+
+// ProviderMissing says of a model that nothing is named as what stands before its
+// slash: neither what is built in nor a server; ok reports that something is.
+func (c *Config) ProviderMissing(m Model, builtIn []string) (rule, got, hint string, ok bool) {
+	provider, _ := m.Split()
+	known := slices.Clone(builtIn)
+	for id := range c.Agent.Providers {
 		known = append(known, string(id))
 	}
 	slices.Sort(known)
 	if slices.Contains(known, provider) {
-		return
+		return "", "", "", true
 	}
-	hint := suggest(provider, known)
+	hint = suggest(provider, known)
 	if slices.Contains(ProviderType("").Words(), provider) {
 		hint = "say where it is: providers: {" + provider + ": {base_url: …}}"
 	}
-	c.report(path, "must begin with a provider there is", shown(string(m)), hint)
+	return "must begin with a provider there is", shown(string(m)), hint, false
 }
 
-// remote counts the models of the chain that run on a server.
-func (a Agent) remote() int {
+// LeastWatchdog is the shortest watchdog under which each model of a chain can have
+// its time.
+func (a Agent) LeastWatchdog(chain []Model) Duration {
+	return a.DebounceMax + a.AskTimeout*Duration(max(1, remote(chain)))
+}
+
+// remote counts the models of a chain that run on a server.
+func remote(chain []Model) int {
 	n := 0
-	for _, m := range a.Models {
+	for _, m := range chain {
 		if p, _ := m.Split(); p != builtInProvider {
 			n++
 		}

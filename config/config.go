@@ -182,9 +182,17 @@ type Provider struct {
 	AnswerTokens int          `json:"answer_tokens" range:"64..16384" jsonschema:"How many tokens one answer may have."`
 	KeepAlive    Duration     `json:"keep_alive" range:"1m..7d" jsonschema:"How long an Ollama server keeps a model loaded after an answer."`
 	Threads      int          `json:"threads" range:"0..512" jsonschema:"How many threads an Ollama server uses. 0 leaves it to the server."`
-	PriceIn      float64      `json:"price_in" range:"0..10000" jsonschema:"What a million tokens cost that a model reads, in your currency. 0 where it costs nothing."`
-	PriceOut     float64      `json:"price_out" range:"0..10000" jsonschema:"What a million tokens cost that a model writes."`
+	PriceIn      float64      `json:"price_in" range:"0..10000" jsonschema:"What a million tokens cost that a model reads, in your currency, for models without a price of their own. 0 where it costs nothing."`
+	PriceOut     float64      `json:"price_out" range:"0..10000" jsonschema:"What a million tokens cost that such a model writes."`
 	AtOnce       int          `json:"at_once" range:"1..64" jsonschema:"How many questions the server is asked side by side. Others wait their turn."`
+	// Prices are those of single models, by the name after the slash.
+	Prices map[string]Price `json:"prices" range:"0..64" jsonschema:"What single models cost, by the name after the slash, where a server has several."`
+}
+
+// Price is what a million tokens of a model cost.
+type Price struct {
+	In  float64 `json:"in" range:"0..10000" jsonschema:"What a million tokens cost that the model reads, in your currency."`
+	Out float64 `json:"out" range:"0..10000" jsonschema:"What a million tokens cost that it writes."`
 }
 
 // Calendar is where appointments are made: a file, or a server. A zero one is

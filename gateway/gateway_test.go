@@ -22,6 +22,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
+	"github.com/tidegate/tidegate/gateway/skill"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/memstore"
@@ -143,6 +144,11 @@ func (r *rig) again() *rig {
 
 func newRigOn(t *testing.T, store molt.Store, ring *seal.Keyring) *rig {
 	t.Helper()
+	return newRigWith(t, store, ring, nil)
+}
+
+func newRigWith(t *testing.T, store molt.Store, ring *seal.Keyring, skills *skill.Box) *rig {
+	t.Helper()
 	r := &rig{
 		t: t, store: store, ring: ring, log: &lockedBuffer{}, wire: &wire{sent: make(chan channels.Outbound, 100)},
 		model: &thinker{asked: make(chan model.Request, 100), do: says("hello from the agent")},
@@ -159,7 +165,7 @@ func newRigOn(t *testing.T, store molt.Store, ring *seal.Keyring) *rig {
 		Store: store, Ring: ring, Screen: scr, Public: listen(t, &r.public), Private: listen(t, &r.private), Log: zerolog.New(r.log),
 		Parts: Parts{
 			Rules: rules(t), Adapters: map[string]channels.Adapter{"main": r.wire}, Session: session, SegmentsPerSecond: 1000,
-			Persona: model.Persona{Languages: []string{"en"}},
+			Persona: model.Persona{Languages: []string{"en"}}, Skills: skills,
 		},
 	})
 	if err != nil {

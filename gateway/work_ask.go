@@ -31,6 +31,7 @@ type question struct {
 	act     turn.Calling // that it is, if it acts
 	making  turn.Making  // of an act that was under way before the question
 	who     skill.Patient
+	came    *model.Outcome      // of the act that the model asked for, while something is put back
 	spent   turn.Spent          // by the conversation before
 	told    *telemetry.Question // nil: to nobody
 }
@@ -264,7 +265,35 @@ func (g *Gateway) commitCalled(ctx context.Context, q *question, out model.Outco
 		return nil
 	case q.run == nil:
 		return g.beginAsk(q.it)
+	case q.act.Tool == model.ToolBook && !q.act.Back && (out.State == model.CallRefused || out.State == model.CallFailed):
+		q.came = &out
+		return func(ctx context.Context) step { return g.putBackAct(ctx, q) }
+	case q.came != nil:
+		out, q.came = *q.came, nil // what the model asked for, and not what was put back
 	}
+	return g.told(ctx, q, out)
+}
+
+// putBackAct puts back what the question gave back, if the decision on the act wants
+// it. It is on record: whoever does this question after a death does it too.
+func (g *Gateway) putBackAct(ctx context.Context, q *question) step {
+	wanted := false
+	_, err := g.desk.Step(ctx, q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		act, how := s.Making(q.it.ID)
+		if wanted = how == turn.MakeAgain && act.Back; wanted {
+			q.act, q.who = act, patientOf(s)
+		}
+		return intake.Plan{}
+	})
+	switch {
+	case err != nil:
+		g.stepError(q.it, "put back", err)
+		return nil
+	case wanted:
+		return func(ctx context.Context) step { return g.doAct(ctx, q) }
+	}
+	out := *q.came
+	q.came = nil
 	return g.told(ctx, q, out)
 }
 

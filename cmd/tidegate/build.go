@@ -42,6 +42,7 @@ type parts struct {
 	calendar schedule.Calendar // nil: none
 	persona  model.Persona
 	autonomy persona.Persona // as it was read: how far it goes alone
+	chain    []config.Model  // that are asked, in order
 	clinic   model.Clinic
 	record   []byte // all that decisions depend on, but secrets
 	build    string // which program this is
@@ -152,7 +153,8 @@ func (p *parts) buildAgent(e env) error {
 	}
 	c := p.cfg.Clinic
 	p.clinic = model.Clinic{Name: c.Name, Hours: hours, Phone: spoken(string(c.Phone)), Emergency: string(c.Emergency), Zone: c.Timezone.Location().String()}
-	models, remote, err := chain(p.cfg, e)
+	p.chain = chainOf(p.cfg, pers)
+	models, remote, err := chain(p.cfg, p.chain, e)
 	if err != nil {
 		return err
 	}
@@ -160,7 +162,7 @@ func (p *parts) buildAgent(e env) error {
 	if err := p.buildSkills(pers, e); err != nil {
 		return err
 	}
-	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std(), Prices: pricesOf(p.cfg)})
+	p.session, err = agent.New(agent.Options{Providers: models, Timeout: p.cfg.Agent.AskTimeout.Std(), Prices: pricesOf(p.cfg, p.chain)})
 	return err
 }
 
@@ -194,7 +196,7 @@ func (p *parts) buildRules() error {
 			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
 		},
 		Disclose: true,
-		Agent:    cfg.Agent.Enabled && len(cfg.Agent.Models) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
+		Agent:    cfg.Agent.Enabled && len(p.chain) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),
 		Watchdog: cfg.Agent.Watchdog.Std(), HoldTextEvery: cfg.Escalation.HoldTextEvery.Std(), ChatsRinging: cfg.Limits.ChatsRinging, AsksPerHour: cfg.Limits.AsksPerPeerHour,
 		PerConversation: turn.Budget{Tokens: cfg.Agent.Budget.ConversationTokens, Micros: micros(cfg.Agent.Budget.ConversationMoney)},
 		PerClinic:       turn.Budget{Tokens: cfg.Agent.Budget.Tokens, Micros: micros(cfg.Agent.Budget.Money)},
@@ -276,7 +278,7 @@ func textsOf(cfg *config.Config) (policy.Texts, error) {
 // the models and the build.
 func (p *parts) recordOf() []byte {
 	b, err := json.Marshal(map[string]any{
-		"build": p.build, "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "autonomy": p.autonomy, "models": p.cfg.Agent.Models,
+		"build": p.build, "screen": p.screen.Version(), "checklists": p.screen.ChecklistVersion(), "persona": p.persona, "autonomy": p.autonomy, "models": p.chain,
 		"config": json.RawMessage(p.cfg.Canonical()),
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,6 +112,8 @@ type agentRow struct {
 	AsksAll     int  `json:"asks_per_hour"`
 	AsksAtOnce  int  `json:"asks_at_once"`
 	WatchdogSec int  `json:"watchdog_seconds"`
+
+	Models []config.Model `json:"models"` // that are asked, in order
 }
 
 func check(path string, asJSON bool, e env) error {
@@ -157,6 +160,7 @@ func (c *checked) judge(cfg *config.Config, p *parts) {
 	c.Agent = &agentRow{
 		Enabled: p.rules.Agent, ReplyChars: p.rules.Gate.MaxChars, AsksPeer: cfg.Limits.AsksPerPeerHour,
 		AsksAll: cfg.Limits.AsksPerHour, AsksAtOnce: cfg.Limits.AsksAtOnce, WatchdogSec: int(p.rules.Watchdog.Seconds()),
+		Models: p.chain,
 	}
 	if !p.rules.Agent {
 		c.warn(cfg.Fault("agent.enabled", "the agent is paused", "false", "people answer every text"))
@@ -209,6 +213,14 @@ func (c *checked) texts(cfg *config.Config, langs []string, texts policy.Texts) 
 	}
 }
 
+func modelNames(list []config.Model) []string {
+	out := make([]string, len(list))
+	for i, m := range list {
+		out[i] = string(m)
+	}
+	return out
+}
+
 // counted writes 1 number, 2 numbers.
 func counted(n int, noun string) string {
 	if n == 1 {
@@ -239,6 +251,7 @@ func (c *checked) print(w io.Writer) error {
 	if a := c.Agent; a != nil {
 		rows = append(rows,
 			[]string{"Agent", fmt.Sprintf("replies up to %d characters; a text unanswered for %s goes to a person", a.ReplyChars, brief(time.Duration(a.WatchdogSec)*time.Second))},
+			[]string{"Models", strings.Join(modelNames(a.Models), ", ")},
 			[]string{"Limits", fmt.Sprintf("%d asks an hour for a patient, %d for all, %d at once", a.AsksPeer, a.AsksAll, a.AsksAtOnce)})
 	}
 	one := 0

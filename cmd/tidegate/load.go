@@ -241,7 +241,7 @@ func replyFaults(c *config.Config) []config.Fault {
 // agentFaults is what the persona's file says.
 func agentFaults(c *config.Config) []config.Fault {
 	var out []config.Fault
-	_, err := loadPersona(c)
+	who, err := loadPersona(c)
 	var wrong persona.Faults
 	switch {
 	case errors.As(err, &wrong):
@@ -250,6 +250,8 @@ func agentFaults(c *config.Config) []config.Fault {
 		}
 	case err != nil:
 		out = append(out, c.Fault("agent.persona", "must be a file that can be read", err.Error(), "write builtin:intake, or the path of a Markdown file"))
+	default:
+		out = append(out, chainFaults(c, who)...)
 	}
 	return out
 }

@@ -7,9 +7,11 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/agent"
+	"github.com/tidegate/tidegate/gateway/agent/persona"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/model/ollama"
 	"github.com/tidegate/tidegate/gateway/model/openai"
@@ -28,14 +30,27 @@ type languageModel interface {
 	Examine(ctx context.Context) (string, error)
 }
 
-// chain makes the models of the configuration, in its order. Models on one
-// server share its turns.
-func chain(cfg *config.Config, e env) (all []model.Provider, remote []languageModel, err error) {
+// chainOf names the models that are asked, in order: the persona's own, or those of
+// the configuration.
+func chainOf(cfg *config.Config, who persona.Persona) []config.Model {
+	if len(who.Models) == 0 {
+		return cfg.Agent.Models
+	}
+	out := make([]config.Model, len(who.Models))
+	for i, m := range who.Models {
+		out[i] = config.Model(m)
+	}
+	return out
+}
+
+// chain makes the models of a chain, in its order. Models on one server share its
+// turns.
+func chain(cfg *config.Config, names []config.Model, e env) (all []model.Provider, remote []languageModel, err error) {
 	servers := map[config.ProviderID]*agent.Server{}
 	for _, id := range slices.Sorted(maps.Keys(cfg.Agent.Providers)) {
 		servers[id] = agent.NewServer(cfg.Agent.Providers[id].AtOnce)
 	}
-	for i, m := range cfg.Agent.Models {
+	for _, m := range names {
 		provider, name := m.Split()
 		if provider == builtIn {
 			flow, err := scripted.New()
@@ -48,7 +63,7 @@ func chain(cfg *config.Config, e env) (all []model.Provider, remote []languageMo
 		id := config.ProviderID(provider)
 		lm, err := modelOn(cfg.Agent.Providers[id], id, m, name, e)
 		if err != nil {
-			return nil, nil, config.Faults{cfg.Fault(fmt.Sprintf("agent.models[%d]", i), "cannot be made", err.Error(), "")}
+			return nil, nil, config.Faults{cfg.Fault("agent.providers."+provider, "cannot be made for "+string(m), err.Error(), "")}
 		}
 		remote = append(remote, lm)
 		all = append(all, agent.Guard(telemetry.Watch(lm, string(cfg.Agent.Providers[id].Kind(id)), name), servers[id]))
@@ -117,13 +132,40 @@ func modelFaults(c *config.Config, with *env) []config.Fault {
 	return out
 }
 
+// chainFaults is what is wrong with a persona's own chain, at its lines in the file.
+func chainFaults(c *config.Config, who persona.Persona) (out []config.Fault) {
+	chain := chainOf(c, who)
+	for i, m := range chain {
+		if len(who.Models) == 0 {
+			return nil // the configuration's, which is checked there
+		}
+		fault := func(rule, got, hint string) {
+			out = append(out, config.Fault{File: c.Path(c.Agent.Persona), Line: who.ModelsAt[i], Field: fmt.Sprintf("models[%d]", i), Rule: rule, Got: got, Hint: hint})
+		}
+		if rule, got, hint, ok := c.ProviderMissing(m, []string{builtIn}); !ok {
+			fault(rule, got, hint)
+		}
+		if rule, got, hint, ok := c.PriceMissing(m); !ok {
+			fault(rule, got, hint)
+		}
+		if provider, _ := m.Split(); provider == builtIn && string(m) != scripted.Name {
+			fault("must name a model there is", strconv.Quote(string(m)), "write "+scripted.Name)
+		}
+	}
+	if least := c.Agent.LeastWatchdog(chain); c.Agent.Watchdog < least {
+		out = append(out, c.Fault("agent.watchdog", "must not be shorter than debounce_max and, for each model on a server that the persona names, ask_timeout together",
+			c.Agent.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer"))
+	}
+	return out
+}
+
 // pricesOf are the prices of the models on servers, by name.
-func pricesOf(cfg *config.Config) map[string]agent.Price {
+func pricesOf(cfg *config.Config, names []config.Model) map[string]agent.Price {
 	out := map[string]agent.Price{}
-	for _, m := range cfg.Agent.Models {
-		provider, _ := m.Split()
-		if p, ok := cfg.Agent.Providers[config.ProviderID(provider)]; ok {
-			out[string(m)] = agent.Price{In: p.PriceIn, Out: p.PriceOut}
+	for _, m := range names {
+		if provider, _ := m.Split(); provider != builtIn {
+			price, _ := cfg.PriceOf(m)
+			out[string(m)] = agent.Price{In: price.In, Out: price.Out}
 		}
 	}
 	return out

@@ -311,6 +311,8 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Ask, set.Ask)
 	put(&s.Calling, set.Calling)
 	put(&s.Lapsed, set.Lapsed)
+	put(&s.Gave, set.Gave)
+	put(&s.Untold, set.Untold)
 	put(&s.Offered, set.Offered)
 	put(&s.Booked, set.Booked)
 	put(&s.Spent, set.Spent)

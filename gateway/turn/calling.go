@@ -35,6 +35,9 @@ type Calling struct {
 	// Epoch is the turn of speech in which it was decided: outside it nothing is
 	// made.
 	Epoch uint64 `json:"epoch,omitempty"`
+	// Back says that it puts back what this question gave back, since what it was given
+	// back for did not come about.
+	Back bool `json:"back,omitempty"`
 	// Begun says of an approved act that its making is on record.
 	Begun bool `json:"begun,omitempty"`
 }
@@ -157,16 +160,33 @@ func (x *decider) called(b *Called) {
 	case b.State == model.CallRefused && b.Why == model.WhyLapsed:
 		x.lapse(act)
 		x.tellLapsed()
-	case b.State == model.CallRefused && !act.Approved:
+	case x.putsBack(act, b.State):
+	case b.State == model.CallRefused && !act.Approved && !act.Back:
 	case b.State != model.CallDone:
 		x.escalate(x.newCase(escalation.Event{Why: escalation.KindFault, Severity: escalation.S3, Category: "booking", Evidence: x.waitingOrLast()}))
 	case b.Tool == model.ToolBook:
 		x.set(func(s *Set) { s.Booked = &Appointment{b.Key, b.Slot}; s.Offered = &[]model.Slot{} })
 		x.tellBooking(act, "booked_by")
 	case b.Tool == model.ToolCancel:
-		x.set(func(s *Set) { s.Booked = &Appointment{} })
+		x.set(func(s *Set) { s.Booked, s.Gave = &Appointment{}, &act })
 		x.tellBooking(act, "unbooked_by")
 	}
+}
+
+// putsBack begins to put back what this question gave back, where what it was given
+// back for is not booked for certain. What may be booked nobody books beside.
+func (x *decider) putsBack(act Calling, state string) bool {
+	gave := x.s.Gave
+	lost := act.Tool == model.ToolBook && (state == model.CallRefused || state == model.CallFailed)
+	if !lost || act.Back || gave.Key == "" || gave.Item != act.Item || act.Item != x.s.Ask.Item || act.Epoch != x.s.Epoch || gave.Slot.Start <= x.env.Now {
+		return false
+	}
+	x.set(func(s *Set) {
+		s.Calling = &Calling{Item: act.Item, Tool: model.ToolBook, Key: gave.Key, Slot: gave.Slot, Epoch: act.Epoch, Back: true}
+		s.Gave = &Calling{}
+	})
+	x.timer(timerCalling, x.env.Now.Add(CallingWithin))
+	return true
 }
 
 // tellBooking answers what waited with what was done; what waits beside an act that
@@ -182,6 +202,7 @@ func (x *decider) tellBooking(act Calling, what string) {
 		x.say(what, channels.ClassNurse, x.fixed(what, x.whenText(slot.Start)))
 		return
 	}
+	x.set(func(s *Set) { s.Untold = &act })
 	if x.s.Open() && x.s.Case.Held() {
 		words := map[string]string{"booked_by": "an appointment was booked for this patient: ", "unbooked_by": "this patient's appointment was given back: "}[what]
 		x.toStaff(x.s.Case.Claimant, what, molt.Words("Case "+x.s.Code+": "+words+whenIn(x.env.Rules, "en", slot.Start)+"."), 0)
@@ -236,8 +257,12 @@ func (x *decider) lapse(act Calling) {
 // tellLapsed says to the patient what was not made, once the agent may speak again:
 // nobody texts about an appointment into an emergency.
 func (x *decider) tellLapsed() {
+	if x.s.Owner != escalation.OwnerAgent || x.s.mute() {
+		return
+	}
+	x.tellUntold()
 	act := x.s.Lapsed
-	if act.Key == "" || x.s.Owner != escalation.OwnerAgent || x.s.mute() {
+	if act.Key == "" {
 		return
 	}
 	x.set(func(s *Set) { s.Lapsed = &Calling{} })
@@ -245,6 +270,37 @@ func (x *decider) tellLapsed() {
 	if waited && act.Slot.Start > x.env.Now {
 		x.say("undone_by", channels.ClassNurse, x.fixed("undone_by", x.whenText(act.Slot.Start)))
 	}
+}
+
+// tellUntold says what was done while somebody else spoke, if it is so still.
+func (x *decider) tellUntold() {
+	act := x.s.Untold
+	if act.Key == "" {
+		return
+	}
+	x.set(func(s *Set) { s.Untold = &Calling{} })
+	booked := x.s.Booked.Key == act.Key
+	switch {
+	case act.Slot.Start <= x.env.Now:
+	case act.Tool == model.ToolBook && booked:
+		x.say("booked_by", channels.ClassNurse, x.fixed("booked_by", x.whenText(act.Slot.Start)))
+	case act.Tool == model.ToolCancel && !booked:
+		x.say("unbooked_by", channels.ClassNurse, x.fixed("unbooked_by", x.whenText(act.Slot.Start)))
+	}
+}
+
+// ofBooking reports whether a text tells of an act.
+func ofBooking(what string) bool { return what == "booked_by" || what == "unbooked_by" }
+
+// untold reports whether the patient does not know of what was done: the text did not
+// reach them, or somebody else spoke.
+func (s *State) untold() bool {
+	for _, d := range slices.Backward(s.Sends) {
+		if ofBooking(d.What) {
+			return s.Untold.Key != "" || s.Fate(d.Item) == "not delivered" || s.Fate(d.Item) == "not sent"
+		}
+	}
+	return s.Untold.Key != ""
 }
 
 // bookingLine is the appointment as a handoff tells it; "" when there is none.
@@ -255,7 +311,11 @@ func bookingLine(s *State, r *Rules) string {
 	case s.Lapsed.Key != "":
 		return "Not done, though the patient was told that it is asked about: " + s.Lapsed.InWords(r)
 	case s.Booked.Key != "":
-		return "Booked: " + whenIn(r, "en", s.Booked.Slot.Start)
+		line := "Booked: " + whenIn(r, "en", s.Booked.Slot.Start)
+		if s.untold() {
+			line += ". The patient does not know of it."
+		}
+		return line
 	}
 	return ""
 }

@@ -208,3 +208,85 @@ func TestNothingIsErasedUnderAReview(t *testing.T) {
 		t.Error("it may be erased while an act waits for a nurse")
 	}
 }
+
+// moves gives an appointment back and books another opening, in one question.
+func moves(t *testing.T) (w *world, old model.Slot, a Calling) {
+	t.Helper()
+	w, old = booker(t)
+	c, id := book(old.ID)
+	w.came(w.act(t, c, id), model.CallDone)
+	next := model.Slot{ID: "a2", Start: old.Start.Add(time.Hour), Minutes: 20}
+	w.s.Offered = []model.Slot{next}
+	w.step(fact{KindInbound, &channels.Inbound{Words: "move me to option 2", ProviderID: "3"}})
+	w.came(w.act(t, model.Call{Tool: model.ToolCancel}, ""), model.CallDone)
+	w.s.Offered = []model.Slot{next}
+	c, id = book(next.ID)
+	return w, old, w.act(t, c, id)
+}
+
+// TestAMoveThatFailsHalfway: what a question gave back is put back where what it was
+// given back for does not come about, and the patient reads that it stands; where that
+// fails too a person has it.
+func TestAMoveThatFailsHalfway(t *testing.T) {
+	for _, state := range []string{model.CallRefused, model.CallFailed} {
+		w, old, a := moves(t)
+		d := w.came(a, state)
+		back, how := w.s.Making(w.s.Ask.Item)
+		if how != MakeAgain || !back.Back || back.Slot != old || back.Tool != model.ToolBook || w.s.Owner != escalation.OwnerAgent || w.s.timer(timerCalling) == nil {
+			t.Fatalf("%s: %s, to be made %q: %+v", state, d.Reason, how, back)
+		}
+		if d = w.came(back, model.CallDone); w.s.Booked.Slot != old || said(d, "booked_by") != 1 || w.s.Calling.Key != "" {
+			t.Errorf("%s: put back, and booked is %+v, told %d times", state, w.s.Booked, said(d, "booked_by"))
+		}
+	}
+	for _, state := range []string{model.CallRefused, model.CallFailed, model.CallUnknown} {
+		w, _, a := moves(t)
+		w.came(a, model.CallFailed)
+		back, _ := w.s.Making(w.s.Ask.Item)
+		if d := w.came(back, state); w.s.Owner != escalation.OwnerHold || w.s.Case.Category != "booking" || w.s.Calling.Key != "" || said(d, "booked_by") != 0 {
+			t.Errorf("not put back, %s: owner %s, case %+v", state, w.s.Owner, w.s.Case)
+		}
+	}
+	w, _, a := moves(t)
+	if w.came(a, model.CallUnknown); w.s.Calling.Key != "" || w.s.Owner != escalation.OwnerHold {
+		t.Errorf("it may be booked, and the old one is put back beside it: %+v", w.s.Calling)
+	}
+	w, _, a = moves(t)
+	if w.came(a, model.CallDone); w.s.Calling.Key != "" || w.s.Booked.Slot.ID != "a2" {
+		t.Errorf("the move came about: %+v, %+v", w.s.Calling, w.s.Booked)
+	}
+}
+
+// TestBookedAndNotTold: what was booked into an emergency the patient reads of once the
+// agent may speak again; what no text reaches them about a person tells them.
+func TestBookedAndNotTold(t *testing.T) {
+	w, slot := booker(t)
+	c, id := book(slot.ID)
+	a := w.act(t, c, id)
+	w.step(fact{KindInbound, &channels.Inbound{Words: "my chest hurts", ProviderID: "3"}}, fact{KindScreened, &screen.Verdict{Severity: screen.S1, Category: "cardiac"}})
+	if d := w.came(a, model.CallDone); said(d, "booked_by") != 0 {
+		t.Error("told into an emergency")
+	}
+	for i, v := range []Acted{{Verb: VerbTake}, {Verb: VerbCalled, Reached: true}, {Verb: VerbResolve, NextOwner: escalation.OwnerAgent}} {
+		v.ID, v.Actor, v.Case = string(rune('a'+i)), "alice", w.s.Case.ID
+		d := w.step(fact{KindActed, &v})
+		if want := map[Verb]int{VerbResolve: 1}[v.Verb]; said(d, "booked_by") != want {
+			t.Errorf("%s: told %d times, want %d", v.Verb, said(d, "booked_by"), want)
+		}
+	}
+
+	w, slot = booker(t)
+	c, id = book(slot.ID)
+	w.came(w.act(t, c, id), model.CallDone)
+	d := w.find("booked_by", "")
+	_, attempt := w.look(d)
+	w.step(attempt...)
+	w.step(fact{KindFailed, &Failed{Item: d.Item, Attempt: 1, Fault: channels.FaultRecipient, Certain: true}})
+	if w.s.Case == nil || w.s.Case.Category != "booking" || !w.s.Case.CannotText || w.s.Owner != escalation.OwnerHold {
+		t.Fatalf("nobody tells the patient: %+v", w.s.Case)
+	}
+	rules := testRules(t)
+	if line := bookingLine(&w.s, &rules); !strings.Contains(line, "does not know") {
+		t.Errorf("the handoff says %q", line)
+	}
+}

@@ -283,6 +283,8 @@ type Set struct {
 
 	Calling *Calling      `json:"calling,omitempty"` // the zero Calling: none
 	Lapsed  *Calling      `json:"lapsed,omitempty"`  // the zero Calling: none
+	Gave    *Calling      `json:"gave,omitempty"`    // the zero Calling: none
+	Untold  *Calling      `json:"untold,omitempty"`  // the zero Calling: none
 	Offered *[]model.Slot `json:"offered,omitempty"`
 	Booked  *Appointment  `json:"booked,omitempty"` // the zero Appointment: none
 	Spent   *Spent        `json:"spent,omitempty"`

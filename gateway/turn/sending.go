@@ -297,8 +297,12 @@ func (x *decider) undelivered(d Send, cannot bool) {
 	case d.Class == channels.ClassSafety && x.s.Stopped:
 		// The clarification after STOP: the case about it is on the list.
 	default:
+		category := "" // what it is about, where a person has to tell it
+		if ofBooking(d.What) {
+			category = "booking"
+		}
 		x.escalate(x.newCase(escalation.Event{
-			Why: escalation.KindUndeliverable, Severity: escalation.S3, Evidence: x.lastInbound(), CannotText: cannot,
+			Why: escalation.KindUndeliverable, Severity: escalation.S3, Category: category, Evidence: x.lastInbound(), CannotText: cannot,
 		}))
 	}
 }

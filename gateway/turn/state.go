@@ -68,6 +68,8 @@ type State struct {
 
 	Calling Calling      `json:"calling,omitzero"`  // an act that is under way
 	Lapsed  Calling      `json:"lapsed,omitzero"`   // an act that was not made, of which the patient does not know yet
+	Gave    Calling      `json:"gave,omitzero"`     // what the question under way gave back
+	Untold  Calling      `json:"untold,omitzero"`   // an act that was done while somebody else spoke
 	Offered []model.Slot `json:"offered,omitempty"` // the openings that the last reply with some was made with
 	Booked  Appointment  `json:"booked,omitzero"`
 	Reviews []Review     `json:"reviews,omitempty"` // what of the agent's waits for a nurse

@@ -130,26 +130,34 @@ func (w *world) ledgerOfModels() (tokens, micros int) {
 // calendarServer is a calendar as a clinic's server would be, with its moods.
 type calendarServer struct {
 	*httptest.Server
-	mu       sync.Mutex
-	bookings map[string]string // key → slot
-	puts     int
-	deletes  int
-	lies     bool          // says yes and keeps nothing
-	hold     chan struct{} // a look at a booking waits for it
-	looked   chan struct{} // has one for each look
+	mu         sync.Mutex
+	bookings   map[string]string // key → slot
+	puts       int
+	deletes    int
+	lies       bool          // says yes and keeps nothing
+	taken      string        // an opening that somebody else has by now
+	hold       chan struct{} // a look at a booking waits for it
+	holdFrom   int           // once so many were asked for
+	undoneFrom int           // and given back
+	looked     chan struct{} // has one for each look
 }
 
 func newCalendarServer(t *testing.T) *calendarServer {
 	t.Helper()
 	c := &calendarServer{bookings: map[string]string{}, looked: make(chan struct{}, 100)}
-	slot := map[string]any{"id": "a1", "start": time.Now().Add(48 * time.Hour).Truncate(time.Minute), "minutes": 20, "with": "Dr. Lee"}
+	slots := map[string]map[string]any{}
+	for i, id := range []string{"a1", "a2"} {
+		slots[id] = map[string]any{"id": id, "start": time.Now().Add(time.Duration(48+i) * time.Hour).Truncate(time.Minute), "minutes": 20, "with": "Dr. Lee"}
+	}
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, code int, v any) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(v)
 	}
-	mux.HandleFunc("GET /slots", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"slots": []any{slot}}) })
+	mux.HandleFunc("GET /slots", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, map[string]any{"slots": []any{slots["a1"], slots["a2"]}})
+	})
 	mux.HandleFunc("PUT /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
 		var b struct{ Slot, Phone string }
 		_ = json.NewDecoder(r.Body).Decode(&b)
@@ -159,6 +167,10 @@ func newCalendarServer(t *testing.T) *calendarServer {
 		if b.Phone != booker {
 			t.Errorf("a booking for %q", b.Phone)
 		}
+		if b.Slot == c.taken {
+			answer(w, http.StatusConflict, map[string]any{})
+			return
+		}
 		if !c.lies {
 			c.bookings[r.PathValue("key")] = b.Slot
 		}
@@ -167,9 +179,15 @@ func newCalendarServer(t *testing.T) *calendarServer {
 	mux.HandleFunc("GET /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		hold := c.hold
-		_, ok := c.bookings[r.PathValue("key")]
+		if c.puts < c.holdFrom || c.deletes < c.undoneFrom {
+			hold = nil
+		}
+		id, ok := c.bookings[r.PathValue("key")]
+		counts := c.puts >= c.holdFrom && c.deletes >= c.undoneFrom
 		c.mu.Unlock()
-		c.looked <- struct{}{}
+		if counts {
+			c.looked <- struct{}{}
+		}
 		if hold != nil {
 			select {
 			case <-hold:
@@ -181,7 +199,7 @@ func newCalendarServer(t *testing.T) *calendarServer {
 			answer(w, 404, map[string]any{})
 			return
 		}
-		answer(w, 200, map[string]any{"slot": slot})
+		answer(w, 200, map[string]any{"slot": slots[id]})
 	})
 	mux.HandleFunc("DELETE /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
@@ -255,6 +273,103 @@ func TestBookingThatIsNotThere(t *testing.T) {
 	defer c.mu.Unlock()
 	if c.deletes == 0 {
 		t.Error("nothing was undone")
+	}
+	if n := w.texts(booker, "You are booked"); n != 0 {
+		t.Errorf("the patient was told %d times of an appointment that is none", n)
+	}
+}
+
+// TestAMoveThatFailsAndDying moves an appointment to an opening that somebody else has
+// by now: what was given back for it is put back. Daemon and model are killed between
+// that and its look. After the restart the old appointment stands, once, and the
+// patient reads so once.
+func TestAMoveThatFailsAndDying(t *testing.T) {
+	t.Parallel()
+	c := newCalendarServer(t)
+	c.taken = "a2"
+	w, model := booking(t, "base_url: "+c.URL)
+	w.start()
+	w.text(booker, "what openings do you have?")
+	w.gets(0, booker, "option 2 is")
+	since := w.end()
+	w.text(booker, "option 1")
+	first := w.gets(since, booker, "You are booked for")
+	since = w.end()
+	w.text(booker, "what openings do you have?")
+	w.gets(since, booker, "option 2 is")
+	c.mu.Lock()
+	c.hold, c.holdFrom = make(chan struct{}), 3 // the first booking, the one that is taken, and the one put back
+	for len(c.looked) > 0 {
+		<-c.looked
+	}
+	c.mu.Unlock()
+	since = w.end()
+	w.text(booker, "move me to option 2")
+	w.gets(since, booker, "is given back")
+	select {
+	case <-c.looked: // it is put back, and being looked at
+	case <-time.After(patience):
+		t.Fatal("nothing was put back")
+	}
+	w.kill()
+	model.kill()
+	c.mu.Lock()
+	c.hold = nil
+	c.mu.Unlock()
+	w.start()
+	if again := w.gets(since, booker, "You are booked for"); again.Body != first.Body {
+		t.Errorf("put back is %q, booked was %q", again.Body, first.Body)
+	}
+	w.idle(within(t, patience))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.bookings) != 1 || c.puts < 4 {
+		t.Errorf("%d bookings after %d requests, want one after four", len(c.bookings), c.puts)
+	}
+	for _, slot := range c.bookings {
+		if slot != "a1" {
+			t.Errorf("booked is %s", slot)
+		}
+	}
+	if n := w.texts(booker, "You are booked"); n != 2 {
+		t.Errorf("the patient was told %d times, want once for each booking", n)
+	}
+}
+
+// TestUndoneAndDying kills daemon and model while what the calendar does not show is
+// undone, between the giving back and its look. After the restart nothing is booked, a
+// person has it, and the patient is told of no appointment.
+func TestUndoneAndDying(t *testing.T) {
+	t.Parallel()
+	c := newCalendarServer(t)
+	c.lies, c.hold, c.undoneFrom = true, make(chan struct{}), 1
+	w, model := booking(t, "base_url: "+c.URL)
+	w.start()
+	w.text(booker, "what openings do you have?")
+	w.gets(0, booker, "option 1 is")
+	since := w.end()
+	w.text(booker, "option 1")
+	select {
+	case <-c.looked: // it is given back, and being looked at
+	case <-time.After(patience):
+		t.Fatal("nothing was undone")
+	}
+	w.kill()
+	model.kill()
+	c.mu.Lock()
+	c.hold = nil
+	c.mu.Unlock()
+	w.start()
+	w.gets(since, booker, "A nurse")
+	w.idle(within(t, patience))
+	out, err := exec.CommandContext(within(t, patience), w.bin, "cases", "list", "-c", w.path("tidegate.yaml")).CombinedOutput()
+	if err != nil || strings.Count(string(out), "S3") != 1 {
+		t.Errorf("the work list: %v\n%s", err, out)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.bookings) != 0 || c.deletes < 2 {
+		t.Errorf("%d bookings after %d were given back", len(c.bookings), c.deletes)
 	}
 	if n := w.texts(booker, "You are booked"); n != 0 {
 		t.Errorf("the patient was told %d times of an appointment that is none", n)

@@ -23,7 +23,6 @@ tone: plain
 disclosure: {en: "This is the automated assistant of {clinic}. I am a computer.", es: "Soy una maquina de {clinic}. Soy una computadora, no una persona."}
 collect: [name, dob, reason]
 languages: [en, es]
-models: [scripted/intake]
 autonomy: draft
 ---
 Take the intake by text message. Ask for one thing at a time.
@@ -74,7 +73,7 @@ func TestDraftsWaitForANurse(t *testing.T) {
 	w.text(alice, code+" Y")
 	first := w.gets(since, booker, "computer")
 	w.text(alice, code+" Y") // twice is once
-	w.gets(since, alice, "Nothing is open under that code")
+	w.gets(since, alice, "that is over")
 	if n := w.texts(booker, first.Body); n != 1 {
 		t.Errorf("it left %d times", n)
 	}
@@ -186,7 +185,7 @@ func TestActsWaitForANurse(t *testing.T) {
 			w.text(who, "my chest hurts")
 			w.gets(since, who, "may be an emergency")
 			w.text(alice, code+" Y")
-			w.gets(since, alice, "Nothing is open under that code")
+			w.gets(since, alice, "that is over")
 			w.idle(within(t, patience))
 			if booked() != 0 {
 				t.Fatal("it is booked for somebody in danger")

@@ -332,6 +332,11 @@ func (r *reader) models(field string, n ast.Node) {
 		}
 		return "must be provider/model", "as scripted/intake"
 	})
+	if seq, ok := n.(*ast.SequenceNode); ok && len(seq.Values) == len(r.p.Models) {
+		for _, v := range seq.Values {
+			r.p.ModelsAt = append(r.p.ModelsAt, r.at(v))
+		}
+	}
 }
 
 // tools are those a persona may call. An empty list is none, and no list is all.
@@ -415,7 +420,7 @@ func (r *reader) number(into *int, least, most int) func(string, ast.Node) {
 // whole checks what no single setting can show, and fills in the limits that
 // were left out.
 func (r *reader) whole() {
-	for _, must := range []string{"name", "disclosure", "collect", "languages", "models"} {
+	for _, must := range []string{"name", "disclosure", "collect", "languages"} {
 		if _, ok := r.seen[must]; !ok {
 			r.fault(r.base+1, must, "must be set", "", "")
 		}

@@ -48,7 +48,10 @@ type Persona struct {
 	Collect    []string          // in the order they are asked for
 	Languages  []string          // the first is spoken until the patient shows another
 	Tools      []string          // that it may call, of those the clinic has; nil: all
-	Models     []string          // the chain: the first answers, the next when it faults
+	// Models is the chain of this persona: the first answers, the next when it faults.
+	// nil: the one that the configuration names for all.
+	Models   []string
+	ModelsAt []int `json:"-"` // the line of each in the file
 	// Autonomy is how far it goes alone: draft, known or extended.
 	Autonomy   string
 	Intents    []string // what it may answer about; nil: anything

@@ -95,7 +95,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if p.Name == "" || p.Text == "" || len(p.Languages) == 0 || len(p.Models) == 0 || p.Limits.ReplyChars < MinReplyChars {
+		if p.Name == "" || p.Text == "" || len(p.Languages) == 0 || len(p.Models) != len(p.ModelsAt) || p.Limits.ReplyChars < MinReplyChars {
 			t.Errorf("a taken file gave %+v", p)
 		}
 		for _, lang := range p.Languages {
