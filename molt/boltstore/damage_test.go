@@ -179,3 +179,50 @@ func FuzzPages(f *testing.F) {
 		}
 	})
 }
+
+// TestADamagedMarkIsTorn: whatever byte of it or of its id is changed; it hides no
+// other, and can be written anew. One that a build of layout 2 wrote reads.
+func TestADamagedMarkIsTorn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path})
+	put := []molt.Mark{{ID: "a:1", Value: []byte(`{"n":1}`)}, {ID: "a:2", Value: []byte(`{"n":2}`)}, {ID: "a:3", Value: nil}}
+	commit(t, s, molt.Batch{Marks: put})
+	var whole []byte
+	s.edit(t, func(tx *bolt.Tx) error {
+		whole = bytes.Clone(tx.Bucket([]byte(bucketMarks)).Get([]byte("a:2")))
+		return errors.Join(tx.Bucket([]byte(bucketMarks)).Put([]byte("a:4"), []byte("c_older")), tx.Bucket([]byte(bucketMarks)).Put([]byte("a:5"), whole))
+	})
+	read := func() map[molt.MarkID]molt.Mark {
+		p, err := s.Scan(t.Context(), molt.Query{Table: molt.TableMarks, Limit: molt.MaxPage})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[molt.MarkID]molt.Mark{}
+		for _, m := range p.Marks {
+			out[m.ID] = m
+		}
+		return out
+	}
+	for at := range whole {
+		torn := bytes.Clone(whole)
+		torn[at] ^= 1 << (at % 8)
+		s.edit(t, func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketMarks)).Put([]byte("a:2"), torn) })
+		got := read()
+		if m := got["a:2"]; !m.Torn || len(m.Value) > 0 {
+			t.Errorf("byte %d changed: %+v, want it torn", at, m)
+		}
+		if string(got["a:1"].Value) != `{"n":1}` || got["a:1"].Torn || got["a:3"].Torn || string(got["a:4"].Value) != "c_older" || !got["a:5"].Torn {
+			t.Errorf("byte %d changed: the others read %+v", at, got)
+		}
+	}
+	for cut := range whole[1:] {
+		s.edit(t, func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketMarks)).Put([]byte("a:2"), whole[:cut+1]) })
+		if m := read()["a:2"]; !m.Torn {
+			t.Errorf("cut after %d bytes: %+v, want it torn", cut+1, m)
+		}
+	}
+	commit(t, s, molt.Batch{Marks: put})
+	if m := read()["a:2"]; m.Torn || string(m.Value) != `{"n":2}` {
+		t.Errorf("written anew: %+v", m)
+	}
+}

@@ -19,7 +19,7 @@ import (
 )
 
 // schema is the version of the layout in doc.go that this build reads and writes.
-const schema = 2
+const schema = 3
 
 const (
 	defaultLockTimeout = 1500 * time.Millisecond
