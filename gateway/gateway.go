@@ -107,6 +107,7 @@ type Gateway struct {
 	watchman *watchman
 	ready    atomic.Bool
 	scarce   atomic.Bool                   // room on the disk
+	torn     map[string]bool               // marks of which the admins were told; the scrub's alone
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]
@@ -137,7 +138,8 @@ func New(o Options) (*Gateway, error) {
 		o.AsksAtOnce = 4
 	}
 	g := &Gateway{
-		o: o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now), watchman: newWatchman(),
+		torn: map[string]bool{},
+		o:    o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now), watchman: newWatchman(),
 		swapped: make(chan struct{}, 1), sessions: newSessions(),
 	}
 	pause, err := pauseIn(context.Background(), o.Store)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -88,9 +89,32 @@ func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
 		}
 		if q.After = p.Next; q.After == "" {
 			g.metrics.damaged.Set(float64(damaged))
-			return g.tellDamage(ctx, news)
+			return errors.Join(g.tellDamage(ctx, news), g.tellTorn(ctx, auditor))
 		}
 	}
+}
+
+// tellTorn tells the admins of marks that are not what was written: once each while
+// the daemon runs.
+func (g *Gateway) tellTorn(ctx context.Context, auditor *audit.Auditor) error {
+	news := 0
+	err := auditor.Marks(ctx, func(f audit.Fault) {
+		if g.torn[f.Cause] {
+			return
+		}
+		news++
+		g.torn[f.Cause] = true
+		g.metrics.faults.WithLabelValues("damage").Inc()
+		g.o.Log.Error().Str("cause", f.Cause).Msg("a mark is damaged")
+	})
+	if err != nil || news == 0 {
+		return err
+	}
+	words := fmt.Sprintf("%s: %d marks of the record are damaged: what is known of texts, codes or case lists by them is lost. Run: tidegate verify", g.rules().Clinic, news)
+	if err := g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, ""); err != nil && !unusable(err) {
+		return err
+	}
+	return nil
 }
 
 // found is what the mark of a frozen journal says.

@@ -150,3 +150,34 @@ func TestScrubCutShort(t *testing.T) {
 		t.Errorf("the admin was told %q, want twice by now", notices)
 	}
 }
+
+// TestScrubFindsATornMark: the admins are told once, and what is written anew is whole.
+func TestScrubFindsATornMark(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "store.db")
+	f.open(path, ring)
+	f.id = f.texts("SM1", "STOP")
+	must(t, f.store.Close())
+	db, err := bolt.Open(path, 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bolt.Tx) error {
+		b := tx.Bucket([]byte("marks"))
+		k, v := b.Cursor().Seek([]byte("seen:"))
+		v = append([]byte(nil), v...)
+		v[len(v)-1] ^= 1
+		return b.Put(append([]byte(nil), k...), v)
+	}))
+	must(t, db.Close())
+	f.open(path, ring)
+	f.scrubs(t)
+	f.scrubs(t)
+	if notices := f.told(t); len(notices) != 1 || !strings.Contains(notices[0], "mark") || strings.Contains(notices[0], "seen:") {
+		t.Errorf("the admin was told %q, want once that a mark is damaged", notices)
+	}
+	rep, err := audit.New(f.store, ring).Verify(t.Context(), audit.Check{})
+	if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0].Cause, "seen:") {
+		t.Errorf("verify: %+v, %v; want the mark named", rep.Faults, err)
+	}
+}

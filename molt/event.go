@@ -48,6 +48,7 @@ type Mark struct {
 	ID    MarkID
 	Value []byte
 	Drop  bool // remove it instead; dropping what is absent is no fault
+	Torn  bool // as read: it is there, and its value is not what was written, so that it has none
 }
 
 // Item is durable work that is due. It waits in its lane until a worker claims

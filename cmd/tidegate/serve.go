@@ -122,7 +122,15 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	if err != nil {
 		return err
 	}
-	return g.Run(ctx)
+	return h.why(g.Run(ctx))
+}
+
+// why says what broke the store, where that ended the daemon.
+func (h *house) why(err error) error {
+	if errors.Is(err, gateway.ErrStoreBroken) {
+		err = fmt.Errorf("%w (%w)", err, h.store.Fault())
+	}
+	return err
 }
 
 func logger(cfg *config.Config, w io.Writer) zerolog.Logger {

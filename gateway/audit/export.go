@@ -144,7 +144,7 @@ func (a *Auditor) Export(ctx context.Context, id molt.ConversationID) (File, err
 
 // successor is the conversation that follows a frozen one; "" when none does.
 func (a *Auditor) successor(ctx context.Context, id molt.ConversationID) (molt.ConversationID, error) {
-	mark := molt.MarkID("succ:" + string(id))
+	mark := molt.MarkID(turn.MarkSuccessor + string(id))
 	p, err := a.store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: string(mark), Limit: 1})
 	if err != nil || len(p.Marks) == 0 || p.Marks[0].ID != mark {
 		return "", err

@@ -77,6 +77,9 @@ func (a *Auditor) successors(ctx context.Context) (map[molt.ConversationID]molt.
 	after := map[molt.ConversationID]molt.ConversationID{}
 	err := a.scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: turn.MarkSuccessor}, func(p molt.Page) {
 		for _, m := range p.Marks {
+			if m.Torn {
+				continue
+			}
 			after[molt.ConversationID(m.Value)] = molt.ConversationID(strings.TrimPrefix(string(m.ID), turn.MarkSuccessor))
 		}
 	})

@@ -104,7 +104,7 @@ func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
 			return r, err
 		}
 	}
-	return r, a.verifyItems(ctx, &r)
+	return r, errors.Join(a.verifyItems(ctx, &r), a.Marks(ctx, r.fault))
 }
 
 // restores lists the restores on record. One that is not signed by this record's

@@ -95,6 +95,28 @@ func TestWhateverIsDamagedARedFlagPasses(t *testing.T) {
 	}
 }
 
+// TestADamagedMarkOfWhoFollows: a frozen conversation whose successor cannot be told
+// any more gets one anew, on the same day and on a later one.
+func TestADamagedMarkOfWhoFollows(t *testing.T) {
+	for _, later := range []time.Duration{0, 48 * time.Hour} {
+		w := newDisk(t)
+		first := w.say(w.newDesk(nil), text(patient, "SM1", "hello"))
+		w.flip("heads", first.Conversation, 20)
+		w.say(w.newDesk(nil), text(patient, "SM2", "hello again"))
+		w.flip("marks", molt.ConversationID(MarkSuccessor+string(first.Conversation)), -1)
+		w.clock.add(later)
+		before := len(w.store.batches())
+		w.say(w.newDesk(nil), text(patient, "SM3", "my chest hurts"))
+		paged := false
+		for _, b := range w.store.batches()[before:] {
+			paged = paged || strings.Contains(lanes(b), "page")
+		}
+		if !paged {
+			t.Errorf("after %s: a red flag is answered, and nobody is paged", later)
+		}
+	}
+}
+
 func TestDamageHoldsNobodyElsesBackfill(t *testing.T) {
 	w := newDisk(t)
 	d := w.newDesk(nil)

@@ -24,6 +24,9 @@ func (d *Desk) load(ctx context.Context, m *mailbox) error {
 	if err != nil {
 		return err
 	}
+	if ok && len(to) == 0 {
+		return fmt.Errorf("%w: the mark of who follows it is damaged", ErrFrozen)
+	}
 	if ok {
 		m.moved = molt.ConversationID(to)
 		return nil

@@ -35,7 +35,7 @@ func (d *Desk) Journals(ctx context.Context, id molt.ConversationID) ([]molt.Con
 	ids := []molt.ConversationID{id}
 	for len(ids) < maxSuccessor {
 		to, ok, err := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(ids[len(ids)-1])))
-		if err != nil || !ok {
+		if err != nil || !ok || len(to) == 0 {
 			return ids, err
 		}
 		ids = append(ids, molt.ConversationID(to))

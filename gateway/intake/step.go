@@ -290,7 +290,7 @@ func (d *Desk) codeIn(ctx context.Context, text string) (*turn.Code, error) {
 	return &c, nil
 }
 
-// Mark reads one mark.
+// Mark reads one mark. One that is torn is there, and has no value.
 func (d *Desk) Mark(ctx context.Context, id molt.MarkID) ([]byte, bool, error) {
 	p, err := d.o.Store.Scan(ctx, molt.Query{Table: molt.TableMarks, Prefix: string(id), Limit: 1})
 	if err != nil {

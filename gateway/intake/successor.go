@@ -159,17 +159,29 @@ func (d *Desk) succeed(ctx context.Context, id molt.ConversationID, began turn.B
 		d.after(next, state, decided)
 		return nil
 	case molt.IsRefused(err, molt.RefusedSeen), molt.IsRefused(err, molt.RefusedSeq):
-		to, ok, markErr := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(id)))
-		switch {
-		case markErr != nil:
-			return markErr
-		case ok: // it is there already, and knows which texts it has
-			d.deliver(molt.ConversationID(to), letters...)
-			return nil
-		}
-		return d.succeedLess(ctx, id, next, began, letters, atLeast, err)
+		return d.succeedRefused(ctx, id, next, began, letters, atLeast, err)
 	}
 	return err
+}
+
+// succeedRefused goes on where the successor's first batch was refused: it is there
+// already, and knows which texts it has, or some of the texts were known.
+func (d *Desk) succeedRefused(ctx context.Context, id, next molt.ConversationID, began turn.Began, letters []*letter, atLeast escalation.Severity, refused error) error {
+	to, ok, err := d.Mark(ctx, molt.MarkID(MarkSuccessor+string(id)))
+	switch {
+	case err != nil:
+		return err
+	case ok && len(to) == 0: // its mark is damaged: what follows is found anew
+		_, err := d.o.Store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: molt.MarkID(MarkSuccessor + string(id)), Drop: true}}})
+		if err != nil {
+			return err
+		}
+		return d.succeed(ctx, id, began, letters, atLeast)
+	case ok:
+		d.deliver(molt.ConversationID(to), letters...)
+		return nil
+	}
+	return d.succeedLess(ctx, id, next, began, letters, atLeast, refused)
 }
 
 // onlyCodes reports whether a batch was refused for nothing but short codes.

@@ -1,8 +1,11 @@
 package boltstore
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io"
 
 	"github.com/tidegate/tidegate/molt"
 )
@@ -136,6 +139,45 @@ func decodeItem(b []byte) (molt.Item, error) {
 	it.Due, it.Epoch, it.Order = molt.Time(r.number()), r.number(), r.number()
 	it.Body = append([]byte(nil), r.rest()...)
 	return it, r.end("item")
+}
+
+// markHead begins the value of a mark: then come markSum bytes of a digest over its id
+// and value. No byte of it is text, and marks of layout 2, which have none, are.
+const (
+	markHead = "\xf1\xe7\xc3\x9a"
+	markSum  = 8
+)
+
+func encodeMark(m molt.Mark) []byte {
+	b := make([]byte, 0, len(markHead)+markSum+len(m.Value))
+	return append(append(append(b, markHead...), sumOfMark(m.ID, m.Value)...), m.Value...)
+}
+
+func sumOfMark(id molt.MarkID, value []byte) []byte {
+	h := sha256.New()
+	_, _ = io.WriteString(h, string(id)+"\x00")
+	_, _ = h.Write(value)
+	return h.Sum(nil)[:markSum]
+}
+
+// decodeMark reads a mark. One that is torn is read as that: it hides no other.
+func decodeMark(id, b []byte) molt.Mark {
+	m := molt.Mark{ID: molt.MarkID(id)}
+	like := 0
+	for i := range min(len(markHead), len(b)) {
+		if b[i] == markHead[i] {
+			like++
+		}
+	}
+	switch {
+	case like == 0:
+		m.Value = append([]byte{}, b...)
+	case like == len(markHead) && len(b) >= len(markHead)+markSum && bytes.Equal(b[len(markHead):len(markHead)+markSum], sumOfMark(m.ID, b[len(markHead)+markSum:])):
+		m.Value = append([]byte{}, b[len(markHead)+markSum:]...)
+	default:
+		m.Torn = true
+	}
+	return m
 }
 
 func appendText(b []byte, s string) []byte {

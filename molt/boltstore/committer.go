@@ -21,7 +21,10 @@ func (s *Store) run() {
 	debug.SetPanicOnFault(true) // a damaged page number leads beyond the map
 	for first := range s.queue {
 		group := s.gather(first)
-		batches, claims := split(group)
+		batches, claims, fixes := split(group)
+		for _, r := range fixes {
+			r.reply <- answer{err: s.fixes(r.fix)}
+		}
 		if len(batches) > 0 {
 			s.commit(batches)
 		}
@@ -67,15 +70,18 @@ func (r request) size() int {
 	return n
 }
 
-func split(group []request) (batches, claims []request) {
+func split(group []request) (batches, claims, fixes []request) {
 	for _, r := range group {
-		if r.batch != nil {
+		switch {
+		case r.fix != nil:
+			fixes = append(fixes, r)
+		case r.batch != nil:
 			batches = append(batches, r)
-		} else {
+		default:
 			claims = append(claims, r)
 		}
 	}
-	return batches, claims
+	return batches, claims, fixes
 }
 
 // commit writes what it can of a group in one transaction and answers all of
@@ -200,7 +206,9 @@ func (s *Store) breakDown(cause error) error {
 	if noRoom(cause) {
 		s.reserve.release() // for whoever opens the file next
 	}
-	s.brokenBy = fmt.Errorf("%w: %w", molt.ErrBroken, cause)
-	close(s.broken)
+	s.breakOnce.Do(func() {
+		s.brokenBy = fmt.Errorf("%w: %w", molt.ErrBroken, cause)
+		close(s.broken)
+	})
 	return s.brokenBy
 }

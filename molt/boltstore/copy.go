@@ -56,8 +56,9 @@ func OpenToRead(path string) (s *Store, err error) {
 		_ = db.Close()
 		return nil, err
 	}
-	s = &Store{db: db, queue: make(chan request), ended: make(chan struct{}), broken: make(chan struct{}), readOnly: true}
-	close(s.ended) // there is no committer to wait for
+	s = &Store{db: db, queue: make(chan request), ended: make(chan struct{}), broken: make(chan struct{}), inspected: make(chan struct{}), closing: make(chan struct{}), readOnly: true}
+	close(s.ended)     // there is no committer to wait for
+	close(s.inspected) // and it was looked through
 	err = s.read(func(t *tables) error {
 		tx := t.heads.Tx()
 		info, err := os.Stat(path)

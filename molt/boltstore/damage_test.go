@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -171,11 +173,193 @@ func FuzzPages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, root uint64) {
 		b = append(make([]byte, 8192), b...)
 		w := &walker{file: bytes.NewReader(b), page: 4096, end: uint64(len(b) / 4096)}
-		w.seen = make([]bool, w.end)
+		w.seen = make([]uint64, w.end/64+1)
 		for _, err := range []error{w.tree(root, nil, nil, 0), w.freelist(root + 1)} {
 			if err != nil && !errors.Is(err, molt.ErrCorrupt) && !errors.Is(err, io.EOF) {
 				t.Errorf("an error of another kind: %v", err)
 			}
 		}
 	})
+}
+
+// TestADamagedMarkIsTorn: whatever byte of it or of its id is changed; it hides no
+// other, and can be written anew. One that a build of layout 2 wrote reads.
+func TestADamagedMarkIsTorn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path})
+	put := []molt.Mark{{ID: "a:1", Value: []byte(`{"n":1}`)}, {ID: "a:2", Value: []byte(`{"n":2}`)}, {ID: "a:3", Value: nil}}
+	commit(t, s, molt.Batch{Marks: put})
+	var whole []byte
+	s.edit(t, func(tx *bolt.Tx) error {
+		whole = bytes.Clone(tx.Bucket([]byte(bucketMarks)).Get([]byte("a:2")))
+		return errors.Join(tx.Bucket([]byte(bucketMarks)).Put([]byte("a:4"), []byte("c_older")), tx.Bucket([]byte(bucketMarks)).Put([]byte("a:5"), whole))
+	})
+	read := func() map[molt.MarkID]molt.Mark {
+		p, err := s.Scan(t.Context(), molt.Query{Table: molt.TableMarks, Limit: molt.MaxPage})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[molt.MarkID]molt.Mark{}
+		for _, m := range p.Marks {
+			out[m.ID] = m
+		}
+		return out
+	}
+	for at := range whole {
+		torn := bytes.Clone(whole)
+		torn[at] ^= 1 << (at % 8)
+		s.edit(t, func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketMarks)).Put([]byte("a:2"), torn) })
+		got := read()
+		if m := got["a:2"]; !m.Torn || len(m.Value) > 0 {
+			t.Errorf("byte %d changed: %+v, want it torn", at, m)
+		}
+		if string(got["a:1"].Value) != `{"n":1}` || got["a:1"].Torn || got["a:3"].Torn || string(got["a:4"].Value) != "c_older" || !got["a:5"].Torn {
+			t.Errorf("byte %d changed: the others read %+v", at, got)
+		}
+	}
+	for cut := range whole[1:] {
+		s.edit(t, func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketMarks)).Put([]byte("a:2"), whole[:cut+1]) })
+		if m := read()["a:2"]; !m.Torn {
+			t.Errorf("cut after %d bytes: %+v, want it torn", cut+1, m)
+		}
+	}
+	commit(t, s, molt.Batch{Marks: put})
+	if m := read()["a:2"]; m.Torn || string(m.Value) != `{"n":2}` {
+		t.Errorf("written anew: %+v", m)
+	}
+}
+
+// large is how a store is opened whose file counts as large.
+func large(path string) Options { return Options{Path: path, checkedAtOpen: 1} }
+
+// crowd commits so many journals and items that the tables have several pages.
+func crowd(t *testing.T, s *Store, n int) {
+	t.Helper()
+	for i := range n {
+		id := fmt.Sprintf("c_%03d", i)
+		commit(t, s, molt.Batch{
+			Conversation: molt.ConversationID(id), Events: []molt.Event{{Kind: "k", At: 1, Body: bytes.Repeat([]byte("x"), 500)}},
+			Put: []molt.Item{{ID: molt.ItemID("i_" + id), Conversation: molt.ConversationID(id), Lane: "page:alice:sms", Due: 1, Body: []byte("x")}},
+		})
+	}
+}
+
+// TestALargeFileIsLookedThroughBesideItsUse: opening one takes no longer the larger it
+// is; a damaged page is found all the same, and the store is broken then, with a
+// sentence.
+func TestALargeFileIsLookedThroughBesideItsUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path})
+	crowd(t, s, 100)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, free, w := newestRoot(bytes.NewReader(whole))
+	if err := w.all(root, free); err != nil {
+		t.Fatal(err)
+	}
+	used, found := 0, 0
+	for page := range int(w.end) {
+		if page < 2 || !w.was(uint64(page)) || binary.LittleEndian.Uint64(whole[page*4096:]) != uint64(page) {
+			continue
+		}
+		if used++; used%3 > 0 {
+			continue
+		}
+		torn := bytes.Clone(whole)
+		binary.LittleEndian.PutUint16(torn[page*4096+10:], 0xFFF0) // it counts what it does not hold
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(large(path))
+		if err != nil {
+			found++ // its opening needs that page
+			continue
+		}
+		<-s.inspected
+		select {
+		case <-s.Broken():
+			_, err := s.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{{ID: "m"}}})
+			if !errors.Is(err, molt.ErrBroken) || !errors.Is(s.Fault(), molt.ErrCorrupt) || !strings.Contains(s.Fault().Error(), "restore a backup") {
+				t.Errorf("page %d: %v, %v", page, err, s.Fault())
+			}
+			found++
+		default:
+			t.Errorf("page %d: its damage is not found", page)
+		}
+		if err := s.Close(); err != nil && !errors.Is(err, molt.ErrBroken) {
+			t.Errorf("page %d: close: %v", page, err)
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d of %d damaged pages are found", found, used/3)
+	}
+}
+
+// TestALostIndexOfALargeFileIsMadeAnew: beside its use as well.
+func TestALostIndexOfALargeFileIsMadeAnew(t *testing.T) {
+	for _, bucket := range []string{bucketDue, bucketIDs} {
+		path := filepath.Join(t.TempDir(), "store.db")
+		s := open(t, Options{Path: path})
+		crowd(t, s, 10)
+		s.edit(t, func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(bucket))
+			k, _ := b.Cursor().First()
+			return b.Delete(bytes.Clone(k))
+		})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(large(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-s.inspected
+		c, err := s.Claim(t.Context(), molt.Claim{Classes: []molt.Lane{"page"}, Now: 10, Until: 20, Limit: 100})
+		if err != nil || len(c.Items) != 10 {
+			t.Errorf("%s: %d items come due, %v; want 10", bucket, len(c.Items), err)
+		}
+		var done []molt.ItemID
+		for _, it := range c.Items {
+			done = append(done, it.ID)
+		}
+		commit(t, s, molt.Batch{Done: done})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestALookThroughALargeFileIsNoFalseAlarm: commits go on meanwhile, and a close does
+// not wait for its end.
+func TestALookThroughALargeFileIsNoFalseAlarm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := Open(large(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looks sync.WaitGroup
+	looks.Go(func() {
+		for range 200 {
+			if err := s.look(); err != nil {
+				t.Errorf("a look beside commits: %v", err)
+				return
+			}
+		}
+	})
+	crowd(t, s, 200)
+	looks.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(large(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
 }

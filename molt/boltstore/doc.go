@@ -47,12 +47,16 @@
 //	items   conversation 0 lane 0 order   the item: a lane's items lie together in order
 //	ids     item id                its key in items
 //	due     class 0 due order      the key in items of a lane's head, and of no other item
-//	marks   mark id                value
+//	marks   mark id                a digest of both, and the value
 //
 // Layout 2 has the buckets of 1. It says that journals may hold anchors, and that
 // wrapped keys may be empty, which a build of 1 does not know: it would fold such a
 // journal to another state, so it refuses the file. A file of 1 becomes one of 2
 // when it is opened.
+//
+// Layout 3 has digests in the values of marks. Those that a build of 2 wrote have none
+// and are read as they are; a build of 2 would read digests as values, so it refuses
+// the file. A file of 2 becomes one of 3 when it is opened, and nothing is rewritten.
 //
 // Only lane heads are in due, so that a claim costs what it hands out and not
 // what waits; when a head goes, its follower enters.

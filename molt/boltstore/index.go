@@ -9,55 +9,56 @@ import (
 	"github.com/tidegate/tidegate/molt"
 )
 
-// lanes is what the two indexes over items have to hold.
-type lanes struct {
-	ids map[string][]byte // item id → its key
-	due map[string][]byte // due key of a lane's head → its key
-}
-
-// lanesOf reads all items. One that does not decode is in no index, and whatever
-// follows it in its lane waits for whoever verifies the store.
-func (t *tables) lanesOf() (lanes, error) {
-	l := lanes{ids: map[string][]byte{}, due: map[string][]byte{}}
+// eachIndexed visits all items with whether each is the head of its lane. One that does
+// not decode is in no index, and whatever follows it in its lane waits for whoever
+// verifies the store. Nothing of what was visited is kept.
+func (t *tables) eachIndexed(visit func(it molt.Item, key []byte, head bool) error) error {
 	var lane []byte
-	return l, t.items.ForEach(func(key, value []byte) error {
+	return t.items.ForEach(func(key, value []byte) error {
 		it, err := decodeItem(value)
 		if err != nil {
 			lane = key[:max(0, len(key)-16)]
 			return nil
 		}
-		l.ids[string(it.ID)] = bytes.Clone(key)
-		if p := lanePrefix(it.Conversation, it.Lane); !bytes.Equal(p, lane) {
-			lane = p
-			l.due[string(dueKey(it))] = bytes.Clone(key)
-		}
-		return nil
+		p := lanePrefix(it.Conversation, it.Lane)
+		head := !bytes.Equal(p, lane)
+		lane = p
+		return visit(it, key, head)
 	})
 }
 
 // indexed checks that the indexes hold what the items say, and nothing else.
 func (t *tables) indexed() error {
-	l, err := t.lanesOf()
-	if err != nil {
-		return err
+	items, heads := 0, 0
+	err := t.eachIndexed(func(it molt.Item, key []byte, head bool) error {
+		items++
+		if err := leads("ids", t.ids, []byte(it.ID), key); err != nil || !head {
+			return err
+		}
+		heads++
+		return leads("due", t.due, dueKey(it), key)
+	})
+	if err == nil {
+		err = counts("ids", t.ids, items)
 	}
-	if err := holds("ids", t.ids, l.ids); err != nil {
-		return err
+	if err == nil {
+		err = counts("due", t.due, heads)
 	}
-	return holds("due", t.due, l.due)
+	return err
 }
 
-func holds(name string, b *bolt.Bucket, want map[string][]byte) error {
+func leads(name string, b *bolt.Bucket, from, want []byte) error {
+	if got := b.Get(from); !bytes.Equal(got, want) {
+		return fmt.Errorf("%w: the index %s leads to %q, want %q", molt.ErrCorrupt, name, got, want)
+	}
+	return nil
+}
+
+func counts(name string, b *bolt.Bucket, want int) error {
 	n := 0
-	err := b.ForEach(func(key, value []byte) error {
-		n++
-		if !bytes.Equal(want[string(key)], value) {
-			return fmt.Errorf("%w: the index %s leads to %q, want %q", molt.ErrCorrupt, name, value, want[string(key)])
-		}
-		return nil
-	})
-	if err == nil && n != len(want) {
-		return fmt.Errorf("%w: the index %s has %d entries, want %d", molt.ErrCorrupt, name, n, len(want))
+	err := b.ForEach(func([]byte, []byte) error { n++; return nil })
+	if err == nil && n != want {
+		err = fmt.Errorf("%w: the index %s has %d entries, want %d", molt.ErrCorrupt, name, n, want)
 	}
 	return err
 }
@@ -65,27 +66,23 @@ func holds(name string, b *bolt.Bucket, want map[string][]byte) error {
 // reindex makes both indexes anew where they do not hold what the items say: an
 // item that no index leads to would never come due, and nobody would miss it.
 func reindex(tx *bolt.Tx) error {
-	t := tablesOf(tx)
-	if t.indexed() == nil {
+	if tablesOf(tx).indexed() == nil {
 		return nil
 	}
-	l, err := t.lanesOf()
-	if err != nil {
-		return err
-	}
-	for name, entries := range map[string]map[string][]byte{bucketIDs: l.ids, bucketDue: l.due} {
+	for _, name := range []string{bucketIDs, bucketDue} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil {
 			return fmt.Errorf("index %s: %w", name, err)
 		}
-		b, err := tx.CreateBucket([]byte(name))
-		if err != nil {
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return fmt.Errorf("index %s: %w", name, err)
 		}
-		for key, value := range entries {
-			if err := b.Put([]byte(key), value); err != nil {
-				return fmt.Errorf("index %s: %w", name, err)
-			}
-		}
 	}
-	return nil
+	t := tablesOf(tx)
+	return t.eachIndexed(func(it molt.Item, key []byte, head bool) error {
+		key = bytes.Clone(key)
+		if err := t.ids.Put([]byte(it.ID), key); err != nil || !head {
+			return err
+		}
+		return t.due.Put(dueKey(it), key)
+	})
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // schema is the version of the layout in doc.go that this build reads and writes.
-const schema = 2
+const schema = 3
 
 const (
 	defaultLockTimeout = 1500 * time.Millisecond
@@ -60,8 +60,9 @@ type Options struct {
 	// Default none.
 	Reserve int64
 
-	openFile func(string, int, os.FileMode) (*os.File, error) // for tests that break the disk
-	readOnly bool
+	checkedAtOpen int64                                            // how large a file is checked before it is used; default checkedAtOpen
+	openFile      func(string, int, os.FileMode) (*os.File, error) // for tests that break the disk
+	readOnly      bool
 }
 
 // Open opens the store and drops all leases, since the lock on the file proves
@@ -73,6 +74,7 @@ func Open(o Options) (*Store, error) {
 	}
 	o.Holder = cmp.Or(o.Holder, "pid "+strconv.Itoa(os.Getpid()))
 	o.LockTimeout = cmp.Or(o.LockTimeout, defaultLockTimeout)
+	o.checkedAtOpen = cmp.Or(o.checkedAtOpen, checkedAtOpen)
 	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, mmapSize(o.Path))
 
 	s, err := openWhole(o)
@@ -80,6 +82,11 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	go s.run() // ends when Close closes the queue
+	if info, err := s.file.Stat(); err == nil && info.Size() > o.checkedAtOpen {
+		go s.inspect() // ends when Close begins
+	} else {
+		close(s.inspected)
+	}
 	return s, nil
 }
 
@@ -102,19 +109,22 @@ func openWhole(o Options) (s *Store, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			_ = file.Close() // and with it the lock
-			s, err = nil, fmt.Errorf("open store %s: %w: a page of it is damaged (%w); restore a backup into a new folder, and keep this file", o.Path, molt.ErrCorrupt, panicError(p))
+			s, err = nil, fmt.Errorf("open store %s: %w: a page of it is damaged (%w); %w", o.Path, molt.ErrCorrupt, panicError(p), errRestore)
 		}
 	}()
 	db, err := openFile(o)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if err := checkSmall(file); err != nil {
+	if err := checkSmall(file, o.checkedAtOpen); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("open store %s: %w; restore a backup into a new folder, and keep this file", o.Path, err)
+		return nil, fmt.Errorf("open store %s: %w; %w", o.Path, err, errRestore)
 	}
 	s = &Store{
 		db:         db,
+		file:       file,
+		inspected:  make(chan struct{}),
+		closing:    make(chan struct{}),
 		holderPath: holderPath(o.Path),
 		queue:      make(chan request, queueLimit),
 		ended:      make(chan struct{}),
@@ -134,8 +144,8 @@ func openWhole(o Options) (s *Store, err error) {
 }
 
 // checkSmall checks the pages of a file that is not too large for it.
-func checkSmall(file *os.File) error {
-	if info, err := file.Stat(); err != nil || info.Size() > checkedAtOpen {
+func checkSmall(file *os.File, most int64) error {
+	if info, err := file.Stat(); err != nil || info.Size() > most {
 		return err
 	}
 	return checkPages(file)
@@ -179,7 +189,7 @@ func mmapSize(path string) int {
 // counts the opening, and leaves word of who holds the file. All of it is one
 // transaction: a kill leaves the older layout whole, or this one.
 func (s *Store) begin(o Options) error {
-	opens, err := s.countOpening()
+	opens, err := s.countOpening(o.checkedAtOpen)
 	if err != nil {
 		return err
 	}
@@ -191,7 +201,7 @@ func (s *Store) begin(o Options) error {
 	return writeHolder(o.Path, o.Holder)
 }
 
-func (s *Store) countOpening() (opens uint64, err error) {
+func (s *Store) countOpening(most int64) (opens uint64, err error) {
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
@@ -201,7 +211,7 @@ func (s *Store) countOpening() (opens uint64, err error) {
 				return fmt.Errorf("bucket %s: %w", name, err)
 			}
 		}
-		if tx.Size() <= checkedAtOpen {
+		if tx.Size() <= most {
 			if err := reindex(tx); err != nil {
 				return err
 			}

@@ -13,8 +13,9 @@ import (
 )
 
 // checkedAtOpen bounds the files whose pages are checked before they are used,
-// so that opening one does not take longer the larger it is. Verifying and copying
-// a store check it whatever its size.
+// so that opening one does not take longer the larger it is. Those of a larger one are
+// checked beside its use; see look. Verifying and copying a store check it whatever
+// its size.
 const checkedAtOpen = 64 << 20
 
 // The layout of bbolt's file, version 2: what of it is needed to walk it.
@@ -37,9 +38,10 @@ const (
 // page, and memory with it, which no recover catches.
 type walker struct {
 	file io.ReaderAt
-	page int    // bytes
-	end  uint64 // the first page id that is not in use
-	seen []bool // by page
+	page int             // bytes
+	end  uint64          // the first page id that is not in use
+	seen []uint64        // a bit a page: what the walk keeps of the file, beside the way it came
+	stop <-chan struct{} // ends the walk; nil: nothing does
 }
 
 // checkPages walks all pages that the newest valid root leads to: each is what it
@@ -58,17 +60,30 @@ func checkPages(file *os.File) error {
 	if w.end > uint64(info.Size())/uint64(w.page) {
 		return fmt.Errorf("%w: it is cut short: %d bytes of %d", molt.ErrCorrupt, info.Size(), w.end*uint64(w.page))
 	}
-	w.seen = make([]bool, w.end)
+	return w.all(root, free)
+}
+
+// all walks what a root leads to, and what is free beside it.
+func (w *walker) all(root, free uint64) error {
+	w.seen = make([]uint64, w.end/64+1)
 	if err := w.tree(root, nil, nil, 0); err != nil {
 		return err
 	}
 	return w.freelist(free)
 }
 
+func (w *walker) was(id uint64) bool { return w.seen[id/64]&(1<<(id%64)) != 0 }
+
 // newestRoot reads the two meta pages as bbolt does: the valid one of the later
 // transaction counts. Without one the walker is nil.
 func newestRoot(file io.ReaderAt) (root, free uint64, w *walker) {
-	newest := uint64(0)
+	return rootOf(file, func(txid, newest uint64) bool { return txid >= newest })
+}
+
+// rootOf reads the meta page that is wanted, by its transaction and that of the one
+// found before.
+func rootOf(file io.ReaderAt, want func(txid, found uint64) bool) (root, free uint64, w *walker) {
+	found := uint64(0)
 	le := binary.LittleEndian
 	for _, at := range []int64{0, int64(os.Getpagesize())} {
 		var b [pageHeader + metaLength]byte
@@ -79,10 +94,10 @@ func newestRoot(file io.ReaderAt) (root, free uint64, w *walker) {
 		sum := fnv.New64a()
 		_, _ = sum.Write(m[:metaLength-8])
 		txid := le.Uint64(m[48:])
-		if le.Uint32(m) != metaMagic || le.Uint64(m[56:]) != sum.Sum64() || w != nil && txid < newest {
+		if le.Uint32(m) != metaMagic || le.Uint64(m[56:]) != sum.Sum64() || !want(txid, found) {
 			continue
 		}
-		newest = txid
+		found = txid
 		root, free = le.Uint64(m[16:]), le.Uint64(m[32:])
 		w = &walker{file: file, page: int(le.Uint32(m[8:])), end: le.Uint64(m[40:])}
 	}
@@ -95,6 +110,11 @@ func damaged(id uint64, what string) error {
 
 // read returns a page with what it runs over into, once.
 func (w *walker) read(id uint64, kinds ...uint16) ([]byte, error) {
+	select {
+	case <-w.stop:
+		return nil, errStopped
+	default:
+	}
 	if id < 2 || id >= w.end {
 		return nil, damaged(id, "is not one of the file's")
 	}
@@ -117,10 +137,10 @@ func (w *walker) read(id uint64, kinds ...uint16) ([]byte, error) {
 		return nil, damaged(id, "runs over the end of the file")
 	}
 	for i := id; i <= id+over; i++ {
-		if w.seen[i] {
+		if w.was(i) {
 			return nil, damaged(i, "is in two places")
 		}
-		w.seen[i] = true
+		w.seen[i/64] |= 1 << (i % 64)
 	}
 	b := make([]byte, w.page*int(over+1))
 	_, err := w.file.ReadAt(b, int64(id)*int64(w.page))
@@ -222,7 +242,7 @@ func (w *walker) freelist(id uint64) error {
 	last := uint64(1)
 	for i := range count {
 		free := le.Uint64(b[at+i*8:])
-		if cmp.Compare(free, last) <= 0 || free >= w.end || w.seen[free] {
+		if cmp.Compare(free, last) <= 0 || free >= w.end || w.was(free) {
 			return damaged(free, "is counted free and is not")
 		}
 		last = free

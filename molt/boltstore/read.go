@@ -155,7 +155,7 @@ func (s *Store) Scan(ctx context.Context, q molt.Query) (molt.Page, error) {
 			err = t.scanItems(q, &p)
 		case molt.TableMarks:
 			p.Next, err = pages(t.marks, []byte(q.Prefix), q, func(key, value []byte) error {
-				p.Marks = append(p.Marks, molt.Mark{ID: molt.MarkID(key), Value: bytes.Clone(value)})
+				p.Marks = append(p.Marks, decodeMark(key, value))
 				return nil
 			})
 		case molt.TableKeys:

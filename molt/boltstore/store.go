@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -31,9 +32,14 @@ type Store struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	broken   chan struct{}
-	brokenBy error // set before broken is closed
-	reserve  reserve
+	broken    chan struct{}
+	breakOnce sync.Once
+	brokenBy  error // set before broken is closed
+
+	file      *os.File      // the same that bbolt has open, to be read
+	closing   chan struct{} // closed when Close begins
+	inspected chan struct{} // closed when the file was looked through
+	reserve   reserve
 
 	// The committer alone reads and writes what follows.
 	leases map[molt.ItemID]lease
@@ -49,6 +55,7 @@ type Store struct {
 type request struct {
 	batch *molt.Batch
 	claim *molt.Claim
+	fix   func(*bolt.Tx) error
 	reply chan answer // of capacity 1: the committer never waits for a caller
 }
 
@@ -128,10 +135,22 @@ func (s *Store) enter(ctx context.Context, r request) (bool, error) {
 // call answers molt.ErrBroken, and the process should end and reopen the file.
 func (s *Store) Broken() <-chan struct{} { return s.broken }
 
+// Fault says what broke the store; nil: it is not broken.
+func (s *Store) Fault() error {
+	select {
+	case <-s.broken:
+		return s.brokenBy
+	default:
+		return nil
+	}
+}
+
 // Close implements molt.Store: no request enters any more, those that wait are
 // served, then the file is closed and its lock given up.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
+		close(s.closing)
+		<-s.inspected
 		s.gate.Lock()
 		s.closed = true
 		close(s.queue)

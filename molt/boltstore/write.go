@@ -377,7 +377,7 @@ func (w *writer) writeMarks(b *molt.Batch) error {
 		if m.Drop {
 			err = w.marks.Delete([]byte(m.ID))
 		} else {
-			err = w.marks.Put([]byte(m.ID), m.Value)
+			err = w.marks.Put([]byte(m.ID), encodeMark(m))
 		}
 		if err != nil {
 			return err
