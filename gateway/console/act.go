@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -112,6 +113,9 @@ func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
 			return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
 		}
 		a.Review, a.ReviewCode, a.Case = n, f.Get("code"), ""
+		if a.Saw, err = strconv.ParseUint(cmp.Or(f.Get("saw"), "0"), 10, 64); err != nil {
+			return a, problem(http.StatusBadRequest, "The form is broken: load the page again.")
+		}
 	}
 	nonce := f.Get("nonce")
 	if nonce == "" || len(nonce) > maxNonce {
@@ -125,7 +129,7 @@ func actOf(r *http.Request, s access.Session) (turn.Acted, error) {
 // are another one, though they come from a page that was not loaded anew.
 func actID(a turn.Acted, nonce string) (string, error) {
 	actor := a.Actor
-	a.Case, a.Version = "", 0 // what the page knew of the case is no part of it
+	a.Case, a.Version, a.Saw = "", 0, 0 // what the page knew of the case is no part of it
 	b, err := json.Marshal(a)
 	if err != nil {
 		return "", err

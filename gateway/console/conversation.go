@@ -39,6 +39,7 @@ type conversationPage struct {
 	Handoff  handoff
 	Messages []message
 	Waiting  []casework.Waiting // what of the agent's waits for a nurse
+	Saw      uint64             // the newest message that the page shows
 	Staff    []colleague        // whom the case can be handed to
 	Canned   []ready
 	Nonce    string
@@ -138,6 +139,9 @@ func (p *conversationPage) take(c *Console, id molt.ConversationID, s *turn.Stat
 	p.Row, p.Who, p.Phone, p.Channel = casework.Row(id, s), whoIs(s), s.Phone(), b.Channel
 	if number := b.Account.Reveal(); strings.HasPrefix(number, "+") {
 		p.Account = number
+	}
+	if n := len(s.Turns); n > 0 {
+		p.Saw = s.Turns[n-1].Seq
 	}
 	p.Lang, p.Owner, p.Stopped, p.Open = s.Lang, s.Owner, s.Stopped, s.Open()
 	p.Holder = c.o.Casework.Name(p.Row.Claimant)

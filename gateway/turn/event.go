@@ -172,6 +172,7 @@ type Acted struct {
 	NextOwner   escalation.Owner    `json:"next_owner,omitempty"`
 	Review      uint64              `json:"review,omitempty"` // of something that waits for a nurse: which
 	ReviewCode  string              `json:"review_code,omitempty"`
+	Saw         uint64              `json:"saw,omitempty"` // the newest message on the page that she acts from; 0: no page
 }
 
 // Listed says that a case of another journal waits for the opening at At.

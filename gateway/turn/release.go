@@ -31,7 +31,7 @@ func (x *decider) reviewed(a *Acted) {
 	switch {
 	case a.Verb == VerbDrop:
 		x.dropped(a, r)
-	case r.Act != nil && len(x.s.WroteSince(max(r.Saw, r.Read), x.recall)) > 0:
+	case r.Act != nil && len(x.s.WroteSince(max(r.Saw, r.Read, a.Saw), x.recall)) > 0:
 		x.putAgain(a, r)
 	case r.Stale || x.overtaken(r):
 		x.refuseReview(a, "stale", r.Code)

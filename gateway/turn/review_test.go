@@ -33,3 +33,23 @@ func TestANumberOfAnotherJournal(t *testing.T) {
 		}
 	}
 }
+
+// TestAYesFromAPage: who acts from a page has read what it shows, and nothing newer.
+func TestAYesFromAPage(t *testing.T) {
+	for saw, want := range map[string]Reason{"before": ReasonRefused, "after": ReasonReleased} {
+		w, slot := booker(t)
+		w.rules.Approve = []string{model.ToolBook}
+		a, _ := w.s.Act(conversation, model.Call{Tool: model.ToolBook}, slot.ID, w.now)
+		r := w.ask()
+		r.Proposed = &a
+		w.step(fact{KindReplied, r})
+		act := Acted{ID: "1", Actor: "alice", Via: "console", Verb: VerbRelease, Review: w.s.Proposed().Number, ReviewCode: w.s.Proposed().Code, Saw: w.s.Seq}
+		w.step(fact{KindInbound, &channels.Inbound{Words: "or rather on Friday?", ProviderID: "3"}})
+		if saw == "after" {
+			act.Saw = w.s.Seq
+		}
+		if d := w.step(fact{KindActed, &act}); d.Reason != want {
+			t.Errorf("a page loaded %s the newer text: %s(%s), want %s", saw, d.Reason, d.Detail, want)
+		}
+	}
+}
