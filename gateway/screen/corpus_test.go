@@ -20,9 +20,9 @@ type sample struct {
 
 // Named limits of the corpus.
 const (
-	perTemplate = 40 // texts made from one template at most
+	perTemplate = 12 // texts made from one template at most
 	typosPer    = 1  // misspelled copies of each text of a template, and of each line
-	typosGolden = 5  // of each golden line, which is written out once
+	typosGolden = 3  // of each golden line, which is written out once
 )
 
 // grammar is templates and the words their slots stand for.

@@ -38,6 +38,25 @@ type text struct {
 	pseudo  []bool // tokens whose "no" denies nothing
 	denial  []bool // tokens that deny what follows them
 	skipped []bool // tokens an idiom has taken
+	slab    []span // room for the first spans of classes; see add
+}
+
+// Room that add takes at once, and for one class: most classes are found once or twice.
+const (
+	slabSpans  = 512
+	firstSpans = 2
+)
+
+// add notes that class c was found at s. The first spans of all classes share one
+// piece of memory, since a text touches hundreds of classes.
+func (t *text) add(c int32, s span) {
+	if t.spans[c] == nil {
+		if len(t.slab) < firstSpans {
+			t.slab = make([]span, slabSpans)
+		}
+		t.spans[c], t.slab = t.slab[:0:firstSpans], t.slab[firstSpans:]
+	}
+	t.spans[c] = append(t.spans[c], s)
 }
 
 // parse finds every class in the tokens: phrases first, idioms next (their
@@ -68,7 +87,7 @@ func (d *data) parse(toks []token) *text {
 // phrasesAt follows the phrase tree from token i; start is where the phrase began.
 func (t *text) phrasesAt(start, i int, n *node) {
 	for _, c := range n.ends {
-		t.spans[c] = append(t.spans[c], span{int32(start), int32(i)})
+		t.add(c, span{int32(start), int32(i)})
 	}
 	if i >= len(t.toks) || i > start && t.toks[i].brk == brkSentence {
 		return
@@ -87,7 +106,7 @@ func (t *text) numberAt(i int) {
 	}
 	for _, n := range t.d.numeric {
 		if tok.num >= n.lo && tok.num <= n.hi && (!n.dec || tok.dec) {
-			t.spans[n.class] = append(t.spans[n.class], span{int32(i), int32(i + 1)})
+			t.add(n.class, span{int32(i), int32(i + 1)})
 		}
 	}
 }
