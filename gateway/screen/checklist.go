@@ -188,7 +188,7 @@ func (c *checking) read(t *text, joined bool) []finding {
 // deny the one and leave the other.
 func (c *checking) parse(toks []token) *text {
 	t := c.d.parse(toks)
-	for class, spans := range t.spans {
+	for i, spans := range t.lists {
 		from := map[int32]int32{} // where the longest phrase that ends here begins
 		for _, s := range spans {
 			if lo, ok := from[s.hi]; s.hi-s.lo <= longestPhrase && (!ok || s.lo < lo) {
@@ -196,7 +196,7 @@ func (c *checking) parse(toks []token) *text {
 			}
 		}
 		if len(from) < len(spans) {
-			t.spans[class] = slices.DeleteFunc(spans, func(s span) bool { return from[s.hi] < s.lo && s.hi-s.lo < longestPhrase })
+			t.lists[i] = slices.DeleteFunc(spans, func(s span) bool { return from[s.hi] < s.lo && s.hi-s.lo < longestPhrase })
 		}
 	}
 	return t

@@ -115,7 +115,7 @@ type piece struct {
 // and two that follow each other, where they are short, are read together as well.
 // Its words are those that were meant, as far as the rules know them.
 func (d *data) pieces(toks []token) []piece {
-	var out, close []piece
+	var out, near []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
 		for hi < len(toks) && toks[hi].brk < brkLine {
@@ -138,7 +138,7 @@ func (d *data) pieces(toks []token) []piece {
 			for _, t := range toks[end-closeUp : end] {
 				p.words = append(p.words, d.meant(&t))
 			}
-			close = append(close, p)
+			near = append(near, p)
 			if end == hi {
 				break
 			}
@@ -151,7 +151,7 @@ func (d *data) pieces(toks []token) []piece {
 			out = append(out, piece{slices.Concat(a.words, b.words), a.start, b.end})
 		}
 	}
-	out = append(out, close...)
+	out = append(out, near...)
 	return out
 }
 

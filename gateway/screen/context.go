@@ -90,7 +90,7 @@ func (d *data) conditions(recent []Message, sp *speller) []token {
 		number(toks)
 		t := d.parse(toks)
 		end := int32(0)
-		for _, s := range t.spans[d.sets.condition] {
+		for _, s := range t.of(d.sets.condition) {
 			_, hi := t.sentence(s)
 			if s.lo < end || t.negated(s, nil) || t.touches(t.d.sets.ago, s.lo, hi) || t.touches(t.d.sets.history, s.lo, hi) {
 				continue
@@ -268,5 +268,5 @@ func (t *text) saysNo() bool {
 
 // changesMind reports a yes that takes an earlier denial back.
 func (t *text) changesMind(yes bool) bool {
-	return yes && len(t.spans[t.d.sets.actually]) > 0
+	return yes && len(t.of(t.d.sets.actually)) > 0
 }

@@ -168,7 +168,7 @@ func (t *text) lacks(p *pattern) string {
 	for i := range p.parts {
 		for _, e := range p.parts[i].elems {
 			steps++
-			if len(t.spans[e.class]) == 0 {
+			if len(t.of(e.class)) == 0 {
 				absent++
 			}
 		}

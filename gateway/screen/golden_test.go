@@ -1,6 +1,9 @@
 package screen
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 // example is one line of the golden set.
 type example struct {
@@ -20,9 +23,12 @@ func golden(t testing.TB) []example {
 	return out
 }
 
+// built is the screen of this build, which nobody changes.
+var built = sync.OnceValues(New)
+
 func mustNew(t testing.TB) *Screen {
 	t.Helper()
-	s, err := New()
+	s, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}

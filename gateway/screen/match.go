@@ -31,7 +31,8 @@ type pattern struct {
 type text struct {
 	d       *data
 	toks    []token
-	spans   [][]span // by class, sorted by lo
+	lists   [][]span // of the classes that were found, sorted by lo
+	listOf  []int32  // by class: one more than its place in lists, or 0
 	lastLo  []int32  // scratch of run: start of the partial match that ends here
 	stamp   []int32
 	clock   int32
@@ -43,26 +44,48 @@ type text struct {
 
 // Room that add takes at once, and for one class: most classes are found once or twice.
 const (
-	slabSpans  = 512
-	firstSpans = 2
+	slabSpans    = 512
+	firstSpans   = 2
+	foundClasses = 256
 )
 
 // add notes that class c was found at s. The first spans of all classes share one
 // piece of memory, since a text touches hundreds of classes.
 func (t *text) add(c int32, s span) {
-	if t.spans[c] == nil {
+	if t.listOf[c] == 0 {
 		if len(t.slab) < firstSpans {
 			t.slab = make([]span, slabSpans)
 		}
-		t.spans[c], t.slab = t.slab[:0:firstSpans], t.slab[firstSpans:]
+		t.put(c, t.slab[:0:firstSpans])
+		t.slab = t.slab[firstSpans:]
 	}
-	t.spans[c] = append(t.spans[c], s)
+	i := t.listOf[c] - 1
+	t.lists[i] = append(t.lists[i], s)
+}
+
+// of is where class c was found.
+func (t *text) of(c int32) []span {
+	if i := t.listOf[c]; i > 0 {
+		return t.lists[i-1]
+	}
+	return nil
+}
+
+// put notes all places of class c.
+func (t *text) put(c int32, spans []span) {
+	switch i := t.listOf[c]; {
+	case i > 0:
+		t.lists[i-1] = spans
+	case spans != nil:
+		t.lists = append(t.lists, spans)
+		t.listOf[c] = int32(len(t.lists))
+	}
 }
 
 // parse finds every class in the tokens: phrases first, idioms next (their
 // words then mean nothing else), concepts last, in the order of the data.
 func (d *data) parse(toks []token) *text {
-	t := &text{d: d, toks: toks, spans: make([][]span, len(d.classes))}
+	t := &text{d: d, toks: toks, lists: make([][]span, 0, foundClasses), listOf: make([]int32, len(d.classes))}
 	t.lastLo, t.stamp = make([]int32, len(toks)+1), make([]int32, len(toks)+1)
 	t.skipped, t.pseudo, t.denial = make([]bool, len(toks)), make([]bool, len(toks)), make([]bool, len(toks))
 	for i := range toks {
@@ -70,7 +93,7 @@ func (d *data) parse(toks []token) *text {
 		t.numberAt(i)
 	}
 	t.dropIdioms()
-	for _, s := range t.spans[d.sets.pseudo] {
+	for _, s := range t.of(d.sets.pseudo) {
 		for i := s.lo; i < s.hi; i++ {
 			t.pseudo[i] = true
 		}
@@ -79,7 +102,7 @@ func (d *data) parse(toks []token) *text {
 		t.denial[i] = t.cue(int32(i), nil)
 	}
 	for _, c := range d.concepts {
-		t.spans[c.class] = sorted(append(t.spans[c.class], t.conceptSpans(c)...))
+		t.put(c.class, sorted(append(t.of(c.class), t.conceptSpans(c)...)))
 	}
 	return t
 }
@@ -125,8 +148,8 @@ func (t *text) dropIdioms() {
 	if !hit {
 		return
 	}
-	for c := range t.spans {
-		t.spans[c] = slices.DeleteFunc(t.spans[c], func(s span) bool {
+	for i := range t.lists {
+		t.lists[i] = slices.DeleteFunc(t.lists[i], func(s span) bool {
 			for i := s.lo; i < s.hi; i++ {
 				if t.skipped[i] {
 					return true
@@ -161,7 +184,7 @@ func (t *text) run(q *sequence) []span {
 	if !t.mayRun(q) {
 		return nil
 	}
-	cur := t.spans[q.elems[0].class]
+	cur := t.of(q.elems[0].class)
 	if q.bos {
 		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.startsSentence(s.lo) })
 	}
@@ -180,7 +203,7 @@ func (t *text) run(q *sequence) []span {
 // mayRun reports whether every step of a sequence is found somewhere.
 func (t *text) mayRun(q *sequence) bool {
 	for _, e := range q.elems {
-		if len(t.spans[e.class]) == 0 {
+		if len(t.of(e.class)) == 0 {
 			return false
 		}
 	}
@@ -195,7 +218,7 @@ func (t *text) step(cur []span, e elem) []span {
 		}
 	}
 	var out []span
-	for _, b := range t.spans[e.class] {
+	for _, b := range t.of(e.class) {
 		for end := b.lo; end > 0 && end >= b.lo-e.gap; end-- {
 			if t.toks[end-1].sent != t.toks[b.lo].sent || end < b.lo && (t.contrast(end) || t.parted(end, b.lo)) {
 				break
@@ -246,7 +269,7 @@ func (t *text) endsSentence(hi int32) bool {
 
 // touches reports whether a class has a span inside [lo, hi).
 func (t *text) touches(class, lo, hi int32) bool {
-	s := t.spans[class]
+	s := t.of(class)
 	i, _ := slices.BinarySearchFunc(s, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
 	return i < len(s) && s[i].lo < hi
 }

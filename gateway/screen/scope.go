@@ -231,7 +231,7 @@ func (t *text) historical(s span, lo, hi int32) bool {
 
 // over looks for "went away" after a match, unless that is itself denied.
 func (t *text) over(s span, end int32) bool {
-	for _, r := range t.spans[t.d.sets.resolved] {
+	for _, r := range t.of(t.d.sets.resolved) {
 		if r.lo < s.hi || r.lo >= end || r.lo-s.hi > reachResolved {
 			continue
 		}

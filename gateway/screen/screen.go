@@ -154,7 +154,7 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 	j.answers(t, recent, now, sp)
 	j.classify(s.c, t)
 	v := j.verdict(text, recent)
-	v.Minimised = len(t.spans[s.d.sets.minimiser]) > 0
+	v.Minimised = len(t.of(s.d.sets.minimiser)) > 0
 	v.Unreadable = !readable(text)
 	v.Version = s.version
 	return v
