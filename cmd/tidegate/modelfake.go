@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -40,11 +41,25 @@ func knownMode(mode string) error {
 // modelCmd is the stand-in model as a process of its own. It ends with its
 // standard input, so that it never outlives who started it.
 func modelCmd(e env) *cobra.Command {
-	var mode, listen string
+	p := modelPlan{}
 	var stay bool
 	c := &cobra.Command{
-		Use:    "model",
-		Short:  "Run a stand-in language model that speaks Ollama's API",
+		Use:   "model",
+		Short: "Run a stand-in language model that speaks Ollama's API",
+		Long: `Runs a stand-in language model that speaks Ollama's API and ends with its standard
+input. --mode says how it behaves.
+
+  tidegate model --record tape.jsonl --of http://127.0.0.1:11434
+
+passes everything on to a real server and writes its answers down, and
+
+  tidegate model --play tape.jsonl
+
+gives the same answers to the same questions without it, for a test, an evaluation
+or another build; what was not asked then is answered 404. The time of day is left
+out of what makes two questions the same. A tape holds what was written to the
+agent, in plain text: make it with invented patients.
+` + exitHelp,
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -57,21 +72,64 @@ func modelCmd(e env) *cobra.Command {
 				ctx, cancel = twiliofake.EndWithInput(ctx, e.stdin)
 				defer cancel()
 			}
-			return runModel(ctx, ollamafake.Mode(mode), listen, e)
+			return runModel(ctx, p, e)
 		},
 	}
-	c.Flags().StringVar(&mode, "mode", string(ollamafake.ModeOK), "how it behaves: "+strings.Join(modelModes(), ", "))
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to listen on")
-	c.Flags().BoolVar(&stay, "stay", false, "do not end with standard input")
+	f := c.Flags()
+	f.StringVar(&p.mode, "mode", string(ollamafake.ModeOK), "how it behaves: "+strings.Join(modelModes(), ", "))
+	f.StringVar(&p.record, "record", "", "a tape to write: pass everything on to --of, and keep its answers")
+	f.StringVar(&p.of, "of", "http://127.0.0.1:11434", "the server that --record asks")
+	f.StringVar(&p.play, "play", "", "a tape to answer from")
+	f.StringVar(&p.listen, "listen", "127.0.0.1:0", "address to listen on")
+	f.BoolVar(&stay, "stay", false, "do not end with standard input")
 	return c
 }
 
-func runModel(ctx context.Context, mode ollamafake.Mode, listen string, e env) error {
-	stand, err := ollamafake.New(mode)
-	if err != nil {
-		return usage("%w", err)
+// modelPlan says what the stand-in is.
+type modelPlan struct{ mode, record, of, play, listen string }
+
+// handler opens what answers; end closes it.
+func (p modelPlan) handler() (h http.Handler, end func() error, err error) {
+	end = func() error { return nil }
+	switch {
+	case p.record != "" && p.play != "":
+		return nil, nil, usage("write one of --record and --play")
+	case p.record != "":
+		f, err := os.OpenFile(p.record, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("model: a tape is written anew: %w", err)
+		}
+		r, err := ollamafake.NewRecorder(p.of, f)
+		if err != nil {
+			return nil, nil, usage("--of: %w", errors.Join(err, f.Close(), os.Remove(p.record)))
+		}
+		return r, f.Close, nil
+	case p.play != "":
+		f, err := os.Open(p.play)
+		if err != nil {
+			return nil, nil, fmt.Errorf("model: %w", err)
+		}
+		defer f.Close()
+		h, err := ollamafake.NewPlayer(f)
+		if err != nil {
+			return nil, nil, fmt.Errorf("model: %s: %w", p.play, err)
+		}
+		return h, end, nil
 	}
-	l, err := net.Listen("tcp", listen)
+	h, err = ollamafake.New(ollamafake.Mode(p.mode))
+	if err != nil {
+		return nil, nil, usage("%w", err)
+	}
+	return h, end, nil
+}
+
+func runModel(ctx context.Context, p modelPlan, e env) (err error) {
+	stand, end, err := p.handler()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	l, err := net.Listen("tcp", p.listen)
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}

@@ -35,6 +35,12 @@ func request() model.Request {
 
 func ask(t *testing.T, base string, more ...func(*Options)) (model.Answer, error) {
 	t.Helper()
+	return askFor(t, base, func(*model.Request) {}, more...)
+}
+
+// askFor asks what another request would.
+func askFor(t *testing.T, base string, change func(*model.Request), more ...func(*Options)) (model.Answer, error) {
+	t.Helper()
 	o := Options{Name: "ollama/stand-in", Model: "stand-in", BaseURL: base}
 	for _, m := range more {
 		m(&o)
@@ -45,7 +51,9 @@ func ask(t *testing.T, base string, more ...func(*Options)) (model.Answer, error
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	return m.Ask(ctx, request())
+	r := request()
+	change(&r)
+	return m.Ask(ctx, r)
 }
 
 func stand(t *testing.T, mode ollamafake.Mode) (*ollamafake.Server, string) {
