@@ -24,7 +24,8 @@ func TestReportCounts(t *testing.T) {
 	}
 	got := strings.Join(strings.Fields(b.String()), " ")
 	for _, want := range []string{
-		"clear emergencies and crises that escalate now 1/3 33.3 %",
+		"clear emergencies and crises that escalate now 1/2 50.0 %",
+		"dangers that escalate now, as written 1/1", "dangers that escalate now, varied 0/1",
 		"benign that escalate at all 1/2 50.0 %",
 		"dialogs that fire in time 1/1 100.0 %",
 		"benign dialogs that fire 1/1 100.0 %",
