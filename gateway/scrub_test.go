@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +181,52 @@ func TestScrubFindsATornMark(t *testing.T) {
 	rep, err := audit.New(f.store, ring).Verify(t.Context(), audit.Check{})
 	if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0].Cause, "seen:") {
 		t.Errorf("verify: %+v, %v; want the mark named", rep.Faults, err)
+	}
+}
+
+// noRoom is a store whose disk has no room for some commits.
+type noRoom struct {
+	molt.Store
+	full func(molt.Batch) bool
+}
+
+func (s *noRoom) Commit(ctx context.Context, b molt.Batch) (molt.Committed, error) {
+	if s.full(b) {
+		return molt.Committed{}, molt.ErrFull
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// Scan gives one mark too many, which is torn.
+func (s *noRoom) Scan(ctx context.Context, q molt.Query) (molt.Page, error) {
+	p, err := s.Store.Scan(ctx, q)
+	if q.Table == molt.TableMarks && q.Prefix == "" && q.After == "" {
+		p.Marks = append(p.Marks, molt.Mark{ID: "seen:x", Torn: true})
+	}
+	return p, err
+}
+
+// TestATornMarkIsToldOnceThereIsRoom: the admins who could not be told of it are told
+// by the next round.
+func TestATornMarkIsToldOnceThereIsRoom(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	f.open(filepath.Join(t.TempDir(), "store.db"), ring)
+	full := true
+	o := f.gateway.o
+	o.Store = &noRoom{f.store, func(b molt.Batch) bool {
+		return full && slices.ContainsFunc(b.Events, func(e molt.Event) bool { return e.Kind == turn.KindNotice })
+	}}
+	f.gateway, err = New(o)
+	must(t, err)
+	if err := f.gateway.scrubOnce(t.Context(), func() bool { return true }); !errors.Is(err, molt.ErrFull) {
+		t.Fatalf("a round that can tell nobody: %v", err)
+	}
+	full = false
+	f.scrubs(t)
+	f.scrubs(t)
+	if notices := f.told(t); len(notices) != 1 {
+		t.Errorf("the admin was told %q, want once", notices)
 	}
 }
