@@ -251,6 +251,10 @@ func (x *decider) overtakeApproved(in []heard) {
 	if act.Key == "" || !act.Approved || act.Begun || !wanted(in) {
 		return
 	}
+	if x.s.mute() || !x.mayAgent() { // a person has it from here on
+		x.lapseAct()
+		return
+	}
 	x.set(func(s *Set) { s.Calling = &Calling{} })
 	x.timer(timerCalling, 0)
 	x.tellNotDone(act, "The patient wrote again before it was made. It waits anew, with what they wrote.")
