@@ -47,11 +47,15 @@ func (g *Gateway) scrub(ctx context.Context) error {
 	}
 }
 
-// scrubOnce frees the codes that have rested, and looks through the record once. wait says when to go on, and whether.
+// scrubOnce frees the codes that have rested, and looks through the record once, though
+// the first needs room on the disk that is not there. wait says when to go on, and
+// whether.
 func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
-	if _, err := g.desk.FreeCodes(ctx); err != nil {
-		return err
-	}
+	_, err := g.desk.FreeCodes(ctx)
+	return errors.Join(err, g.lookThrough(ctx, wait))
+}
+
+func (g *Gateway) lookThrough(ctx context.Context, wait func() bool) error {
 	auditor := audit.New(g.o.Store, g.o.Ring)
 	var news []audit.Fault
 	damaged, told := 0, false
