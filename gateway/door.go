@@ -17,15 +17,17 @@ import (
 const graceToAsk = 500 * time.Millisecond
 
 // door is a listener that lets in so many connections, and of one peer so many. Where
-// all places are taken, whoever has waited longest without a request makes room: a
-// webhook gets in though idle connections took all there is. Those that became
+// all places are taken, whoever has waited longest without a request makes room, and
+// where all of one peer's are, whoever of that peer has: a webhook gets in though idle
+// connections took all there is, behind the same address too. Those that became
 // WebSockets have half of the places at most.
 //
 // Nobody is cut within graceToAsk: those that come faster than that wait their turn
-// outside, and whoever is let in has the time to ask.
+// outside, or of one peer are turned away, and whoever is let in has the time to ask.
 type door struct {
 	net.Listener
 	limit, perPeer int
+	grace          time.Duration         // graceToAsk
 	exempt         func(netip.Addr) bool // proxies, behind which everybody is
 	turned         prometheus.Counter    // counts whom it turns away or cuts
 	shut           chan struct{}
@@ -53,7 +55,7 @@ type seat struct {
 
 func newDoor(l net.Listener, limit, perPeer int, exempt func(netip.Addr) bool, turned prometheus.Counter) *door {
 	d := &door{
-		Listener: l, limit: limit, perPeer: perPeer, exempt: exempt, turned: turned,
+		Listener: l, limit: limit, perPeer: perPeer, grace: graceToAsk, exempt: exempt, turned: turned,
 		shut: make(chan struct{}), peers: map[netip.Addr]int{}, waiting: list.New(),
 	}
 	d.freed = sync.NewCond(&d.mu)
@@ -86,7 +88,7 @@ func (d *door) Accept() (net.Conn, error) {
 func (d *door) enters(s *seat) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.peer.IsValid() && d.peers[s.peer] >= d.perPeer && !d.exempt(s.addr) {
+	if s.peer.IsValid() && d.peers[s.peer] >= d.perPeer && !d.exempt(s.addr) && !d.cutOne(s.peer) {
 		return false
 	}
 	for d.taken >= d.limit {
@@ -101,7 +103,7 @@ func (d *door) enters(s *seat) bool {
 			continue
 		}
 		longest := oldest.Value.(*seat)
-		ripe := graceToAsk - time.Since(longest.since)
+		ripe := d.grace - time.Since(longest.since)
 		if ripe <= 0 {
 			d.cut(longest)
 			continue
@@ -118,6 +120,22 @@ func (d *door) enters(s *seat) bool {
 	d.peers[s.peer]++
 	s.wait, s.since = d.waiting.PushBack(s), time.Now()
 	return true
+}
+
+// cutOne ends whichever connection of a peer has waited longest without a request. It
+// reports whether one has for long enough.
+func (d *door) cutOne(peer netip.Addr) bool {
+	for e := d.waiting.Front(); e != nil; e = e.Next() {
+		s := e.Value.(*seat)
+		if time.Since(s.since) < d.grace {
+			return false // as have all that follow
+		}
+		if s.peer == peer {
+			d.cut(s)
+			return true
+		}
+	}
+	return false
 }
 
 // cut ends a connection that waits. Its server finds it closed.

@@ -116,6 +116,7 @@ func TestADoorMakesRoom(t *testing.T) {
 // trusted proxy as many as there are.
 func TestAPeerHasItsPlaces(t *testing.T) {
 	e := newEntrance(t, 100, 2, fine)
+	e.grace(time.Hour)
 	for from, lets := range map[string]bool{"192.0.2.%d": true, "192.0.2.7": false, "2001:db8::%x": false, "2001:db8:0:%x::1": true, "10.0.0.5": true} {
 		got := 0
 		for n := range 5 {
@@ -138,6 +139,54 @@ func TestAPeerHasItsPlaces(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("a place that was given back is not free")
 		}
+	}
+}
+
+// grace sets how long nobody is cut.
+func (e *entrance) grace(g time.Duration) {
+	e.door.mu.Lock()
+	defer e.door.mu.Unlock()
+	e.door.grace = g
+}
+
+// TestAPeerMakesRoomForItself: where one address has all its places, as everybody has
+// behind a proxy that nobody named, those of them that are idle keep no webhook out;
+// a request under way stays.
+func TestAPeerMakesRoomForItself(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	e := newEntrance(t, 100, 3, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(began)
+			<-end
+		}
+		fine(w, r)
+	}))
+	e.grace(time.Nanosecond)
+	const from = "192.0.2.7"
+	slow := e.dials(from)
+	_, err := io.WriteString(slow, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	must(t, err)
+	<-began
+	other, idle, idler := e.dials("192.0.2.8"), e.dials(from), e.dials(from)
+	for _, c := range []net.Conn{other, idle, idler} {
+		if got := e.asks(c); got != ok {
+			t.Fatalf("a connection within the limit: %q", got)
+		}
+	}
+	for deadline := time.Now().Add(bound); e.asks(e.dials(from)) != ok; {
+		if time.Now().After(deadline) {
+			t.Fatal("idle connections of an address keep its next one out")
+		}
+	}
+	if e.asks(idle) == ok && e.asks(idler) == ok { // which of them was idle first the server alone knows
+		t.Error("none of the idle ones is cut")
+	}
+	if got := e.asks(other); got != ok {
+		t.Errorf("one of another address: %q", got)
+	}
+	close(end)
+	if status, err := io.ReadAll(io.LimitReader(slow, int64(len(ok)))); string(status) != ok {
+		t.Errorf("a request that was under way: %q, %v", status, err)
 	}
 }
 

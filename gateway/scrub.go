@@ -47,11 +47,15 @@ func (g *Gateway) scrub(ctx context.Context) error {
 	}
 }
 
-// scrubOnce frees the codes that have rested, and looks through the record once. wait says when to go on, and whether.
+// scrubOnce frees the codes that have rested, and looks through the record once, though
+// the first needs room on the disk that is not there. wait says when to go on, and
+// whether.
 func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
-	if _, err := g.desk.FreeCodes(ctx); err != nil {
-		return err
-	}
+	_, err := g.desk.FreeCodes(ctx)
+	return errors.Join(err, g.lookThrough(ctx, wait))
+}
+
+func (g *Gateway) lookThrough(ctx context.Context, wait func() bool) error {
 	auditor := audit.New(g.o.Store, g.o.Ring)
 	var news []audit.Fault
 	damaged, told := 0, false
@@ -97,22 +101,24 @@ func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
 // tellTorn tells the admins of marks that are not what was written: once each while
 // the daemon runs.
 func (g *Gateway) tellTorn(ctx context.Context, auditor *audit.Auditor) error {
-	news := 0
+	var news []string
 	err := auditor.Marks(ctx, func(f audit.Fault) {
 		if g.torn[f.Cause] {
 			return
 		}
-		news++
-		g.torn[f.Cause] = true
+		news = append(news, f.Cause)
 		g.metrics.faults.WithLabelValues("damage").Inc()
 		g.o.Log.Error().Str("cause", f.Cause).Msg("a mark is damaged")
 	})
-	if err != nil || news == 0 {
+	if err != nil || len(news) == 0 {
 		return err
 	}
-	words := fmt.Sprintf("%s: %d marks of the record are damaged: what is known of texts, codes or case lists by them is lost. Run: tidegate verify", g.rules().Clinic, news)
+	words := fmt.Sprintf("%s: %d marks of the record are damaged: what is known of texts, codes or case lists by them is lost. Run: tidegate verify", g.rules().Clinic, len(news))
 	if err := g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, ""); err != nil && !unusable(err) {
-		return err
+		return err // the next round tells them
+	}
+	for _, cause := range news {
+		g.torn[cause] = true
 	}
 	return nil
 }

@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +181,60 @@ func TestScrubFindsATornMark(t *testing.T) {
 	rep, err := audit.New(f.store, ring).Verify(t.Context(), audit.Check{})
 	if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0].Cause, "seen:") {
 		t.Errorf("verify: %+v, %v; want the mark named", rep.Faults, err)
+	}
+}
+
+// noRoom is a store whose disk has no room for some commits.
+type noRoom struct {
+	molt.Store
+	full func(molt.Batch) bool
+}
+
+func (s *noRoom) Commit(ctx context.Context, b molt.Batch) (molt.Committed, error) {
+	if s.full(b) {
+		return molt.Committed{}, molt.ErrFull
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// Scan gives one mark too many, which is torn.
+func (s *noRoom) Scan(ctx context.Context, q molt.Query) (molt.Page, error) {
+	p, err := s.Store.Scan(ctx, q)
+	if q.Table == molt.TableMarks && q.Prefix == "" && q.After == "" {
+		p.Marks = append(p.Marks, molt.Mark{ID: "seen:x", Torn: true})
+	}
+	return p, err
+}
+
+// TestATornMarkIsToldOnceThereIsRoom: the admins who could not be told of it are told
+// by the next round.
+func TestATornMarkIsToldOnceThereIsRoom(t *testing.T) {
+	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	f.open(filepath.Join(t.TempDir(), "store.db"), ring)
+	rests, err := intake.RestingCode("BHPW", 1)
+	must(t, err)
+	_, err = f.store.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{rests}})
+	must(t, err)
+	full := true
+	o := f.gateway.o
+	o.Store = &noRoom{f.store, func(b molt.Batch) bool {
+		frees := len(b.Marks) > 0 && b.Marks[0].ID == rests.ID // for as long as it lasts
+		return frees || full && slices.ContainsFunc(b.Events, func(e molt.Event) bool { return e.Kind == turn.KindNotice })
+	}}
+	f.gateway, err = New(o)
+	must(t, err)
+	if err := f.gateway.scrubOnce(t.Context(), func() bool { return true }); !errors.Is(err, molt.ErrFull) {
+		t.Fatalf("a round that can tell nobody: %v", err)
+	}
+	full = false
+	for range 2 { // no code can be freed, and the record is looked through all the same
+		if err := f.gateway.scrubOnce(t.Context(), func() bool { return true }); !errors.Is(err, molt.ErrFull) {
+			t.Fatalf("a round that can free no code: %v", err)
+		}
+	}
+	if notices := f.told(t); len(notices) != 1 {
+		t.Errorf("the admin was told %q, want once", notices)
 	}
 }

@@ -99,7 +99,7 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 	if err := c.held(ctx, id); err != nil { // laid since it was looked at
 		return err
 	}
-	b := molt.Batch{Conversation: id, Expect: molt.Expect{Seq: left.Head.Seq}}
+	b := molt.Batch{Conversation: id, Expect: molt.Expect{Seq: left.Head.Seq, Unseen: unlessHeld(id)}}
 	for _, w := range put {
 		b.Put = append(b.Put, w.Item)
 	}
@@ -111,9 +111,9 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 		if err := c.listed(ctx, id); err != nil {
 			return err
 		}
-		b.Expect = molt.Expect{AnySeq: true}
+		b.Expect = molt.Expect{AnySeq: true, Unseen: b.Expect.Unseen}
 		_, err := c.o.Store.Commit(ctx, b)
-		return err
+		return heldMeanwhile(id, err)
 	}
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (c *Custody) dropKeys(ctx context.Context, left audit.Traces, put []wanted,
 	}
 	// Their bodies open no more; clear takes those beyond a batch.
 	b.Shed = left.Whole[:min(len(left.Whole), molt.MaxBatchEvents)]
-	return c.anchored(ctx, b, left.Head, turn.Anchor{Why: turn.AnchorErased, Upto: left.Head.Seq, State: s.Erased()})
+	return heldMeanwhile(id, c.anchored(ctx, b, left.Head, turn.Anchor{Why: turn.AnchorErased, Upto: left.Head.Seq, State: s.Erased()}))
 }
 
 // dropAround has a batch drop a conversation's keys, what is due of it and its rows,
@@ -301,6 +301,7 @@ func (c *Custody) shed(ctx context.Context, x sheds) error {
 		if err != nil {
 			return err
 		}
+		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole, Keys: dropped(x.drop)}
 		if x.why == turn.AnchorRetention { // something may have come since it was looked at
 			if why := s.Unfinished(); why != "" {
 				return &UnfinishedError{x.id, why}
@@ -308,11 +309,11 @@ func (c *Custody) shed(ctx context.Context, x sheds) error {
 			if err := c.held(ctx, x.id); err != nil {
 				return err
 			}
+			b.Expect.Unseen = unlessHeld(x.id)
 		}
-		b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Shed: x.left.Whole, Keys: dropped(x.drop)}
 		for _, w := range x.put {
 			b.Put = append(b.Put, w.Item)
 		}
-		return c.anchored(ctx, b, x.left.Head, turn.Anchor{Why: x.why, Upto: x.left.Whole[len(x.left.Whole)-1], State: x.change(&s)})
+		return heldMeanwhile(x.id, c.anchored(ctx, b, x.left.Head, turn.Anchor{Why: x.why, Upto: x.left.Whole[len(x.left.Whole)-1], State: x.change(&s)}))
 	})
 }

@@ -174,3 +174,15 @@ func (c *Custody) held(ctx context.Context, id molt.ConversationID) error {
 	}
 	return err
 }
+
+// unlessHeld is what a batch that takes something away expects: a hold is laid by one
+// commit, that of another journal it may be, and nothing goes after it.
+func unlessHeld(id molt.ConversationID) []molt.MarkID { return []molt.MarkID{notary.HeldMark(id)} }
+
+// heldMeanwhile says of such a batch why it was refused.
+func heldMeanwhile(id molt.ConversationID, err error) error {
+	if molt.IsRefused(err, molt.RefusedSeen) {
+		return &UnfinishedError{id, whyHeld}
+	}
+	return err
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/gateway/intake"
+	"github.com/tidegate/tidegate/gateway/notary"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -114,6 +115,59 @@ func TestAHoldIsKilledAnywhere(t *testing.T) {
 					t.Errorf("%s: held %v, in %d commits", when, held, takes)
 				}
 				break
+			}
+		}
+	}
+}
+
+// between is a store in which a hold is laid just before the commit that would take a
+// conversation's keys away.
+type between struct {
+	molt.Store
+	lay  func()
+	laid bool
+}
+
+func (s *between) Commit(ctx context.Context, b molt.Batch) (molt.Committed, error) {
+	if len(b.Keys) > 0 && !s.laid && len(b.Keys[0].Wrapped) == 0 {
+		s.laid = true
+		s.lay()
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// TestAHoldBetweenTheLookAndTheErasure: it is laid by the commit of another journal,
+// which waits for no turn of the one that is being erased; and it stands.
+func TestAHoldBetweenTheLookAndTheErasure(t *testing.T) {
+	for _, damaged := range []bool{false, true} {
+		h, ctx := newHouse(t), context.Background()
+		id := h.texts(patient, "SM1", "STOP").Conversation
+		if damaged {
+			h.tears(id)
+		}
+		store := &between{Store: h.store}
+		store.lay = func() {
+			m, err := notary.Held{Conversation: id, At: molt.TimeOf(h.now()), By: "os:ops"}.Mark(h.ring)
+			if err == nil {
+				_, err = h.store.Commit(ctx, molt.Batch{Marks: []molt.Mark{m}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := h.custody(Options{Store: store})
+		_, err := c.drop(ctx, notary.Asked{Conversation: id, At: molt.TimeOf(h.now()), By: "os:ops"})
+		var unfinished *UnfinishedError
+		if !store.laid || !errors.As(err, &unfinished) || unfinished.Why != whyHeld {
+			t.Errorf("damaged %v: laid %v, %v; want it refused since a hold stands on it", damaged, store.laid, err)
+		}
+		keys, err := c.keys(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range keys {
+			if len(k.Wrapped) == 0 {
+				t.Errorf("damaged %v: the key %s is gone under a hold", damaged, k.ID)
 			}
 		}
 	}

@@ -119,10 +119,10 @@ func (c *Custody) dropOver(ctx context.Context, x sheds) error {
 	if len(x.drop) == 0 {
 		return nil
 	}
-	b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq}, Keys: dropped(x.drop)}
+	b := molt.Batch{Conversation: x.id, Expect: molt.Expect{Seq: x.left.Head.Seq, Unseen: unlessHeld(x.id)}, Keys: dropped(x.drop)}
 	return c.alone(ctx, x.id, func(ctx context.Context) error {
 		_, err := c.o.Store.Commit(ctx, b)
-		return err
+		return heldMeanwhile(x.id, err)
 	})
 }
 

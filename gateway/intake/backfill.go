@@ -24,6 +24,10 @@ type watermark struct {
 	Start molt.Time `json:"start"`
 }
 
+// lostWatermark is how far back a look goes where its watermark is damaged. What came
+// since and is known is not taken twice.
+const lostWatermark = 72 * time.Hour
+
 func (d *Desk) watermarkID(channel string, account molt.Address) molt.MarkID {
 	return d.o.Ring.Mark("wm", channel, account.Reveal())
 }
@@ -142,7 +146,8 @@ func (d *Desk) watermark(ctx context.Context, channel string, account molt.Addre
 		return w, err
 	}
 	if err := json.Unmarshal(value, &w); err != nil {
-		return w, fmt.Errorf("watermark: %w", err)
+		d.o.Log.Error().Str("channel", channel).Err(err).Msg("watermark: it cannot be read up to when the carrier's list was looked through")
+		return watermark{At: now.Add(-lostWatermark), Start: now.Add(-lostWatermark)}, nil
 	}
 	return w, nil
 }

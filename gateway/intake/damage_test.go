@@ -11,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
@@ -146,6 +147,35 @@ func TestDamageHoldsNobodyElsesBackfill(t *testing.T) {
 	got, err := w.store.Load(t.Context(), d.ConversationOf("main", clinic, other), 0)
 	if err != nil || got.Head.Seq == 0 {
 		t.Errorf("another patient's red flag, listed behind a damaged journal, was not fetched (%v)", err)
+	}
+}
+
+// TestADamagedWatermark: where it cannot be read up to when a carrier's list was looked
+// through, the list is looked through from long enough ago, and a red flag that no
+// webhook brought is found.
+func TestADamagedWatermark(t *testing.T) {
+	w := newDisk(t)
+	d := w.newDesk(nil)
+	start := molt.TimeOf(w.clock.Now())
+	if err := d.MarkStart(t.Context(), "main", clinic, start); err != nil {
+		t.Fatal(err)
+	}
+	w.flip("marks", molt.ConversationID(d.watermarkID("main", clinic)), -1)
+	in := text(patient, "SMred", "my chest hurts")
+	in.At = start.Add(30 * time.Hour)
+	old := text(patient, "SMold", "hello")
+	old.At = start.Add(-100 * time.Hour)
+	w.clock.add(60 * time.Hour)
+	d = w.newDesk(nil)
+	l := &lister{texts: []channels.Inbound{old, in}}
+	for n, want := range []int{1, 0} {
+		look, err := d.Backfill(t.Context(), l, "main", clinic, time.Hour)
+		if err != nil || look.New != want {
+			t.Fatalf("look %d: %+v, %v; want %d new", n, look, err, want)
+		}
+	}
+	if from, err := d.watermark(t.Context(), "main", clinic); err != nil || from.At != molt.TimeOf(w.clock.Now()) {
+		t.Errorf("the watermark is %+v, %v; want it made anew", from, err)
 	}
 }
 

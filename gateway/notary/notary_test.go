@@ -176,3 +176,24 @@ func TestRestores(t *testing.T) {
 		t.Errorf("restores: %+v, %v", all, err)
 	}
 }
+
+// TestADamagedMarkOfARestore keeps no daemon from starting: what was restored counts
+// as served from this start on, and that is written down.
+func TestADamagedMarkOfARestore(t *testing.T) {
+	ctx, store, ring := context.Background(), memstore.New(), newRing(t)
+	if err := Record(ctx, store, ring, Restore{At: 10, AsOf: 7, By: "os:root"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Serve(ctx, store, ring, 20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Commit(ctx, molt.Batch{Marks: []molt.Mark{{ID: markOf(markServed, 10)}}}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Serve(ctx, store, ring, 30); r == nil || r.Served != 30 || !errors.Is(err, molt.ErrCorrupt) {
+		t.Errorf("%+v, %v; want it served from now, and told", r, err)
+	}
+	if r, err := Serve(ctx, store, ring, 40); err != nil || r == nil || r.Served != 30 {
+		t.Errorf("at the next start: %+v, %v", r, err)
+	}
+}

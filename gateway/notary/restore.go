@@ -110,7 +110,7 @@ func Restores(ctx context.Context, store molt.Store, ring *seal.Keyring) ([]Rest
 		i := slices.IndexFunc(served.Marks, func(m molt.Mark) bool { return m.ID == markOf(markServed, r.At) })
 		if i >= 0 {
 			if err := json.Unmarshal(served.Marks[i].Value, &r.Served); err != nil {
-				forged = fmt.Errorf("the mark %s: %w", served.Marks[i].ID, molt.ErrCorrupt)
+				r.Served, forged = 0, fmt.Errorf("the mark %s: %w", served.Marks[i].ID, molt.ErrCorrupt)
 			}
 		}
 		all = append(all, r)
@@ -120,10 +120,12 @@ func Restores(ctx context.Context, store molt.Store, ring *seal.Keyring) ([]Rest
 }
 
 // Serve notes when the last restore is first served, and returns it; nil: there
-// was none.
+// was none. One of which that does not read is served from now on: more is asked of
+// the carrier then, and nothing is sent twice. What of the record is damaged is in the
+// error beside it, and keeps nobody from starting.
 func Serve(ctx context.Context, store molt.Store, ring *seal.Keyring, now molt.Time) (*Restore, error) {
 	all, err := Restores(ctx, store, ring)
-	if len(all) == 0 || err != nil && !errors.Is(err, ErrForged) {
+	if len(all) == 0 {
 		return nil, err
 	}
 	last := &all[len(all)-1]

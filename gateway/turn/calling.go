@@ -243,15 +243,41 @@ func (x *decider) lapseAct() {
 	x.lapse(act)
 }
 
+// overtakeApproved puts an act that a nurse approved, and that is not begun, before her
+// anew, when the patient writes more than thanks: they may want it no more, and her yes
+// was not about these words. She learns that it is not done, and reads them.
+func (x *decider) overtakeApproved(in []heard) {
+	act := x.s.Calling
+	if act.Key == "" || !act.Approved || act.Begun || !wanted(in) {
+		return
+	}
+	if x.s.mute() || !x.mayAgent() { // a person has it from here on
+		x.lapseAct()
+		return
+	}
+	x.set(func(s *Set) { s.Calling = &Calling{} })
+	x.timer(timerCalling, 0)
+	x.tellNotDone(act, "The patient wrote again before it was made. It waits anew, with what they wrote.")
+	tried := act.By
+	act.Approved, act.By = false, ""
+	x.putReview(Review{
+		Saw: in[0].Seq - 1, Read: in[len(in)-1].Seq, Tried: tried, Due: x.env.Now.Add(x.env.Rules.reviewWithin()), Act: &act,
+	}, nil)
+}
+
 // lapse keeps an act that is not made after all, for a handoff and for the patient,
 // who read that it was asked about. Who approved it learns it at once.
 func (x *decider) lapse(act Calling) {
 	x.set(func(s *Set) { s.Lapsed = &act })
+	x.tellNotDone(act, "Something else came before it was made, and your yes ended with that.")
+}
+
+// tellNotDone tells who approved an act, if anybody did, that it is not made.
+func (x *decider) tellNotDone(act Calling, why string) {
 	if act.By == "" {
 		return
 	}
-	x.toStaff(act.By, "lapsed", molt.Words(strings.TrimSpace(act.Code+": not done: "+act.InWords(x.env.Rules))+
-		". Something else came before it was made, and your yes ended with that."), 0)
+	x.toStaff(act.By, "lapsed", molt.Words(strings.TrimSpace(act.Code+": not done: "+act.InWords(x.env.Rules))+". "+why), 0)
 }
 
 // tellLapsed says to the patient what was not made, once the agent may speak again:

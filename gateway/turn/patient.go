@@ -289,6 +289,7 @@ func (x *decider) routine(in []heard) {
 	if x.s.Case != nil && x.s.Case.State != escalation.StateClosed {
 		x.escalate(escalation.Event{Kind: escalation.EventPatientText})
 	}
+	x.overtakeApproved(in)
 	switch {
 	case x.s.mute():
 		// Nothing may be sent, so a person reads it.
