@@ -256,7 +256,7 @@ func (d *data) addPhrase(c int32, phrase string) {
 func (d *data) resolveSets() error {
 	w := &d.sets
 	for name, to := range map[string]*int32{
-		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "able": &w.able,
+		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "deed": &w.deed, "able": &w.able,
 		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
 		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "yes": &w.yes, "no": &w.no, "child": &w.child,

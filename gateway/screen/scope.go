@@ -64,6 +64,9 @@ func (t *text) deniedBefore(s span, used []bool) bool {
 			// Without an "or" only a word made for lists denies beyond a comma:
 			// "denies fever, cough", but not "no fever, cough".
 			item, far = 0, far || !list
+			if t.isA(i+1, t.d.sets.deed) {
+				return false
+			}
 		}
 		if t.contrast(i) {
 			return false
