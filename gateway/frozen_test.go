@@ -37,11 +37,7 @@ type frozen struct {
 
 func newFrozen(t *testing.T, words string) *frozen {
 	t.Helper()
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "store.db")
-	f.open(path, ring)
+	f, path, ring := openFrozen(t)
 	ticket, err := f.gateway.desk.Accept(t.Context(), channels.Inbound{Channel: "main", Account: clinic, Peer: patient, ProviderID: "SM1", Words: molt.Words(words), Via: "webhook"})
 	must(t, err)
 	a, err := ticket.Wait(t.Context())
@@ -52,6 +48,17 @@ func newFrozen(t *testing.T, words string) *frozen {
 	f.open(path, ring)
 	t.Cleanup(func() { _ = f.store.Close() })
 	return f
+}
+
+// openFrozen opens a gateway that does not run on a new file, with nothing damaged yet.
+func openFrozen(t *testing.T) (f *frozen, path string, ring *seal.Keyring) {
+	t.Helper()
+	f = &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	path = filepath.Join(t.TempDir(), "store.db")
+	f.open(path, ring)
+	return f, path, ring
 }
 
 func must(t *testing.T, err error) {

@@ -40,17 +40,23 @@ func (c *crowded) full(b molt.Batch) bool {
 	return c.tried[what] <= 2
 }
 
+// pagedWithoutRoom is a rig on such a store, in which a red flag was paged.
+func pagedWithoutRoom(t *testing.T) *rig {
+	t.Helper()
+	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
+	must(t, err)
+	r := newRigOn(t, &crowded{Store: memstore.New(), tried: map[string]int{}}, ring)
+	r.text(patient, "my chest hurts")
+	r.red()
+	r.ends(molt.LanePage, molt.LaneSafety)
+	return r
+}
+
 // TestAPageWaitsForRoomAndNoLonger: where no write finds room a page, its safety text
 // and what became of them are tried again within seconds, and not when the lease of two
 // minutes is over; and each leaves once.
 func TestAPageWaitsForRoomAndNoLonger(t *testing.T) {
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	store := &crowded{Store: memstore.New(), tried: map[string]int{}}
-	r := newRigOn(t, store, ring)
-	r.text(patient, "my chest hurts")
-	r.red()
-	r.ends(molt.LanePage, molt.LaneSafety)
+	r := pagedWithoutRoom(t)
 	select {
 	case o := <-r.wire.sent:
 		t.Errorf("a text of class %s left twice", o.Class)
@@ -75,20 +81,14 @@ func (r *rig) ends(classes ...molt.Lane) {
 
 // TestATimerWaitsForRoomAndNoLonger: the next person is asked when it is time.
 func TestATimerWaitsForRoomAndNoLonger(t *testing.T) {
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	store := &crowded{Store: memstore.New(), tried: map[string]int{}}
-	r := newRigOn(t, store, ring)
-	r.text(patient, "my chest hurts")
-	r.red()
-	r.ends(molt.LanePage, molt.LaneSafety)
-	c, err := store.Claim(t.Context(), molt.Claim{Classes: []molt.Lane{molt.LaneTimer}, Now: 1 << 50, Until: 1<<50 + 1, Limit: 10})
+	r := pagedWithoutRoom(t)
+	c, err := r.store.Claim(t.Context(), molt.Claim{Classes: []molt.Lane{molt.LaneTimer}, Now: 1 << 50, Until: 1<<50 + 1, Limit: 10})
 	must(t, err)
 	for _, it := range c.Items {
 		ctx, cancel := context.WithTimeout(t.Context(), bound)
 		through(r.gateway.beginTimer)(ctx, it)
 		cancel()
-		p, err := store.Scan(t.Context(), molt.Query{Table: molt.TableItems, Conversation: it.Conversation, Limit: molt.MaxPage})
+		p, err := r.store.Scan(t.Context(), molt.Query{Table: molt.TableItems, Conversation: it.Conversation, Limit: molt.MaxPage})
 		must(t, err)
 		if slices.ContainsFunc(p.Items, func(o molt.Item) bool { return o.ID == it.ID }) {
 			t.Errorf("the timer %s, tried %d times, has not fired", it.Lane, store.tried[string(it.ID)])

@@ -24,10 +24,7 @@ func (quota) Refill() error            { return syscall.EDQUOT }
 // TestAQuotaIsAFullDisk: what can wait waits, a backup too, though the reserve
 // cannot be made again; and the admins are told.
 func TestAQuotaIsAFullDisk(t *testing.T) {
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	f.open(filepath.Join(t.TempDir(), "store.db"), ring)
+	f, _, _ := openFrozen(t)
 	if told := f.gateway.lookAtRoom(t.Context(), quota{}, time.Time{}); !f.gateway.scarce.Load() || told.IsZero() {
 		t.Errorf("scarce %v, told %v; want what can wait to wait, and the admins told", f.gateway.scarce.Load(), !told.IsZero())
 	}

@@ -24,11 +24,7 @@ import (
 // journal is frozen, the admin is texted where and what, and the patient's next text
 // is a successor's. When the disk gives the right bytes again the journal goes on.
 func TestScrub(t *testing.T) {
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "store.db")
-	f.open(path, ring)
+	f, path, ring := openFrozen(t)
 	f.id = f.texts("SM1", "STOP")
 	for range 40 { // so that the first events lie beyond what a load reads
 		_, err := f.gateway.desk.Step(t.Context(), f.id, nil, func(*turn.State, func(turn.Ref) molt.Words) intake.Plan {
@@ -118,11 +114,7 @@ func (f *frozen) flip(path string, ring *seal.Keyring) {
 // TestScrubCutShort: what a round found before it was cut short is told all the
 // same, and once.
 func TestScrubCutShort(t *testing.T) {
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "store.db")
-	f.open(path, ring)
+	f, path, ring := openFrozen(t)
 	f.id = f.texts("SM1", "STOP")
 	admin := f.gateway.rules().Plan.People[f.gateway.rules().Plan.Admins[0]].Routes[0].Address
 	ticket, err := f.gateway.desk.Accept(t.Context(), channels.Inbound{Channel: "main", Account: clinic, Peer: admin, ProviderID: "SM0", Words: "hello", Via: "webhook"})
@@ -155,11 +147,7 @@ func TestScrubCutShort(t *testing.T) {
 
 // TestScrubFindsATornMark: the admins are told once, and what is written anew is whole.
 func TestScrubFindsATornMark(t *testing.T) {
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "store.db")
-	f.open(path, ring)
+	f, path, ring := openFrozen(t)
 	f.id = f.texts("SM1", "STOP")
 	must(t, f.store.Close())
 	db, err := bolt.Open(path, 0o600, nil)
@@ -209,10 +197,7 @@ func (s *noRoom) Scan(ctx context.Context, q molt.Query) (molt.Page, error) {
 // TestATornMarkIsToldOnceThereIsRoom: the admins who could not be told of it are told
 // by the next round.
 func TestATornMarkIsToldOnceThereIsRoom(t *testing.T) {
-	f := &frozen{t: t, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), wire: &wire{sent: make(chan channels.Outbound, 100)}}
-	ring, err := seal.LoadOrCreate(t.TempDir()+"/tenant.key", rand.Reader)
-	must(t, err)
-	f.open(filepath.Join(t.TempDir(), "store.db"), ring)
+	f, _, _ := openFrozen(t)
 	rests, err := intake.RestingCode("BHPW", 1)
 	must(t, err)
 	_, err = f.store.Commit(t.Context(), molt.Batch{Marks: []molt.Mark{rests}})

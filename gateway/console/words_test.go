@@ -64,16 +64,23 @@ func TestRefusedWordsComeBack(t *testing.T) {
 	}
 }
 
+// held is a console in which alice has taken a red flag's case, and looks at it.
+func held(t *testing.T) (h *house, at string, alice *browser, page string) {
+	t.Helper()
+	h = open(t)
+	at = "/c/" + string(h.patient("my chest hurts"))
+	alice = h.as("alice")
+	_, page, _ = alice.get(at)
+	alice.post(at+"/act", ids(page, "verb", "take"))
+	_, page, _ = alice.get(at)
+	return h, at, alice, page
+}
+
 // TestFaultsGiveWordsBack: too long, from a broken form, by somebody who was signed
 // out meanwhile or may not: the page that says so has the words. One that came from
 // another site has nothing.
 func TestFaultsGiveWordsBack(t *testing.T) {
-	h := open(t)
-	at := "/c/" + string(h.patient("my chest hurts"))
-	alice := h.as("alice")
-	_, page, _ := alice.get(at)
-	alice.post(at+"/act", ids(page, "verb", "take"))
-	_, page, _ = alice.get(at)
+	h, at, alice, page := held(t)
 	for name, c := range map[string]struct {
 		who  *browser
 		form url.Values
@@ -137,11 +144,7 @@ func TestFormsByScript(t *testing.T) {
 // TestReadyRepliesAreThoseInForce: she is offered the clinic's own, with what each
 // takes as a text, and others once the configuration says so.
 func TestReadyRepliesAreThoseInForce(t *testing.T) {
-	h := open(t)
-	at := "/c/" + string(h.patient("my chest hurts"))
-	alice := h.as("alice")
-	_, page, _ := alice.get(at)
-	alice.post(at+"/act", ids(page, "verb", "take"))
+	h, at, alice, page := held(t)
 	for _, c := range []struct{ reply, want string }{
 		{"Hello from <b>{clinic}</b>.", `<span dir="auto">Hello from &lt;b&gt;Harbor&lt;/b&gt;.</span> <small>25 characters, 1 text</small>`},
 		{strings.Repeat("Please tell us more. ", 8), `characters, 2 texts</small>`},
@@ -158,12 +161,7 @@ func TestReadyRepliesAreThoseInForce(t *testing.T) {
 // TestOtherWordsAreAnotherAct: a page whose answer was lost, or that has two forms on
 // their way at once, has one nonce for both. What is written in the second goes out.
 func TestOtherWordsAreAnotherAct(t *testing.T) {
-	h := open(t)
-	at := "/c/" + string(h.patient("my chest hurts"))
-	alice := h.as("alice")
-	_, page, _ := alice.get(at)
-	alice.post(at+"/act", ids(page, "verb", "take"))
-	_, page, _ = alice.get(at)
+	_, at, alice, page := held(t)
 	said := func(more ...string) string {
 		t.Helper()
 		_, _, head := alice.post(at+"/act", ids(page, more...))

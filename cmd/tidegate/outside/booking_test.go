@@ -213,6 +213,28 @@ func newCalendarServer(t *testing.T) *calendarServer {
 	return c
 }
 
+// awaits waits until a booking is looked at.
+func (c *calendarServer) awaits(t *testing.T, otherwise string) {
+	t.Helper()
+	select {
+	case <-c.looked:
+	case <-time.After(patience):
+		t.Fatal(otherwise)
+	}
+}
+
+// dies kills daemon and model while the calendar holds its answer, and starts the
+// daemon again.
+func (w *world) dies(model *standIn, c *calendarServer) {
+	w.t.Helper()
+	w.kill()
+	model.kill()
+	c.mu.Lock()
+	c.hold = nil
+	c.mu.Unlock()
+	w.start()
+}
+
 // TestBookingAndDying kills daemon and model between the act and its outcome.
 // After the restart there is one booking, looked at, and the patient reads of it
 // once, though no model is there any more.
@@ -228,17 +250,8 @@ func TestBookingAndDying(t *testing.T) {
 	c.mu.Unlock()
 	since := w.end()
 	w.text(booker, "option 1")
-	select {
-	case <-c.looked: // it is booked, and being looked at
-	case <-time.After(patience):
-		t.Fatal("it was never looked at")
-	}
-	w.kill()
-	model.kill()
-	c.mu.Lock()
-	c.hold = nil
-	c.mu.Unlock()
-	w.start()
+	c.awaits(t, "it was never looked at") // it is booked, and being looked at
+	w.dies(model, c)
 	w.gets(since, booker, "You are booked for")
 	w.idle(within(t, patience))
 	c.mu.Lock()
@@ -306,17 +319,8 @@ func TestAMoveThatFailsAndDying(t *testing.T) {
 	since = w.end()
 	w.text(booker, "move me to option 2")
 	w.gets(since, booker, "is given back")
-	select {
-	case <-c.looked: // it is put back, and being looked at
-	case <-time.After(patience):
-		t.Fatal("nothing was put back")
-	}
-	w.kill()
-	model.kill()
-	c.mu.Lock()
-	c.hold = nil
-	c.mu.Unlock()
-	w.start()
+	c.awaits(t, "nothing was put back") // it is put back, and being looked at
+	w.dies(model, c)
 	if again := w.gets(since, booker, "You are booked for"); again.Body != first.Body {
 		t.Errorf("put back is %q, booked was %q", again.Body, first.Body)
 	}
@@ -349,17 +353,8 @@ func TestUndoneAndDying(t *testing.T) {
 	w.gets(0, booker, "option 1 is")
 	since := w.end()
 	w.text(booker, "option 1")
-	select {
-	case <-c.looked: // it is given back, and being looked at
-	case <-time.After(patience):
-		t.Fatal("nothing was undone")
-	}
-	w.kill()
-	model.kill()
-	c.mu.Lock()
-	c.hold = nil
-	c.mu.Unlock()
-	w.start()
+	c.awaits(t, "nothing was undone") // it is given back, and being looked at
+	w.dies(model, c)
 	w.gets(since, booker, "A nurse")
 	w.idle(within(t, patience))
 	out, err := exec.CommandContext(within(t, patience), w.bin, "cases", "list", "-c", w.path("tidegate.yaml")).CombinedOutput()
