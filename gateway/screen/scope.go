@@ -1,5 +1,10 @@
 package screen
 
+import (
+	"cmp"
+	"slices"
+)
+
 // scope decides what a match is worth where it stands: denied, over, merely
 // asked about, or happening.
 
@@ -159,7 +164,7 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 	if !r.always && t.negated(s, used) {
 		return standsNegated
 	}
-	if t.touches(t.d.sets.nonhuman, max(lo, s.lo-reachAnimal), s.lo) && !t.touches(t.d.sets.firsthand, lo, hi) {
+	if t.bears(t.d.sets.nonhuman, max(lo, s.lo-reachAnimal), s.lo) && !t.touches(t.d.sets.firsthand, lo, hi) {
 		return standsNonhuman
 	}
 	if !r.plainly && t.hypothetical(s, lo, hi) {
@@ -193,10 +198,33 @@ const maxSentence = 60
 // after it, and nobody who has it.
 func (t *text) hypothetical(s span, lo, hi int32) bool {
 	info := t.d.sets.info
-	if !t.touches(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, min(hi, s.hi+reachInfoTail)) && !t.holds(info, s) {
+	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, min(hi, s.hi+reachInfoTail)) && !t.holds(info, s) {
 		return false
 	}
 	return !t.touches(t.d.sets.firsthand, lo, hi)
+}
+
+// bears reports whether a class has a span inside [lo, hi) with no "but" or "now"
+// between it and hi: "we watched a movie and now chest pain" tells what is.
+func (t *text) bears(class, lo, hi int32) bool {
+	spans := t.of(class)
+	i, _ := slices.BinarySearchFunc(spans, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
+	for ; i < len(spans) && spans[i].lo < hi; i++ {
+		if !t.turns(spans[i].hi, hi) {
+			return true
+		}
+	}
+	return false
+}
+
+// turns reports whether a contrast stands in [lo, hi).
+func (t *text) turns(lo, hi int32) bool {
+	for i := lo; i < hi; i++ {
+		if t.contrast(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether a class has a span that starts inside s.
