@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/gateway/custody"
 	"github.com/tidegate/tidegate/molt"
-	"github.com/tidegate/tidegate/molt/seal"
 )
 
 // quota is a store under a quota: the disk says that there is room, and there is none.
@@ -24,7 +20,7 @@ func (quota) Refill() error            { return syscall.EDQUOT }
 // TestAQuotaIsAFullDisk: what can wait waits, a backup too, though the reserve
 // cannot be made again; and the admins are told.
 func TestAQuotaIsAFullDisk(t *testing.T) {
-	f, _, _ := openFrozen(t)
+	f, _, ring := openFrozen(t)
 	if told := f.gateway.lookAtRoom(t.Context(), quota{}, time.Time{}); !f.gateway.scarce.Load() || told.IsZero() {
 		t.Errorf("scarce %v, told %v; want what can wait to wait, and the admins told", f.gateway.scarce.Load(), !told.IsZero())
 	}

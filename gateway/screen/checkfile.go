@@ -3,6 +3,7 @@ package screen
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // The folders of rules: those that judge, and what a nurse asks about.
@@ -26,10 +27,13 @@ type checklist struct {
 	unborn   bool // a child that is named is not who has the symptom
 }
 
-// loadChecklists compiles the checklists beside a second copy of the rules that
+// loadChecklists gives the checklists beside a second copy of the rules that
 // judge. Their words must not reach the first: each word the data knows changes
-// what a misspelling beside it is read as, and so could change a verdict.
-func loadChecklists() (*data, error) {
+// what a misspelling beside it is read as, and so could change a verdict. No
+// extension reaches them, so that all screens share one.
+var loadChecklists = sync.OnceValues(compileChecklists)
+
+func compileChecklists() (*data, error) {
 	d, err := load("", judging, checklists)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package screen
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 )
 
 // Severity is how soon a person must act: S1 call 911 now, S2 within the hour,
@@ -90,8 +91,11 @@ type Screen struct {
 	version string
 }
 
-// New compiles the embedded rules. It fails only when the data is malformed.
-func New() (*Screen, error) { return build("", nil) }
+// New returns the screen of the embedded rules, which are compiled once. It fails
+// only when the data is malformed.
+func New() (*Screen, error) { return embedded() }
+
+var embedded = sync.OnceValues(func() (*Screen, error) { return build("", nil) })
 
 // build compiles the rules and what a clinic adds to them.
 func build(extension string, severities map[string]Severity) (*Screen, error) {
