@@ -31,16 +31,22 @@ const (
 	maxKinds   = 8
 )
 
+// harmless is the score below which a hint says nothing. TestHints has what that
+// spares and loses on texts kept aside.
+const harmless = -2.0
+
 // weightsMagic begins the file of weights; its last digit is the form.
 const weightsMagic = "TGW2"
 
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
 // sentences as they were written and knows no scope; so it may add what no rule
-// found, and nothing else.
+// found, and say of a hint whether anything else speaks for it. A rule that is no
+// hint holds whatever the weights are.
 type classifier struct {
 	danger    regression
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
+	harmless  float64 // of danger, below which a hint says nothing
 	kinds     []kindWeights
 }
 
@@ -65,7 +71,7 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 		return nil, fmt.Errorf("weights: not a file of weights")
 	}
 	n := int(rest[0])
-	c := &classifier{threshold: math.Float64frombits(binary.LittleEndian.Uint64(rest[1:]))}
+	c := &classifier{threshold: math.Float64frombits(binary.LittleEndian.Uint64(rest[1:])), harmless: harmless}
 	if rest, ok = c.danger.read(rest[1+8:]); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
@@ -112,7 +118,8 @@ type piece struct {
 }
 
 // pieces parts a text into its sentences and lines, and long ones into windows;
-// and two that follow each other, where they are short, are read together as well.
+// and two that follow each other, where they are short, are read together as well,
+// and what commas part by itself, so that its company does not dilute it.
 // Its words are those that were meant, as far as the rules know them.
 func (d *data) pieces(toks []token) []piece {
 	var out, near []piece
@@ -132,6 +139,7 @@ func (d *data) pieces(toks []token) []piece {
 				break
 			}
 		}
+		near = append(near, d.clauses(toks, lo, hi)...)
 		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
 			end := min(hi, at+closeUp)
 			p := piece{start: toks[end-closeUp].start, end: toks[end-1].end}
@@ -152,6 +160,25 @@ func (d *data) pieces(toks []token) []piece {
 		}
 	}
 	out = append(out, near...)
+	return out
+}
+
+// clauses are what commas part in a sentence, as far as it says enough by itself.
+func (d *data) clauses(toks []token, lo, hi int) (out []piece) {
+	for at := lo; at < hi; {
+		end := at + 1
+		for end < hi && toks[end].brk == brkNone {
+			end++
+		}
+		if n := end - at; n >= minPiece && n <= maxPiece && n < hi-lo {
+			p := piece{start: toks[at].start, end: toks[end-1].end}
+			for i := at; i < end; i++ {
+				p.words = append(p.words, d.meant(&toks[i]))
+			}
+			out = append(out, p)
+		}
+		at = end
+	}
 	return out
 }
 
@@ -236,17 +263,49 @@ func (j *judgment) classify(c *classifier, t *text) {
 			return
 		}
 	}
-	for _, p := range j.d.pieces(t.toks) {
-		if len(p.words) < minPiece || j.settled(t, p) {
+	for _, p := range t.scores(c) {
+		if len(p.words) < minPiece || p.danger < c.threshold || j.settled(t, p.piece) {
 			continue
 		}
-		f := features(p.words)
-		if c.danger.score(f) < c.threshold {
-			continue
-		}
-		k, at := c.kindOf(f), t.within(p)
+		k, at := c.kindOf(p.features), t.within(p.piece)
 		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
 	}
+}
+
+// reads reports whether there are weights to read with.
+func (c *classifier) reads() bool { return c != nil && c.danger.w != nil }
+
+// scored is a piece with its features and how far they speak of danger.
+type scored struct {
+	piece
+	features []uint32
+	danger   float64
+}
+
+// scores are those of all pieces of a text, which are asked for more than once.
+func (t *text) scores(c *classifier) []scored {
+	if t.scored == nil {
+		pieces := t.d.pieces(t.toks)
+		t.scored = make([]scored, 0, len(pieces))
+		for _, p := range pieces {
+			f := features(p.words)
+			t.scored = append(t.scored, scored{p, f, c.danger.score(f)})
+		}
+	}
+	return t.scored
+}
+
+// likely reports whether a hint found at a span counts: some piece it stands in is
+// too short to say anything without it, or is not held for harmless. One piece is
+// enough, so that harmless company takes nothing back.
+func (t *text) likely(c *classifier, at span) bool {
+	from, to := t.toks[at.lo].start, t.toks[at.hi-1].end
+	for _, p := range t.scores(c) {
+		if p.start < to && p.end > from && (len(p.words) < minPiece || p.danger >= c.harmless) {
+			return true
+		}
+	}
+	return false
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it

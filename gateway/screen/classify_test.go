@@ -7,21 +7,79 @@ import (
 	"testing"
 )
 
-// The classifier may add, and never takes away: with any weights at all a verdict
-// is at least what the rules alone say.
-func TestClassifierOnlyAdds(t *testing.T) {
+// dull are weights that give every text the same score.
+func dull(score float64) regression {
+	return regression{bias: score, w: make([]int8, 1<<weightBits)}
+}
+
+// A rule that is no hint holds whatever the classifier says, and a hint holds where
+// the classifier has no opinion: with any weights at all a verdict is at least what
+// such rules alone say.
+func TestNoWeightsTakeARuleBack(t *testing.T) {
 	s := mustNew(t)
-	mute := &Screen{d: s.d, c: &classifier{}, version: s.version}
-	for _, e := range golden(t) {
-		with, without := s.Judge(e.text, nil, 0, ""), mute.Judge(e.text, nil, 0, "")
-		if with.Severity.Rank() < without.Severity.Rank() {
-			t.Errorf("got %s with the classifier, want at least %s: %q", with.Severity, without.Severity, e.text)
+	for name, c := range map[string]struct {
+		weights *classifier
+		hints   bool // count
+	}{
+		"none":                     {nil, true},
+		"no opinion":               {&classifier{danger: dull(0), harmless: harmless}, true},
+		"all is held for harmless": {&classifier{danger: dull(-100), harmless: harmless}, false},
+	} {
+		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
+		if c.weights != nil {
+			other.c = c.weights
 		}
-		for _, r := range without.Rules {
-			if !slices.Contains(with.Rules, r) {
-				t.Errorf("got rules %v with the classifier, want %s among them: %q", with.Rules, r, e.text)
+		for _, e := range golden(t) {
+			j := judgment{d: s.d}
+			j.read(s.d.parseOne(e.text, s.d.newSpeller()), s.d.rules, kindPatient)
+			got := other.Judge(e.text, nil, 0, "").Rules
+			for _, f := range j.found {
+				if (c.hints || !f.rule.hint) && !slices.Contains(got, f.rule.id) {
+					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
+				}
 			}
 		}
+	}
+}
+
+// What hints may cost, of the dangers nobody has learned from, and what they must
+// save, of the routine lines that would page somebody if all hints were believed.
+const (
+	mostDoubted = 0.005
+	leastSpared = 0.15
+)
+
+// TestHints: that a hint is doubted where all around it is harmless loses next to
+// nothing and spares nurses many pages. No emergency of the golden set is doubted.
+func TestHints(t *testing.T) {
+	s := mustNew(t)
+	believing := *s.c
+	believing.harmless = math.Inf(-1)
+	sure := &Screen{d: s.d, c: &believing, version: s.version}
+	for _, e := range golden(t) {
+		if with, without := s.Judge(e.text, nil, 0, ""), sure.Judge(e.text, nil, 0, ""); e.level == "now" && with.Severity.Rank() < without.Severity.Rank() {
+			t.Errorf("got %s, want %s, which its hints say: %q", with.Severity, without.Severity, e.text)
+		}
+	}
+	var dangers, doubted, alarms, spared float64
+	for _, e := range unseen(t) {
+		with, without := s.Judge(e.Text, nil, 0, "").Severity.Escalate(), sure.Judge(e.Text, nil, 0, "").Severity.Escalate()
+		switch want := e.Escalate[0]; {
+		case want == "now":
+			dangers++
+			if without == "now" && with != "now" {
+				doubted++
+			}
+		case want == "no" && without != "no":
+			alarms++
+			if with == "no" {
+				spared++
+			}
+		}
+	}
+	t.Logf("of %.0f dangers %.0f are lost by doubt; of %.0f false alarms %.0f are spared", dangers, doubted, alarms, spared)
+	if doubted > mostDoubted*dangers || spared < leastSpared*alarms {
+		t.Error("doubt costs too much, or saves too little")
 	}
 }
 
@@ -34,7 +92,7 @@ func TestClassifierLeavesScopesToTheRules(t *testing.T) {
 	for text, want := range map[string]string{
 		"i have no chest pain at all today":                                       "no",
 		"what are the symptoms of chest pain please":                              "no",
-		"had chest pain in 2015, here for a refill":                               "no",
+		"had chest pain in 2015 and need a refill":                                "no",
 		"some words the rules know nothing of":                                    "now",
 		"too short":                                                               "no",
 		"i have no chest pain at all today. some words the rules know nothing of": "now",

@@ -50,7 +50,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	v := s.Judge(text, nil, 0, "")
 	t := s.d.parseOne(text, s.d.newSpeller())
 	var guarded []finding
-	j := judgment{d: s.d, told: &guarded}
+	j := judgment{d: s.d, c: s.c, told: &guarded}
 	j.read(t, s.d.rules, kindPatient)
 	fmt.Fprintf(w, "%q\n  verdict    %s, %s", text, v.Severity, v.Severity.Escalate())
 	if v.Category != "" {
@@ -67,6 +67,12 @@ func (s *Screen) explain(w io.Writer, text string) {
 		same := func(g finding) bool { return g.rule == f.rule }
 		if !slices.ContainsFunc(guarded[:i], same) && !slices.ContainsFunc(j.found, same) {
 			fmt.Fprintf(w, "  taken back %s by a guard, on %s\n", f.rule.id, quoted(text, f))
+		}
+	}
+	for i, f := range j.doubted {
+		same := func(g finding) bool { return g.rule == f.rule }
+		if !slices.ContainsFunc(j.doubted[:i], same) && !slices.ContainsFunc(j.found, same) {
+			fmt.Fprintf(w, "  doubted    %s is a hint, and the classifier gives less than %.2f for what is around it, on %s\n", f.rule.id, s.c.harmless, quoted(text, f))
 		}
 	}
 	if v.Minimised {

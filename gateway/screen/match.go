@@ -36,10 +36,11 @@ type text struct {
 	lastLo  []int32  // scratch of run: start of the partial match that ends here
 	stamp   []int32
 	clock   int32
-	pseudo  []bool // tokens whose "no" denies nothing
-	denial  []bool // tokens that deny what follows them
-	skipped []bool // tokens an idiom has taken
-	slab    []span // room for the first spans of classes; see add
+	pseudo  []bool   // tokens whose "no" denies nothing
+	denial  []bool   // tokens that deny what follows them
+	skipped []bool   // tokens an idiom has taken
+	slab    []span   // room for the first spans of classes; see add
+	scored  []scored // what the classifier says of its pieces; see scores
 }
 
 // Room that add takes at once, and for one class: most classes are found once or twice.

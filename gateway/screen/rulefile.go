@@ -26,7 +26,7 @@ func newData() *data {
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
 		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{}, bones: map[string][]int32{},
 		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
-		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{},
+		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{}, counting: map[string]bool{},
 	}
 }
 
@@ -72,6 +72,7 @@ func (d *data) readFile(name, content string) error {
 	var head []string
 	var body []string
 	at := 0
+	d.hints = false
 	flush := func() error {
 		if head == nil {
 			return nil
@@ -111,6 +112,12 @@ func (d *data) section(head, body []string) error {
 		}
 		d.ranks[head[1]] = len(d.ranks)
 		return nil
+	case "hints":
+		if len(head) > 1 || len(body) > 0 {
+			return fmt.Errorf("hints stands alone")
+		}
+		d.hints = true
+		return nil
 	case "set":
 		return d.readSet(head[1:], body)
 	case "idiom":
@@ -122,6 +129,9 @@ func (d *data) section(head, body []string) error {
 			return fmt.Errorf("concept wants one name")
 		}
 		c, err := d.readConcept(head[1], body)
+		if d.counts(body) {
+			d.counting[head[1]] = true
+		}
 		d.concepts = append(d.concepts, c)
 		return err
 	case "rule":

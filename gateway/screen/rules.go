@@ -38,6 +38,7 @@ type rule struct {
 	child    bool // always a child's, whoever is named
 	most     int  // only in a text of at most so many words; 0 is any
 	always   bool // negation does not apply: the words deny something already
+	hint     bool // no verdict by itself: the classifier is asked; see likely
 	patterns []pattern
 	unless   []guard
 }
@@ -107,6 +108,24 @@ type data struct {
 	symptoms   map[string]*symptom
 	checklists map[string]*checklist // by category; only in what loadChecklists gives
 	listing    bool                  // is read for checklists: see deniedInside
+	counting   map[string]bool       // concepts that read a number
+	hints      bool                  // while a file is read: its rules are hints from here on
+}
+
+// counts reports whether patterns read a number. What a number says is for rules
+// alone, since the classifier does not know one from another.
+func (d *data) counts(body []string) bool {
+	for _, line := range body {
+		if strings.Contains(line, "#") {
+			return true
+		}
+		for name := range d.counting {
+			if strings.Contains(line, "<"+name+">") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (d *data) readConcept(name string, body []string) (concept, error) {
@@ -166,6 +185,7 @@ func (d *data) readRule(head, body []string) error {
 	if len(r.patterns) == 0 {
 		return fmt.Errorf("rule %q has no pattern", r.id)
 	}
+	r.hint = r.hint || d.hints && r.severity.Rank() >= S2.Rank() && !d.counts(body)
 	d.rules = append(d.rules, r)
 	return nil
 }
@@ -182,6 +202,8 @@ func (r *rule) option(opt string) error {
 		r.most = shortText
 	case "brief":
 		r.most = briefText
+	case "hint":
+		r.hint = true
 	case "who=child":
 		r.child = true
 	case "always":

@@ -198,10 +198,21 @@ const maxSentence = 60
 // after it, and nobody who has it.
 func (t *text) hypothetical(s span, lo, hi int32) bool {
 	info := t.d.sets.info
-	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, min(hi, s.hi+reachInfoTail)) && !t.holds(info, s) {
+	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, t.tail(s.hi, min(hi, s.hi+reachInfoTail))) && !t.holds(info, s) {
 		return false
 	}
 	return !t.touches(t.d.sets.firsthand, lo, hi)
+}
+
+// tail ends a reach behind a match at the next comma: in "I was raped last night,
+// what is the difference between …" the question is another one.
+func (t *text) tail(lo, hi int32) int32 {
+	for i := lo; i < hi; i++ {
+		if t.toks[i].brk != brkNone {
+			return i
+		}
+	}
+	return hi
 }
 
 // bears reports whether a class has a span inside [lo, hi) with no "but" or "now"

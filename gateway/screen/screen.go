@@ -149,7 +149,7 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 	own := s.d.tokenise(text, 0, sp)
 	number(own)
 	t := s.d.parse(own)
-	j := judgment{d: s.d}
+	j := judgment{d: s.d, c: s.c}
 	j.read(t, s.d.rules, kindPatient)
 	if joined := s.d.join(own, text, recent, now, sp); joined != nil {
 		j.joined = true

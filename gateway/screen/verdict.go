@@ -24,9 +24,12 @@ type rawSpan struct {
 // judgment gathers the findings of one call.
 type judgment struct {
 	d      *data
-	joined bool // the tokens read span several messages; only what touches the newest counts
+	c      *classifier // nil where every rule speaks for itself
+	joined bool        // the tokens read span several messages; only what touches the newest counts
 	found  []finding
 	aside  []finding
+	// doubted are hints in what the classifier holds for harmless.
+	doubted []finding
 	// told gets what a guard took back; only an explanation asks for it.
 	told *[]finding
 }
@@ -103,6 +106,10 @@ func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 			if j.told != nil {
 				*j.told = append(*j.told, finding{rule: r, at: first, quotes: t.quote(nil, first)})
 			}
+			continue
+		}
+		if r.hint && j.c.reads() && !t.likely(j.c, first) {
+			j.doubted = append(j.doubted, finding{rule: r, at: first, quotes: t.quote(nil, first)})
 			continue
 		}
 		f, ok := j.settle(t, r, first, parts, used)
@@ -277,6 +284,11 @@ func (j *judgment) verdict(text string, recent []Message) Verdict {
 	}
 	for _, f := range j.aside {
 		if note := f.standing.String() + ": " + f.rule.id; !slices.Contains(v.Notes, note) {
+			v.Notes = append(v.Notes, note)
+		}
+	}
+	for _, f := range j.doubted {
+		if note := "harmless around it: " + f.rule.id; !slices.Contains(v.Notes, note) {
 			v.Notes = append(v.Notes, note)
 		}
 	}
