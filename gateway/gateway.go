@@ -68,11 +68,12 @@ type Options struct {
 	ConnectionsPerPeer int // default DefaultPerPeer
 
 	Tenant     string
-	Now        func() time.Time // default time.Now
-	Random     io.Reader        // default crypto/rand
-	Spawn      func(func())     // runs a mailbox; default a goroutine, a simulator runs it in its own order
-	Ready      func()           // called once the doors are open and what was before them is committed; nil: nobody
-	Alive      func()           // called every AliveEvery while the store takes commits; nil: nobody
+	Now        func() time.Time            // default time.Now
+	Random     io.Reader                   // default crypto/rand
+	Spawn      func(func())                // runs a mailbox; default a goroutine, a simulator runs it in its own order
+	After      func(time.Duration, func()) // calls later; default time.AfterFunc where Spawn is the default too
+	Ready      func()                      // called once the doors are open and what was before them is committed; nil: nobody
+	Alive      func()                      // called every AliveEvery while the store takes commits; nil: nobody
 	AliveEvery time.Duration
 	Log        zerolog.Logger
 	Tracer     *telemetry.Tracer      // tells a collector of the agent's questions; nil: nobody
@@ -134,6 +135,9 @@ func New(o Options) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Spawn == nil && o.After == nil {
+		o.After = func(d time.Duration, f func()) { time.AfterFunc(d, f) } // a mailbox's next turn; ends with its last letter
+	}
 	if o.AsksAtOnce <= 0 {
 		o.AsksAtOnce = 4
 	}
@@ -154,7 +158,7 @@ func New(o Options) (*Gateway, error) {
 	g.metrics.registry.MustRegister(g.spent.gauge())
 	g.desk, err = intake.New(intake.Options{
 		Store: o.Store, Ring: o.Ring, Screen: o.Screen, Rules: g.rules,
-		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Spawn: o.Spawn, Kick: g.kick, Watch: g.watch, Log: o.Log,
+		Tenant: o.Tenant, Now: o.Now, Random: o.Random, Spawn: o.Spawn, After: o.After, Kick: g.kick, Watch: g.watch, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

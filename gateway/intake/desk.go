@@ -50,6 +50,7 @@ type Options struct {
 	Now    func() time.Time                                    // default time.Now
 	Random io.Reader                                           // default crypto/rand
 	Spawn  func(func())                                        // default: a goroutine; a simulator runs it in its own order
+	After  func(time.Duration, func())                         // calls later; nil: a flood is not gathered
 	Kick   func(class molt.Lane)                               // there is new work of that class
 	Watch  func(molt.ConversationID, turn.State, turn.Decided) // each decision after its commit
 	Log    zerolog.Logger
@@ -59,6 +60,7 @@ type Options struct {
 type Desk struct {
 	o       Options
 	waiting chan struct{} // one slot a letter under way
+	pace    pace
 
 	mu    sync.Mutex
 	boxes map[molt.ConversationID]*mailbox

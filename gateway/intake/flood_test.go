@@ -63,3 +63,74 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 		}
 	}
 }
+
+// TestAFloodIsGathered: more texts of one number than a person writes in a second are
+// decided together, and not one by one; another's text, a nurse's act in the
+// flooded conversation and what comes in the next second do not wait.
+func TestAFloodIsGathered(t *testing.T) {
+	w := newWorld(t)
+	var later []func()
+	d := w.newDesk(func(o *Options) {
+		o.Spawn = func(f func()) { f() }
+		o.After = func(in time.Duration, f func()) {
+			if in != Gathers {
+				t.Errorf("gathers for %v, want %v", in, Gathers)
+			}
+			later = append(later, f)
+		}
+	})
+	commits := 0
+	w.store.before = func(*molt.Batch) error { commits++; return nil }
+	says := func(from molt.Address, id, words string) Ticket {
+		t.Helper()
+		ticket, err := d.Accept(t.Context(), text(from, id, words))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	decided := func(ticket Ticket) bool {
+		select {
+		case <-ticket.Done():
+			return true
+		default:
+			return false
+		}
+	}
+	for n := range Brisk {
+		if !decided(says(patient, fmt.Sprint("SM", n), "hello")) {
+			t.Fatalf("text %d waits", n+1)
+		}
+	}
+	if commits != Brisk {
+		t.Errorf("got %d commits of as many texts one after the other, want %d", commits, Brisk)
+	}
+	var waiting []Ticket
+	for n := range 40 {
+		waiting = append(waiting, says(patient, fmt.Sprint("SM-more-", n), "hello"))
+	}
+	if decided(waiting[0]) || len(later) != 1 {
+		t.Fatalf("a flood of one number is not gathered: %d turns to come", len(later))
+	}
+	if !decided(says(second, "SM-other", "my chest hurts")) {
+		t.Error("another patient waits for the flood")
+	}
+	commits = 0
+	later[0]()
+	for n, ticket := range waiting {
+		if _, err := ticket.Wait(t.Context()); err != nil || n == 0 && commits != 1 {
+			t.Errorf("text %d: %v, after %d commits; want all in one", n, err, commits)
+		}
+	}
+	w.clock.add(time.Second)
+	if !decided(says(patient, "SM-next", "sorry about that")) {
+		t.Error("a text waits when the flood is over")
+	}
+	for n := range Brisk {
+		says(patient, fmt.Sprint("SM-again-", n), "hello")
+	}
+	if len(later) != 2 {
+		t.Fatalf("got %d turns to come, want the second flood's", len(later))
+	}
+	later[1]()
+}

@@ -45,6 +45,8 @@ type mailbox struct {
 	head   molt.Head
 	box    *seal.Box
 	memory memory
+
+	gathered bool // its texts have waited for company
 }
 
 // post puts a letter into a mailbox and sees to it that somebody drains it.
@@ -133,6 +135,11 @@ func (d *Desk) rest(m *mailbox) bool {
 func (d *Desk) drain(m *mailbox) {
 	for {
 		m.mu.Lock()
+		if d.gathers(m) {
+			m.mu.Unlock()
+			d.o.After(Gathers, func() { d.drain(m) })
+			return
+		}
 		batch := m.next()
 		m.mu.Unlock()
 		if len(batch) == 0 {
@@ -148,16 +155,21 @@ func (d *Desk) drain(m *mailbox) {
 // next takes the letters that are decided together: texts that stand in a row,
 // or one other letter.
 func (m *mailbox) next() []*letter {
-	n := 0
-	for n < len(m.queue) && n < MaxInbound && m.queue[n].inbound != nil {
-		n++
-	}
+	n := m.texts()
 	if n == 0 && len(m.queue) > 0 {
 		n = 1
 	}
 	batch := m.queue[:n:n]
 	m.queue = m.queue[n:]
 	return batch
+}
+
+// texts are how many stand in a row at the head and are decided together.
+func (m *mailbox) texts() (n int) {
+	for n < len(m.queue) && n < MaxInbound && m.queue[n].inbound != nil {
+		n++
+	}
+	return n
 }
 
 // finish answers a letter, once: whoever fails later fails only the others.

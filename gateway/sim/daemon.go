@@ -54,7 +54,7 @@ func (w *world) boot() {
 	w.daemon = d
 	d.g, err = gateway.New(gateway.Options{
 		Store: w.disk, Ring: w.keys, Screen: w.o.Screen, Parts: w.parts(), Public: nowhere{}, Private: nowhere{}, ConsoleURL: "https://console.example",
-		Tenant: "sim", Now: w.clock, Random: w.random, Spawn: w.spawn, Log: w.log(),
+		Tenant: "sim", Now: w.clock, Random: w.random, Spawn: w.spawn, After: w.wakes, Log: w.log(),
 	})
 	if err == nil {
 		d.steps, err = d.g.Steps(context.Background())
@@ -108,8 +108,14 @@ func (w *world) spawn(f func()) {
 		f()
 		return
 	}
+	w.wakes(w.within(0, 20*time.Millisecond), f)
+}
+
+// wakes gives a mailbox its turn later, or before a worker's step waits behind it.
+func (w *world) wakes(in time.Duration, f func()) {
+	d := w.daemon
 	d.drains = append(d.drains, f)
-	w.after(w.within(0, 20*time.Millisecond), d.life, "mailbox", w.drain)
+	w.after(in, d.life, "mailbox", w.drain)
 }
 
 // drain gives one mailbox its turn.
