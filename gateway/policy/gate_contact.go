@@ -54,10 +54,16 @@ func listedHost(hosts []string, host string) bool {
 // one is told to call, and at numbers that are spelled out. What the patient gave
 // has its own form, and is read back, not called.
 func (g Gate) numbersListed(text string) bool {
-	readBack := slices.Concat(g.Numbers, g.given())
+	var all []string // of the clinic's and the patient's, once there is one to look for
+	readBack := func() []string {
+		if all == nil {
+			all = slices.Concat(g.Numbers, g.given())
+		}
+		return all
+	}
 	for _, m := range numberPattern.FindAllString(text, -1) {
 		d := Digits(m)
-		if listed(g.Private, d) || (len(d) >= 10 || localPattern.MatchString(m)) && !listed(readBack, d) {
+		if listed(g.Private, d) || (len(d) >= 10 || localPattern.MatchString(m)) && !listed(readBack(), d) {
 			return false
 		}
 	}
@@ -67,7 +73,7 @@ func (g Gate) numbersListed(text string) bool {
 		}
 	}
 	for _, m := range oneByOne.FindAllString(text, -1) {
-		if !isDate(m) && !listed(readBack, Digits(m)) {
+		if !isDate(m) && !listed(readBack(), Digits(m)) {
 			return false
 		}
 	}

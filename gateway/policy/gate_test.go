@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/base64"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -114,5 +115,44 @@ func TestAsksLanguage(t *testing.T) {
 		if got := AsksLanguage(text); got != want {
 			t.Errorf("AsksLanguage(%q) = %v", text, got)
 		}
+	}
+}
+
+// TestOverlaps: what is found by blocks is what is found letter by letter.
+func TestOverlaps(t *testing.T) {
+	plainly := func(text, hidden string, n int) bool {
+		for i := 0; i+n <= len(text); i++ {
+			if strings.Contains(hidden, text[i:i+n]) {
+				return true
+			}
+		}
+		return false
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	word := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = 'a' + byte(r.IntN(2))
+		}
+		return string(b)
+	}
+	found := 0
+	for range 20_000 {
+		n := 2 + r.IntN(12)
+		text, hidden := word(r.IntN(40)), word(r.IntN(60))
+		if len(text) > n && len(hidden) > 0 && r.IntN(2) == 0 {
+			from := r.IntN(len(text))
+			hidden += text[from:min(len(text), from+n-1+r.IntN(2))]
+		}
+		want := plainly(text, hidden, n)
+		if got := overlaps(text, hidden, n); got != want {
+			t.Fatalf("got %v, want %v: %q in %q, %d letters", got, want, text, hidden, n)
+		}
+		if want {
+			found++
+		}
+	}
+	if found < 2000 || found > 18_000 {
+		t.Errorf("%d of 20,000 overlap; the dice are loaded", found)
 	}
 }

@@ -33,24 +33,27 @@ func (g Gate) repeatsHidden(text string) bool {
 	plain := letters(text)
 	back := []rune(plain)
 	slices.Reverse(back)
-	for _, form := range []string{plain, string(back), strings.Map(rot13, plain)} {
-		if overlaps(form, letters(g.Task), taskLetters) {
-			return true
-		}
-		for _, h := range g.Hidden {
-			if overlaps(form, letters(h), hiddenLetters) {
-				return true
-			}
-		}
+	forms := []string{plain, string(back), strings.Map(rot13, plain)}
+	repeats := func(hidden string, n int) bool {
+		hidden = letters(hidden)
+		return slices.ContainsFunc(forms, func(form string) bool { return overlaps(form, hidden, n) })
 	}
-	return false
+	return repeats(g.Task, taskLetters) || slices.ContainsFunc(g.Hidden, func(h string) bool { return repeats(h, hiddenLetters) })
 }
 
-// overlaps reports whether so many letters in a row of text stand in hidden.
+// overlaps reports whether so many letters in a row of text stand in hidden. Such a
+// run holds one of the blocks of half its length that text is parted into, and few of
+// those stand in hidden by chance: only around them is there more to look for.
 func overlaps(text, hidden string, n int) bool {
-	for i := 0; i+n <= len(text); i++ {
-		if strings.Contains(hidden, text[i:i+n]) {
-			return true
+	block := n / 2
+	for i := 0; i+block <= len(text); i += block {
+		if !strings.Contains(hidden, text[i:i+block]) {
+			continue
+		}
+		for j := max(0, i+block-n); j <= i && j+n <= len(text); j++ {
+			if strings.Contains(hidden, text[j:j+n]) {
+				return true
+			}
 		}
 	}
 	return false
