@@ -34,7 +34,7 @@ func TestNoWeightsTakeARuleBack(t *testing.T) {
 			j.read(s.d.parseOne(e.text, s.d.newSpeller()), s.d.rules, kindPatient)
 			got := other.Judge(e.text, nil, 0, "").Rules
 			for _, f := range j.found {
-				if (c.hints || !f.rule.hint) && !slices.Contains(got, f.rule.id) {
+				if (c.hints || !f.hint) && !slices.Contains(got, f.rule.id) {
 					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
 				}
 			}

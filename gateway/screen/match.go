@@ -24,6 +24,7 @@ type sequence struct {
 // pattern is one or more sequences that must all be found within a reach of each other.
 type pattern struct {
 	parts []sequence
+	hint  bool   // no verdict by itself: the classifier is asked; see likely
 	src   string // as it is written, for an explanation
 }
 

@@ -26,7 +26,7 @@ func newData() *data {
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
 		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{}, bones: map[string][]int32{},
 		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
-		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{}, counting: map[string]bool{},
+		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{}, measured: map[string]bool{},
 	}
 }
 
@@ -129,8 +129,8 @@ func (d *data) section(head, body []string) error {
 			return fmt.Errorf("concept wants one name")
 		}
 		c, err := d.readConcept(head[1], body)
-		if d.counts(body) {
-			d.counting[head[1]] = true
+		if !slices.ContainsFunc(body, func(line string) bool { return !d.measures(line) && !strings.HasPrefix(line, "#") }) {
+			d.measured[head[1]] = true
 		}
 		d.concepts = append(d.concepts, c)
 		return err

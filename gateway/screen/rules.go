@@ -38,7 +38,7 @@ type rule struct {
 	child    bool // always a child's, whoever is named
 	most     int  // only in a text of at most so many words; 0 is any
 	always   bool // negation does not apply: the words deny something already
-	hint     bool // no verdict by itself: the classifier is asked; see likely
+	hints    bool // its patterns are hints, but for those that measure
 	patterns []pattern
 	unless   []guard
 }
@@ -108,19 +108,20 @@ type data struct {
 	symptoms   map[string]*symptom
 	checklists map[string]*checklist // by category; only in what loadChecklists gives
 	listing    bool                  // is read for checklists: see deniedInside
-	counting   map[string]bool       // concepts that read a number
+	measured   map[string]bool       // concepts that are numbers in each of their forms
 	hints      bool                  // while a file is read: its rules are hints from here on
 }
 
-// counts reports whether patterns read a number. What a number says is for rules
-// alone, since the classifier does not know one from another.
-func (d *data) counts(body []string) bool {
-	for _, line := range body {
-		if strings.Contains(line, "#") {
+// measures reports whether a pattern reads a number together with what it is a number
+// of. What a number says is for rules alone, since the classifier does not know one
+// from another.
+func (d *data) measures(pattern string) bool {
+	for part := range strings.SplitSeq(pattern, " & ") {
+		if strings.Contains(part, "#") && strings.Contains(strings.TrimSpace(part), " ") {
 			return true
 		}
-		for name := range d.counting {
-			if strings.Contains(line, "<"+name+">") {
+		for name := range d.measured {
+			if strings.Contains(part, "<"+name+">") {
 				return true
 			}
 		}
@@ -164,6 +165,7 @@ func (d *data) readRule(head, body []string) error {
 			return fmt.Errorf("rule %q is defined twice", r.id)
 		}
 	}
+	r.hints = d.hints && r.severity.Rank() >= S2.Rank()
 	for _, opt := range head[3:] {
 		if err := r.option(opt); err != nil {
 			return err
@@ -180,12 +182,14 @@ func (d *data) readRule(head, body []string) error {
 		if err != nil {
 			return err
 		}
+		for i := range ps {
+			ps[i].hint = r.hints && !d.measures(line)
+		}
 		r.patterns = append(r.patterns, ps...)
 	}
 	if len(r.patterns) == 0 {
 		return fmt.Errorf("rule %q has no pattern", r.id)
 	}
-	r.hint = r.hint || d.hints && r.severity.Rank() >= S2.Rank() && !d.counts(body)
 	d.rules = append(d.rules, r)
 	return nil
 }
@@ -203,7 +207,7 @@ func (r *rule) option(opt string) error {
 	case "brief":
 		r.most = briefText
 	case "hint":
-		r.hint = true
+		r.hints = true
 	case "who=child":
 		r.child = true
 	case "always":

@@ -8,6 +8,7 @@ import (
 // finding is one rule that matched, as it stands.
 type finding struct {
 	rule        *rule
+	hint        bool // so is the pattern that was found
 	severity    Severity
 	standing    standing
 	experiencer string
@@ -46,6 +47,7 @@ const (
 func (j *judgment) read(t *text, rules []rule, want kind) {
 	type match struct {
 		rule  *rule
+		hint  bool
 		parts [][]span
 	}
 	var all []match
@@ -60,7 +62,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 			if parts == nil {
 				continue
 			}
-			all = append(all, match{r, parts})
+			all = append(all, match{r, r.patterns[k].hint, parts})
 			if j.d.listing && !r.always {
 				continue // "leg hurts, no chest pain": the no is of the chest, not of a pain in the leg
 			}
@@ -74,7 +76,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 		}
 	}
 	for _, m := range all {
-		j.weigh(t, m.rule, m.parts, used)
+		j.weigh(t, m.rule, m.hint, m.parts, used)
 	}
 }
 
@@ -98,8 +100,8 @@ func (t *text) partsOf(p *pattern) [][]span {
 
 // weigh keeps the worst standing of a rule's matches. It stops at the first that
 // stands now: one is enough to fire.
-func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
-	best := finding{rule: r, standing: standsNonhuman + 1}
+func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []bool) {
+	best := finding{rule: r, hint: hint, standing: standsNonhuman + 1}
 	guards, wide := t.guardsOf(r)
 	for _, first := range parts[0] {
 		if t.guarded(guards, wide, first) {
@@ -108,11 +110,12 @@ func (j *judgment) weigh(t *text, r *rule, parts [][]span, used []bool) {
 			}
 			continue
 		}
-		if r.hint && j.c.reads() && !t.likely(j.c, first) {
+		if hint && j.c.reads() && !t.likely(j.c, first) {
 			j.doubted = append(j.doubted, finding{rule: r, at: first, quotes: t.quote(nil, first)})
 			continue
 		}
 		f, ok := j.settle(t, r, first, parts, used)
+		f.hint = hint
 		if ok && f.standing < best.standing {
 			best = f
 		}
