@@ -21,6 +21,9 @@ func (c *checker) agent() {
 	if least := a.LeastWatchdog(a.Models); a.Watchdog < least && c.sound("agent.debounce_max", "agent.ask_timeout", "agent.models") {
 		c.report("agent.watchdog", "must not be shorter than debounce_max and, for each model on a server, ask_timeout together", a.Watchdog.String(), "write at least "+least.String()+", or people are called before the agent can answer")
 	}
+	if o := a.Opinion; o.Conversation > o.Asks && c.sound("agent.opinion.conversation_asks", "agent.opinion.asks") {
+		c.report("agent.opinion.asks", "must not be less than conversation_asks", fmt.Sprint(o.Asks), fmt.Sprintf("write at least %d", o.Conversation))
+	}
 	c.providers()
 	c.calendar()
 	c.telemetry()

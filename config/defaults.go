@@ -27,6 +27,7 @@ func Default() *Config {
 			DebounceMax: span(10 * time.Second),
 			Watchdog:    span(2 * time.Minute),
 			AskTimeout:  span(30 * time.Second),
+			Opinion:     Opinion{Conversation: 40, Asks: 1000},
 			Budget:      Budget{ConversationTokens: 300_000, Tokens: 20_000_000},
 		},
 		Screen:   Screen{Enabled: true},

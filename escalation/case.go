@@ -74,6 +74,7 @@ type Kind string
 const (
 	KindScreen         Kind = "screen"           // the screen found a red flag
 	KindAgent          Kind = "agent"            // the agent's escalate tool
+	KindOpinion        Kind = "opinion"          // a model that reads along where people have the conversation
 	KindNurse          Kind = "nurse"            // a nurse takes over; Event.Actor holds it from the start
 	KindPerson         Kind = "person"           // the patient asks for a person
 	KindWatchdog       Kind = "watchdog"         // a text was left unanswered

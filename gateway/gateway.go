@@ -32,17 +32,18 @@ import (
 // Limits of the daemon. Leases outlast the longest work under them, so that no
 // second worker begins what a first one is still at.
 const (
-	sendWorkers   = 8
-	quickWorkers  = 8
-	fileWorkers   = 4 // each may hold a whole file
-	leaseForSend  = 2 * time.Minute
-	leaseForAsk   = 10 * time.Minute
-	eraseWorkers  = 2
-	leaseForErase = 30 * time.Minute // for all the texts of an item
-	leaseForFile  = 2*channels.FetchTimeout + time.Minute
-	leaseQuick    = time.Minute
-	budgetWait    = 45 * time.Second // then the text is put back, so that its lease never runs out under it
-	StopTimeout   = 10 * time.Second // for requests under way, once the daemon is to stop
+	sendWorkers    = 8
+	quickWorkers   = 8
+	opinionWorkers = 2
+	fileWorkers    = 4 // each may hold a whole file
+	leaseForSend   = 2 * time.Minute
+	leaseForAsk    = 10 * time.Minute
+	eraseWorkers   = 2
+	leaseForErase  = 30 * time.Minute // for all the texts of an item
+	leaseForFile   = 2*channels.FetchTimeout + time.Minute
+	leaseQuick     = time.Minute
+	budgetWait     = 45 * time.Second // then the text is put back, so that its lease never runs out under it
+	StopTimeout    = 10 * time.Second // for requests under way, once the daemon is to stop
 )
 
 // Options make a Gateway. Everything is required but what says its default.
@@ -187,6 +188,7 @@ func (g *Gateway) makeLanes() error {
 		{molt.LaneNurse, sendWorkers / 2, leaseForSend, g.beginSend},
 		{molt.LaneAgent, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LaneAsk, g.o.AsksAtOnce, leaseForAsk, g.beginAsk},
+		{molt.LaneOpinion, opinionWorkers, leaseForAsk, g.beginOpinion},
 		{molt.LaneMedia, fileWorkers, leaseForFile, g.beginFetch},
 		{molt.LaneTimer, quickWorkers, leaseQuick, g.beginTimer},
 		{molt.LaneAction, quickWorkers / 2, leaseQuick, g.beginAct},

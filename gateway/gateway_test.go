@@ -147,7 +147,8 @@ func newRigOn(t *testing.T, store molt.Store, ring *seal.Keyring) *rig {
 	return newRigWith(t, store, ring, nil)
 }
 
-func newRigWith(t *testing.T, store molt.Store, ring *seal.Keyring, skills *skill.Box) *rig {
+// newRigWith does what has to be done before it runs.
+func newRigWith(t *testing.T, store molt.Store, ring *seal.Keyring, skills *skill.Box, before ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, store: store, ring: ring, log: &lockedBuffer{}, wire: &wire{sent: make(chan channels.Outbound, 100)},
@@ -170,6 +171,9 @@ func newRigWith(t *testing.T, store molt.Store, ring *seal.Keyring, skills *skil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, do := range before {
+		do(r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

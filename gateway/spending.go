@@ -20,6 +20,7 @@ import (
 const (
 	budgetConversation = "conversation"
 	budgetClinic       = "clinic"
+	budgetOpinions     = "opinions"
 )
 
 // spending sums what all conversations spend on models in a day. It is made from
@@ -37,8 +38,9 @@ type spending struct {
 // bounds counts for nothing, since nothing looks at it.
 func mostOf(r *turn.Rules) turn.Spent {
 	return turn.Spent{
-		Tokens: cmp.Or(r.PerConversation.Tokens, r.PerClinic.Tokens),
-		Micros: cmp.Or(r.PerConversation.Micros, r.PerClinic.Micros),
+		Tokens:   cmp.Or(r.PerConversation.Tokens, r.PerClinic.Tokens),
+		Micros:   cmp.Or(r.PerConversation.Micros, r.PerClinic.Micros),
+		Opinions: r.Opinions.PerConversation,
 	}
 }
 
@@ -55,7 +57,7 @@ func readSpending(ctx context.Context, store molt.Store, day string, most turn.S
 		}
 		for _, m := range p.Marks {
 			id, spent := molt.ConversationID(strings.TrimPrefix(string(m.ID), prefix)), turn.Spent{}
-			if json.Unmarshal(m.Value, &spent) != nil || spent.Day != day || spent.Tokens < 0 || spent.Micros < 0 {
+			if json.Unmarshal(m.Value, &spent) != nil || spent.Day != day || spent.Tokens < 0 || spent.Micros < 0 || spent.Opinions < 0 {
 				spent, s.torn[id] = most, true
 			}
 			s.put(id, spent)
@@ -77,6 +79,7 @@ func (s *spending) put(id molt.ConversationID, now turn.Spent) {
 	was := s.by[id]
 	s.all.Tokens += now.Tokens - was.Tokens
 	s.all.Micros += now.Micros - was.Micros
+	s.all.Opinions += now.Opinions - was.Opinions
 	s.by[id] = now
 }
 
@@ -125,6 +128,18 @@ func (s *spending) total(today string) turn.Spent {
 // overBudget names the budget that a question would go over; "" when none.
 func (g *Gateway) overBudget(r *turn.Rules, s turn.Spent, now molt.Time) string {
 	return g.over(r, s, turn.Spent{}, now)
+}
+
+// opinionOver names the budget that an opinion would go over; "" when none. Its own
+// counts it already, since it is put with its question; what models cost counts for
+// whatever they are asked.
+func (g *Gateway) opinionOver(r *turn.Rules, id molt.ConversationID, s turn.Spent, now molt.Time) string {
+	today := r.Day(now)
+	g.spent.note(id, s, today)
+	if g.spent.total(today).Opinions > r.Opinions.PerClinic {
+		return budgetOpinions
+	}
+	return g.overBudget(r, s, now)
 }
 
 // budgetUsed names the budget that is used up by what a question on its way has

@@ -315,6 +315,8 @@ func (g *Gateway) countAsk(it molt.Leased, res agent.Result) {
 		outcome := "ok"
 		if a.Err != "" {
 			outcome = string(a.Err)
+		}
+		if a.Err != "" && a.Err != agent.ErrBusy {
 			g.o.Log.Warn().Str("conversation", string(it.Conversation)).Str("model", a.Model).Str("reason", outcome).
 				Str("rule", a.Rule).Int64("took_ms", a.TookMS).AnErr("err", a.Cause).Msg("model")
 		}

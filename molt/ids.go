@@ -34,15 +34,16 @@ type Lane string
 // The lane classes. A full lane may carry detail: "page:alice:sms",
 // "timer:watchdog".
 const (
-	LaneSafety Lane = "safety" // fixed texts to the patient in danger
-	LanePage   Lane = "page"   // pages and notices to one person on one route
-	LaneNurse  Lane = "nurse"  // a nurse's words to the patient
-	LaneAgent  Lane = "agent"  // the agent's words to the patient
-	LaneAsk    Lane = "ask"    // asking the agent
-	LaneTimer  Lane = "timer"  // a moment at which the core wants to decide
-	LaneMedia  Lane = "media"  // a file that came with a text
-	LaneAction Lane = "action" // a staff act carried to another journal
-	LaneErase  Lane = "erase"  // a text to be deleted at its carrier
+	LaneSafety  Lane = "safety"  // fixed texts to the patient in danger
+	LanePage    Lane = "page"    // pages and notices to one person on one route
+	LaneNurse   Lane = "nurse"   // a nurse's words to the patient
+	LaneAgent   Lane = "agent"   // the agent's words to the patient
+	LaneAsk     Lane = "ask"     // asking the agent
+	LaneOpinion Lane = "opinion" // asking a model what it thinks of texts that no agent reads
+	LaneTimer   Lane = "timer"   // a moment at which the core wants to decide
+	LaneMedia   Lane = "media"   // a file that came with a text
+	LaneAction  Lane = "action"  // a staff act carried to another journal
+	LaneErase   Lane = "erase"   // a text to be deleted at its carrier
 )
 
 // Class returns the lane up to its first ':'. Workers claim by class.

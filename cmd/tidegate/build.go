@@ -204,6 +204,9 @@ func (p *parts) buildRules() error {
 		Autonomy:        turn.Autonomy(p.autonomy.Autonomy), Intents: p.autonomy.Intents, Collect: p.persona.Collect, Approve: p.autonomy.Approve, Unapproved: p.autonomy.Unapproved,
 		ReviewWithin: time.Duration(p.autonomy.Limits.ReviewMinutes) * time.Minute,
 	}
+	if o := cfg.Agent.Opinion; o.Enabled {
+		r.Opinions = turn.Opinions{PerConversation: o.Conversation, PerClinic: o.Asks}
+	}
 	for _, l := range cfg.Clinic.Languages {
 		r.Languages = append(r.Languages, string(l))
 	}

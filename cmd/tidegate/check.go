@@ -114,6 +114,22 @@ type agentRow struct {
 	WatchdogSec int  `json:"watchdog_seconds"`
 
 	Models []config.Model `json:"models"` // that are asked, in order
+
+	// Opinions is how often in a day a model reads along; nil: none does.
+	Opinions *opinionRow `json:"opinions,omitempty"`
+}
+
+type opinionRow struct {
+	Conversation int `json:"conversation"`
+	All          int `json:"all"`
+}
+
+// String says it in a line.
+func (o *opinionRow) String() string {
+	if o == nil {
+		return "no model, where people have the conversation"
+	}
+	return fmt.Sprintf("a model on a server, where people have the conversation: %d times a day in one, %d in all; patients' words go there", o.Conversation, o.All)
 }
 
 func check(path string, asJSON bool, e env) error {
@@ -161,6 +177,9 @@ func (c *checked) judge(cfg *config.Config, p *parts) {
 		Enabled: p.rules.Agent, ReplyChars: p.rules.Gate.MaxChars, AsksPeer: cfg.Limits.AsksPerPeerHour,
 		AsksAll: cfg.Limits.AsksPerHour, AsksAtOnce: cfg.Limits.AsksAtOnce, WatchdogSec: int(p.rules.Watchdog.Seconds()),
 		Models: p.chain,
+	}
+	if o := p.rules.Opinions; o.Sought() {
+		c.Agent.Opinions = &opinionRow{o.PerConversation, o.PerClinic}
 	}
 	if !p.rules.Agent {
 		c.warn(cfg.Fault("agent.enabled", "the agent is paused", "false", "people answer every text"))
@@ -252,6 +271,7 @@ func (c *checked) print(w io.Writer) error {
 		rows = append(rows,
 			[]string{"Agent", fmt.Sprintf("replies up to %d characters; a text unanswered for %s goes to a person", a.ReplyChars, brief(time.Duration(a.WatchdogSec)*time.Second))},
 			[]string{"Models", strings.Join(modelNames(a.Models), ", ")},
+			[]string{"Reads along", a.Opinions.String()},
 			[]string{"Limits", fmt.Sprintf("%d asks an hour for a patient, %d for all, %d at once", a.AsksPeer, a.AsksAll, a.AsksAtOnce)})
 	}
 	one := 0

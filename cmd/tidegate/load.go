@@ -251,7 +251,7 @@ func agentFaults(c *config.Config) []config.Fault {
 	case err != nil:
 		out = append(out, c.Fault("agent.persona", "must be a file that can be read", err.Error(), "write builtin:intake, or the path of a Markdown file"))
 	default:
-		out = append(out, chainFaults(c, who)...)
+		out = append(append(out, chainFaults(c, who)...), opinionFaults(c, who)...)
 	}
 	return out
 }

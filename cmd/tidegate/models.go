@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/agent"
@@ -130,6 +131,17 @@ func modelFaults(c *config.Config, with *env) []config.Fault {
 		}
 	}
 	return out
+}
+
+// opinionFaults says that nobody can have an opinion where all models are built in.
+func opinionFaults(c *config.Config, who persona.Persona) []config.Fault {
+	onServer := func(m config.Model) bool { provider, _ := m.Split(); return provider != builtIn }
+	chain := chainOf(c, who)
+	if !c.Agent.Opinion.Enabled || slices.ContainsFunc(chain, onServer) {
+		return nil
+	}
+	return []config.Fault{c.Fault("agent.opinion.enabled", "must have a model on a server to ask", strings.Join(modelNames(chain), ", "),
+		"name one in agent.models, as in [ollama/qwen3:8b, scripted/intake], or take opinion out")}
 }
 
 // chainFaults is what is wrong with a persona's own chain, at its lines in the file.

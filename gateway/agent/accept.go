@@ -57,6 +57,9 @@ func breaks(format string, args ...any) error { return &broken{fmt.Sprintf(forma
 // breaks a rule is refused. An escalation never is: a person must see it, so
 // what is wrong in it is left out.
 func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
+	if r.Opinion {
+		return opinion(a)
+	}
 	if a.Lang != "" && !slices.Contains(r.Persona.Languages, a.Lang) {
 		a.Lang = ""
 	}
@@ -100,6 +103,17 @@ func (l Limits) accept(r model.Request, a model.Answer) (model.Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// opinion takes a word and nothing beside it. What a model would say or do with it
+// is not heard.
+func opinion(a model.Answer) (model.Answer, error) {
+	if a.Kind != model.KindOpinion || !slices.Contains([]string{"", model.S1, model.S2, model.S3}, a.Severity) {
+		return model.Answer{}, breaks("is no opinion")
+	}
+	return model.Answer{
+		Kind: a.Kind, Severity: a.Severity, Model: a.Model, Digest: a.Digest, Raw: a.Raw, TokensIn: a.TokensIn, TokensOut: a.TokensOut,
+	}, nil
 }
 
 // maxArguments bounds a call, in bytes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -31,6 +32,9 @@ const (
 type Server struct {
 	turns   chan struct{}
 	retries budget.Budget
+
+	mu    sync.Mutex
+	aside []*aside // opinions that have a turn
 }
 
 // NewServer makes a server that takes so many questions at once.
@@ -47,6 +51,7 @@ type guarded struct {
 	server *Server
 	policy failsafe.Executor[model.Answer]
 	broken circuitbreaker.CircuitBreaker[model.Answer]
+	aside  failsafe.Executor[model.Answer] // of opinions, whose faults break nothing of the agent's
 }
 
 // Guard lets a model be asked as its server bears: in turn, again after a fault
@@ -59,13 +64,15 @@ func Guard(m model.Provider, s *Server) model.Provider {
 		WithMaxRetries(maxRetries).WithBackoff(firstRetry, longestRetry).WithJitterFactor(0.2).
 		WithBudget(s.retries).ReturnLastFailure().Build()
 	g.policy = failsafe.With[model.Answer](again, g.broken)
+	g.aside = failsafe.With[model.Answer](circuitbreaker.NewBuilder[model.Answer]().HandleIf(down).
+		WithFailureThreshold(breakAfter).WithDelay(breakFor).Build())
 	return g
 }
 
 // down reports a fault of the server's. A patient's text that no model can
 // answer is none, nor is a question that was withdrawn or never had its turn.
 func down(_ model.Answer, err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, errNoTurn) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errNoTurn) || errors.Is(err, errBusy) {
 		return false
 	}
 	return errors.Is(err, model.ErrUnavailable) || errors.Is(err, model.ErrDeadline) || errors.Is(err, context.DeadlineExceeded)
@@ -81,6 +88,9 @@ var errNoTurn = errors.New("its turn never came")
 func (g *guarded) Name() string { return g.model.Name() }
 
 func (g *guarded) Ask(ctx context.Context, r model.Request) (model.Answer, error) {
+	if r.Opinion {
+		return g.opinion(ctx, r)
+	}
 	var spent model.Answer
 	a, err := g.policy.WithContext(ctx).Get(func() (model.Answer, error) {
 		a, err := g.inTurn(ctx, r)
@@ -101,6 +111,9 @@ func (g *guarded) Ask(ctx context.Context, r model.Request) (model.Answer, error
 
 // inTurn waits for a free place at the server.
 func (g *guarded) inTurn(ctx context.Context, r model.Request) (model.Answer, error) {
+	if !g.server.free() {
+		g.server.makeRoom()
+	}
 	select {
 	case g.server.turns <- struct{}{}:
 	case <-ctx.Done():

@@ -105,6 +105,7 @@ const (
 	ErrUnavailable ErrKind = "unavailable"
 	ErrBadAnswer   ErrKind = "bad_answer"
 	ErrPanic       ErrKind = "panic"
+	ErrBusy        ErrKind = "busy"    // the server was needed for a question of the agent's; nobody answered
 	ErrStopped     ErrKind = "stopped" // the caller stopped waiting; nobody else is asked
 	ErrOther       ErrKind = "fault"
 )
@@ -181,6 +182,8 @@ func (s *Session) ask(ctx context.Context, p model.Provider, r model.Request) (_
 
 func kindOf(ctx context.Context, err error) ErrKind {
 	switch {
+	case errors.Is(err, errBusy):
+		return ErrBusy
 	case errors.Is(err, errPanic):
 		return ErrPanic
 	case errors.Is(err, model.ErrBadAnswer):

@@ -168,8 +168,21 @@ func verdictLine(v *screen.Verdict) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", v.Severity, v.Category, strings.Join(v.Rules, " ")))
 }
 
+func opinedLine(o *turn.Opined) string {
+	says := cmp.Or(string(o.Level), "none")
+	switch {
+	case o.Budget != "":
+		says = "nobody was asked: the budget of the " + o.Budget + " is used up"
+	case o.Failed:
+		says = o.Why
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s of what stood before %d, in %d ms, %d tokens", o.Model, says, o.Saw+1, o.TookMS, o.Tokens))
+}
+
 func actLine(body any) string {
 	switch b := body.(type) {
+	case *turn.Opined:
+		return opinedLine(b)
 	case *turn.Calling:
 		return b.Tool + " " + b.Key
 	case *turn.Called:

@@ -285,7 +285,7 @@ func (d *Desk) agentItems(ctx context.Context, id molt.ConversationID) []molt.It
 	var out []molt.ItemID
 	for _, it := range p.Items {
 		switch it.Lane.Class() {
-		case molt.LaneAgent, molt.LaneAsk, molt.LaneTimer, molt.LaneMedia:
+		case molt.LaneAgent, molt.LaneAsk, molt.LaneOpinion, molt.LaneTimer, molt.LaneMedia:
 			out = append(out, it.ID)
 		}
 	}

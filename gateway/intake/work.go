@@ -43,7 +43,7 @@ func (s *step) put(b *molt.Batch, next *turn.State, effects []turn.Effect) error
 	for _, e := range effects {
 		var err error
 		switch e.Kind {
-		case turn.EffectAsk, turn.EffectSay, turn.EffectPage, turn.EffectTimer, turn.EffectAct, turn.EffectFetch:
+		case turn.EffectAsk, turn.EffectSay, turn.EffectPage, turn.EffectTimer, turn.EffectAct, turn.EffectFetch, turn.EffectOpinion:
 			e.Due -= ahead
 			err = s.putItem(b, next, e)
 		case turn.EffectCancel:

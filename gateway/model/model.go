@@ -61,6 +61,10 @@ type Request struct {
 	// Awaits is the appointment that the clinic's staff are asked about for this
 	// patient.
 	Awaits *Slot `json:"awaits,omitempty"`
+	// Opinion asks for nothing but how soon a person must see what the patient wrote:
+	// the answer is a KindOpinion. New counts the patient's messages of which nobody
+	// has an opinion.
+	Opinion bool `json:"opinion,omitempty"`
 	// Reask says why the last answer to the same messages was not accepted, in
 	// words for a model. "" on a first attempt.
 	Reask string `json:"reask"`
@@ -171,6 +175,7 @@ const (
 	KindSilent   Kind = "silent"   // nothing needs saying; Silence says why
 	KindEscalate Kind = "escalate" // a person must see this; Reason says why
 	KindClarify  Kind = "clarify"  // Text asks the patient what they mean; at most once in a row
+	KindOpinion  Kind = "opinion"  // Severity says how soon a person must see it; nothing is said to anybody
 	KindCall     Kind = "call"     // Call is to be made, and the question asked again with what came of it
 )
 
@@ -198,7 +203,7 @@ type Answer struct {
 	Text     molt.Words `json:"text"`
 	Silence  string     `json:"silence"`  // for silent: one of the Silence constants
 	Reason   string     `json:"reason"`   // a short id for the journal, never words of the patient
-	Severity string     `json:"severity"` // for escalate: S1..S4; "" means S3
+	Severity string     `json:"severity"` // for escalate: S1..S4; "" means S3. For opinion: S1..S3; "" means no sooner
 	// Facts are new or corrected, each with the seq of a message in the window.
 	// They count whatever the kind is.
 	Facts []Fact `json:"facts"`

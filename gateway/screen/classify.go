@@ -5,7 +5,6 @@ import (
 	_ "embed" // for the weights
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"slices"
 )
@@ -115,13 +114,19 @@ func (r *regression) read(file []byte) (rest []byte, ok bool) {
 type piece struct {
 	words      []string
 	start, end int // raw bytes
+	lo, hi     int // tokens
 }
 
 // pieces parts a text into its sentences and lines, and long ones into windows;
 // and two that follow each other, where they are short, are read together as well,
 // and what commas part by itself, so that its company does not dilute it.
 // Its words are those that were meant, as far as the rules know them.
-func (d *data) pieces(toks []token) []piece {
+func (d *data) pieces(toks []token, r *room) []piece {
+	words := r.words.take(len(toks))
+	for i := range toks {
+		words[i] = d.meant(&toks[i])
+	}
+	of := func(lo, hi int) piece { return piece{words[lo:hi], toks[lo].start, toks[hi-1].end, lo, hi} }
 	var out, near []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
@@ -130,23 +135,15 @@ func (d *data) pieces(toks []token) []piece {
 		}
 		for at := lo; ; at += maxPiece / 2 {
 			end := min(hi, at+maxPiece)
-			p := piece{start: toks[at].start, end: toks[end-1].end}
-			for _, t := range toks[at:end] {
-				p.words = append(p.words, d.meant(&t))
-			}
-			out = append(out, p)
+			out = append(out, of(at, end))
 			if end == hi {
 				break
 			}
 		}
-		near = append(near, d.clauses(toks, lo, hi)...)
+		near = append(near, clauses(toks, lo, hi, of)...)
 		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
 			end := min(hi, at+closeUp)
-			p := piece{start: toks[end-closeUp].start, end: toks[end-1].end}
-			for _, t := range toks[end-closeUp : end] {
-				p.words = append(p.words, d.meant(&t))
-			}
-			near = append(near, p)
+			near = append(near, of(end-closeUp, end))
 			if end == hi {
 				break
 			}
@@ -156,7 +153,7 @@ func (d *data) pieces(toks []token) []piece {
 	whole := len(out)
 	for i := range whole - 1 {
 		if a, b := out[i], out[i+1]; b.start >= a.end && len(a.words)+len(b.words) <= maxPiece {
-			out = append(out, piece{slices.Concat(a.words, b.words), a.start, b.end})
+			out = append(out, of(a.lo, b.hi))
 		}
 	}
 	out = append(out, near...)
@@ -164,18 +161,14 @@ func (d *data) pieces(toks []token) []piece {
 }
 
 // clauses are what commas part in a sentence, as far as it says enough by itself.
-func (d *data) clauses(toks []token, lo, hi int) (out []piece) {
+func clauses(toks []token, lo, hi int, of func(lo, hi int) piece) (out []piece) {
 	for at := lo; at < hi; {
 		end := at + 1
 		for end < hi && toks[end].brk == brkNone {
 			end++
 		}
 		if n := end - at; n >= minPiece && n <= maxPiece && n < hi-lo {
-			p := piece{start: toks[at].start, end: toks[end-1].end}
-			for i := at; i < end; i++ {
-				p.words = append(p.words, d.meant(&toks[i]))
-			}
-			out = append(out, p)
+			out = append(out, of(at, end))
 		}
 		at = end
 	}
@@ -186,47 +179,69 @@ func (d *data) clauses(toks []token, lo, hi int) (out []piece) {
 // them, and the runs of three to five characters in them. A digit is any digit.
 // Each feature counts once.
 func features(words []string) []uint32 {
-	var out []uint32
-	h := fnv.New32a()
-	add := func(kind byte, parts ...string) {
-		h.Reset()
-		h.Write([]byte{kind})
-		for _, p := range parts {
-			h.Write([]byte(p))
-			h.Write([]byte{0})
+	r := &room{}
+	out := r.features(words)
+	slices.Sort(out)
+	return out
+}
+
+// features is the same in no order, until the next piece's.
+func (r *room) features(words []string) []uint32 {
+	if r.hashed == nil {
+		r.hashed = make([]uint64, 1<<weightBits/64)
+	}
+	out := r.hashes[:0]
+	add := func(h hash) {
+		f := uint32(h^h>>16) & (1<<weightBits - 1)
+		if bit := uint64(1) << (f % 64); r.hashed[f/64]&bit == 0 {
+			r.hashed[f/64] |= bit
+			out = append(out, f)
 		}
-		sum := h.Sum32()
-		out = append(out, (sum^sum>>16)&(1<<weightBits-1))
 	}
 	second, before := "^", "^"
 	for _, w := range words {
-		w = shapeDigits(w)
-		add('w', w)
-		add('p', before, w)
-		add('s', second, w)
+		add(hashOf('w').word(w))
+		add(hashOf('p').word(before).word(w))
+		add(hashOf('s').word(second).word(w))
 		second, before = before, w
-		marked := "^" + w + "$"
-		for n := shortGram; n <= longGram; n++ {
-			for i := 0; i+n <= len(marked); i++ {
-				add('c', marked[i:i+n])
+		r.letters = append(append(append(r.letters[:0], '^'), w...), '$')
+		for i := range r.letters {
+			h := hashOf('c')
+			for n, c := range r.letters[i:min(len(r.letters), i+longGram)] {
+				if h = h.letter(c); n+1 >= shortGram {
+					add(h.letter(0))
+				}
 			}
 		}
 	}
-	add('p', before, "$")
-	slices.Sort(out)
-	return slices.Compact(out)
+	add(hashOf('p').word(before).word("$"))
+	for _, f := range out {
+		r.hashed[f/64] = 0
+	}
+	r.hashes = out
+	return out
 }
 
-// shapeDigits writes every digit as 0: that there is a number of so many digits
-// says something, its value is read by the rules.
-func shapeDigits(w string) string {
-	b := []byte(w)
-	for i, c := range b {
-		if isDigit(rune(c)) {
-			b[i] = '0'
-		}
+// hash is FNV-1a over bytes of which every digit counts as 0: that there is a number
+// of so many digits says something, its value is read by the rules.
+type hash uint32
+
+func hashOf(kind byte) hash { return hash(2166136261).letter(kind) }
+
+func (h hash) letter(c byte) hash {
+	if '0' <= c && c <= '9' {
+		c = '0'
 	}
-	return string(b)
+	return (h ^ hash(c)) * 16777619
+}
+
+// word is a whole word and its end.
+func (h hash) word(w string) hash {
+	sum := h
+	for i := range len(w) {
+		sum = sum.letter(w[i])
+	}
+	return sum.letter(0)
 }
 
 // score is how far features speak for it; 0 is even odds. The conversions keep a
@@ -267,7 +282,7 @@ func (j *judgment) classify(c *classifier, t *text) {
 		if len(p.words) < minPiece || p.danger < c.threshold || j.settled(t, p.piece) {
 			continue
 		}
-		k, at := c.kindOf(p.features), t.within(p.piece)
+		k, at := c.kindOf(t.room.features(p.words)), t.within(p.piece)
 		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
 	}
 }
@@ -275,21 +290,19 @@ func (j *judgment) classify(c *classifier, t *text) {
 // reads reports whether there are weights to read with.
 func (c *classifier) reads() bool { return c != nil && c.danger.w != nil }
 
-// scored is a piece with its features and how far they speak of danger.
+// scored is a piece and how far it speaks of danger.
 type scored struct {
 	piece
-	features []uint32
-	danger   float64
+	danger float64
 }
 
 // scores are those of all pieces of a text, which are asked for more than once.
 func (t *text) scores(c *classifier) []scored {
 	if t.scored == nil {
-		pieces := t.d.pieces(t.toks)
+		pieces := t.d.pieces(t.toks, t.room)
 		t.scored = make([]scored, 0, len(pieces))
 		for _, p := range pieces {
-			f := features(p.words)
-			t.scored = append(t.scored, scored{p, f, c.danger.score(f)})
+			t.scored = append(t.scored, scored{p, c.danger.score(t.room.features(p.words))})
 		}
 	}
 	return t.scored

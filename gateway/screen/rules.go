@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // reach is how far apart the parts of a rule may stand: a number of tokens, or one of these.
@@ -110,6 +111,7 @@ type data struct {
 	listing    bool                  // is read for checklists: see deniedInside
 	measured   map[string]bool       // concepts that are numbers in each of their forms
 	hints      bool                  // while a file is read: its rules are hints from here on
+	rooms      sync.Pool             // of *room; see borrow
 }
 
 // measures reports whether a pattern reads a number together with what it is a number

@@ -58,7 +58,7 @@ func readLessons(t *testing.T) (all []lesson) {
 		j := judgment{d: d}
 		j.read(text, d.rules, kindPatient)
 		l.found = slices.ContainsFunc(j.found, func(f finding) bool { return f.severity.Rank() >= S2.Rank() })
-		for _, p := range d.pieces(text.toks) {
+		for _, p := range d.pieces(text.toks, text.room) {
 			l.pieces = append(l.pieces, features(p.words))
 			l.asked = append(l.asked, len(p.words) >= minPiece && !j.settled(text, p))
 		}

@@ -33,6 +33,9 @@ type weather struct {
 	stall   float64 // share of a worker's steps that come late
 }
 
+// readAlong is in every how-manieth world a model reads along.
+const readAlong = 8
+
 // born makes a world of a seed.
 func born(o Options, seed uint64) (*world, error) {
 	w := &world{o: o, seed: seed, r: rand.New(rand.NewPCG(seed, 0x7469646567617465)), texts: map[string]*text{}, rules: map[string]*turn.Rules{}}
@@ -160,8 +163,13 @@ func (w *world) usualRules() *turn.Rules {
 		hours.Spans = append(hours.Spans, escalation.Span{Day: d, From: 8 * 60, To: 17 * 60})
 	}
 	people, all := w.staff()
+	opinions := turn.Opinions{}
+	if w.seed%readAlong == readAlong/2 {
+		opinions = turn.Opinions{PerConversation: 12, PerClinic: 20}
+	}
 	return &turn.Rules{
-		Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true,
+		Opinions: opinions,
+		Clinic:   "Harbor", Languages: []string{"en", "es"}, Zone: zone, Texts: texts, Agent: true,
 		Accounts: map[string]molt.Address{mainChannel: clinicNumber, otherChannel: otherNumber},
 		Debounce: 3 * time.Second, DebounceMax: 10 * time.Second, Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute, AsksPerHour: 30,
 		Gate: policy.Gate{Numbers: []string{"5550100100", "911", "988"}}, Screen: w.o.Screen,

@@ -62,6 +62,7 @@ func Reasons() []turn.Reason {
 		turn.ReasonFault, turn.ReasonRead, turn.ReasonNotice,
 		turn.ReasonDrafted, turn.ReasonReleased, turn.ReasonDropped, turn.ReasonLapsed, turn.ReasonClarify,
 		turn.ReasonAnswered, turn.ReasonCalling, turn.ReasonCalled, turn.ReasonFetched, turn.ReasonFetchAgain, turn.ReasonNotFetched,
+		turn.ReasonOpinion, turn.ReasonNoOpinion,
 	}
 }
 

@@ -32,11 +32,11 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 			tag = strings.Fields(m.Words.Reveal()[i:])[0]
 		}
 	}
-	x := w.r.Float64() / max(w.weather.model, 1e-9)
-	if w.calm {
-		x = 1e9
-	}
-	if w.still {
+	x := w.mood()
+	switch {
+	case r.Opinion:
+		return t.opinion(), nil
+	case w.still:
 		return stillAnswer(r, tag), nil
 	}
 	reply := model.Answer{Kind: model.KindReply, Text: molt.Words(fmt.Sprintf("About %s: we open at 8, answer %d.", tag, w.steps))}
@@ -70,6 +70,24 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 		reply.Question = pick(w.r, "preferred_time", "name")
 	}
 	return reply, nil
+}
+
+// mood is how a model feels about a question: below 1 it may go wrong.
+func (w *world) mood() float64 {
+	x := w.r.Float64() / max(w.weather.model, 1e-9)
+	if w.calm {
+		return 1e9
+	}
+	return x
+}
+
+// opinion is of any mood: it raises what is harmless, and thinks nothing of danger.
+func (t *thinker) opinion() model.Answer {
+	a := model.Answer{Kind: model.KindOpinion, TokensIn: 300, TokensOut: 5}
+	if !t.w.calm && !t.w.still {
+		a.Severity = pick(t.w.r, "", "", "", model.S3, model.S2, model.S1, model.S4, "odd")
+	}
+	return a
 }
 
 const askTimeout = 20 * time.Second

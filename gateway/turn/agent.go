@@ -15,7 +15,7 @@ import (
 // the conversation by now, because a newer text overtook it, because it is
 // switched off, or because it is no answer.
 func (x *decider) replied(r *Replied) {
-	x.spend(r)
+	x.spend(Spent{Tokens: r.Tokens, Micros: r.Micros})
 	x.d.Autonomy = x.env.Rules.autonomy()
 	current := r.Item == x.s.Ask.Item && r.Item != ""
 	switch {

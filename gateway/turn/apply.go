@@ -319,6 +319,7 @@ func (s *State) foldSet(at molt.Time, set *Set) {
 	put(&s.Reviews, set.Reviews)
 	put(&s.Clarified, set.Clarified)
 	put(&s.Summary, set.Summary)
+	put(&s.Opinion, set.Opinion)
 	put(&s.Unanswered, set.Unanswered)
 	s.wait(at, set.Waits)
 	s.answer(at, set.Answered)

@@ -51,6 +51,9 @@ func (x *decider) step(c escalation.Case, e escalation.Event) (refused bool) {
 	if c.State != "" && !c.Settled() && next.Severity != c.Severity {
 		x.deed(Deed{Actor: e.Actor, Verb: severityVerb(c, next), Severity: next.Severity})
 	}
+	if judged(c, next) {
+		x.dropOpinion()
+	}
 	for _, a := range acts {
 		if a.Kind == escalation.ActOpen {
 			x.successorCase(*a.Open)

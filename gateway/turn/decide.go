@@ -31,6 +31,7 @@ func (x *decider) decide(facts []Event) {
 	for _, f := range facts {
 		x.fact(f)
 	}
+	x.flagged = flagged(x.s.Undecided)
 	switch in := x.heard(); {
 	case len(in) == 0:
 	case x.s.Stream():
@@ -42,6 +43,11 @@ func (x *decider) decide(facts []Event) {
 		if r, ok := f.Body.(*Replied); ok {
 			x.from = f.Seq
 			x.replied(r)
+		}
+	}
+	for _, f := range facts {
+		if o, ok := f.Body.(*Opined); ok {
+			x.opined(o)
 		}
 	}
 	x.finish()
@@ -58,6 +64,7 @@ func (x *decider) finish() {
 		}
 	}
 	x.timer(timerWatchdog, due)
+	x.seekOpinion()
 	x.dropMoot()
 	x.fetchFiles()
 	x.workRow()
@@ -142,7 +149,11 @@ type decider struct {
 	// here acts on a page that shows her what comes of it: her phone stays quiet.
 	here molt.PersonID
 	from uint64 // the answer of the agent that is being decided
-	lead *Lead  // of the patient's source, as this step's fact says; nil: nobody asked
+	// unread are texts of the patient that no agent reads and no model has an opinion
+	// of yet; flagged are those of this step that the screen found a red flag in.
+	unread, flagged []uint64
+	opining         bool  // what is decided follows from a model's opinion
+	lead            *Lead // of the patient's source, as this step's fact says; nil: nobody asked
 }
 
 func newDecider(s State, env Env) *decider {
@@ -173,7 +184,9 @@ func weight(r Reason) int {
 		return 1
 	case ReasonRedFlag, ReasonFault:
 		return 9
-	case ReasonWatchdog, ReasonAgentFailed, ReasonEscalated, ReasonOptedOut, ReasonRefused:
+	case ReasonNoOpinion:
+		return 1
+	case ReasonOpinion, ReasonWatchdog, ReasonAgentFailed, ReasonEscalated, ReasonOptedOut, ReasonRefused:
 		return 8
 	case ReasonAsk:
 		return 2
@@ -290,6 +303,9 @@ const (
 func (x *decider) setOwner(o escalation.Owner) {
 	if o == x.s.Owner {
 		return
+	}
+	if x.s.Ask.Item != "" {
+		x.unread = append(x.unread, x.s.Pending...) // whatever the agent makes of them is not heard any more
 	}
 	x.d.Owner, x.d.Epoch = o, x.s.Epoch+1
 	x.s.own(x.d.Owner, x.d.Epoch, x.at.At)

@@ -21,6 +21,7 @@ const (
 	KindCalling     = "calling"
 	KindCalled      = "called"
 	KindReplied     = "replied"
+	KindOpined      = "opined" // what a model thinks of texts that no agent read
 	KindLooked      = "looked"
 	KindAttempted   = "attempted"
 	KindSent        = "sent"
@@ -237,6 +238,8 @@ type Decided struct {
 	Autonomy Autonomy `json:"autonomy,omitempty"`
 	// Unsummed says why a summary was not taken.
 	Unsummed string `json:"unsummed,omitempty"`
+	// Unopined says why no model is asked about a text that no agent reads.
+	Unopined string `json:"unopined,omitempty"`
 
 	Owner escalation.Owner `json:"owner,omitempty"` // when it changes
 	Epoch uint64           `json:"epoch,omitempty"`
@@ -291,8 +294,9 @@ type Set struct {
 	Spent   *Spent        `json:"spent,omitempty"`
 	Reviews *[]Review     `json:"reviews,omitempty"`
 
-	Clarified *bool   `json:"clarified,omitempty"`
-	Summary   *uint64 `json:"summary,omitempty"`
+	Clarified *bool    `json:"clarified,omitempty"`
+	Summary   *uint64  `json:"summary,omitempty"`
+	Opinion   *Opinion `json:"opinion,omitempty"` // the zero Opinion: none
 }
 
 // EffectKind says what an effect is.
@@ -300,26 +304,27 @@ type EffectKind string
 
 // The effects.
 const (
-	EffectAsk    EffectKind = "ask"
-	EffectSay    EffectKind = "say"    // a text to the patient
-	EffectPage   EffectKind = "page"   // a text to a staff member
-	EffectTimer  EffectKind = "timer"  // At Due, Name
-	EffectAct    EffectKind = "act"    // carried to another journal
-	EffectCancel EffectKind = "cancel" // Item is not done after all
-	EffectDone   EffectKind = "done"   // Item is finished
-	EffectRetry  EffectKind = "retry"  // Item is due again at Due
-	EffectUnseen EffectKind = "unseen" // Item was published and nobody looked; who has the case is told in this decision
-	EffectLost   EffectKind = "lost"   // Item left and did not arrive; what follows is in this decision
-	EffectCode   EffectKind = "code"   // a short code is taken
-	EffectLead   EffectKind = "lead"   // this journal's case is the one of the source Name that rings
-	EffectUncode EffectKind = "uncode" // what the short code Name stood for is over: it rests as Code says, and is free then
-	EffectEarly  EffectKind = "early"  // Item had begun to leave when the owner changed
-	EffectNone   EffectKind = "none"   // put and taken back by the same decision; nothing to do
-	EffectTold   EffectKind = "told"   // Name's code stands for Version from now on: she made it so
-	EffectFetch  EffectKind = "fetch"  // a file of a message, by File
-	EffectReview EffectKind = "review" // the list of what waits for a nurse changes; Out is the text that does
-	EffectSpent  EffectKind = "spent"  // the mark of the day Name is Spent; without one it goes
-	EffectWork   EffectKind = "work"   // the work list's row of this case changes
+	EffectAsk     EffectKind = "ask"
+	EffectOpinion EffectKind = "opinion" // a model is asked about texts that no agent reads
+	EffectSay     EffectKind = "say"     // a text to the patient
+	EffectPage    EffectKind = "page"    // a text to a staff member
+	EffectTimer   EffectKind = "timer"   // At Due, Name
+	EffectAct     EffectKind = "act"     // carried to another journal
+	EffectCancel  EffectKind = "cancel"  // Item is not done after all
+	EffectDone    EffectKind = "done"    // Item is finished
+	EffectRetry   EffectKind = "retry"   // Item is due again at Due
+	EffectUnseen  EffectKind = "unseen"  // Item was published and nobody looked; who has the case is told in this decision
+	EffectLost    EffectKind = "lost"    // Item left and did not arrive; what follows is in this decision
+	EffectCode    EffectKind = "code"    // a short code is taken
+	EffectLead    EffectKind = "lead"    // this journal's case is the one of the source Name that rings
+	EffectUncode  EffectKind = "uncode"  // what the short code Name stood for is over: it rests as Code says, and is free then
+	EffectEarly   EffectKind = "early"   // Item had begun to leave when the owner changed
+	EffectNone    EffectKind = "none"    // put and taken back by the same decision; nothing to do
+	EffectTold    EffectKind = "told"    // Name's code stands for Version from now on: she made it so
+	EffectFetch   EffectKind = "fetch"   // a file of a message, by File
+	EffectReview  EffectKind = "review"  // the list of what waits for a nurse changes; Out is the text that does
+	EffectSpent   EffectKind = "spent"   // the mark of the day Name is Spent; without one it goes
+	EffectWork    EffectKind = "work"    // the work list's row of this case changes
 )
 
 // Effect is one thing to do, in the same commit as the decision.
@@ -456,6 +461,8 @@ func newRareBody(kind string) any {
 		return new(Calling)
 	case KindCalled:
 		return new(Called)
+	case KindOpined:
+		return new(Opined)
 	}
 	return nil
 }

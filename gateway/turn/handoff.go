@@ -37,6 +37,9 @@ func (x *decider) notice(a escalation.Action) {
 		escalation.NoticeLapsed:          "Case " + code + ": no contact was recorded in time, others are asked.",
 		escalation.NoticeCannotText:      "Case " + code + ": texts do not reach this patient. Please call.",
 	}[a.Notice]
+	if a.Notice == escalation.NoticeRaised && x.opining {
+		words = "Case " + code + " needs you: a computer that reads along takes it for graver, now " + string(a.Severity) + ". Look at what the patient wrote last."
+	}
 	switch a.Notice {
 	case escalation.NoticeWon:
 		x.handoffTo(a.Person)

@@ -241,6 +241,7 @@ func checkState(w *world, before State, facts []Event, d Decided) {
 	}
 	checkFiles(w)
 	checkReviews(w, d)
+	checkOpinion(w, before, facts, d)
 	checkNobodyHangs(w, before, facts, d)
 }
 
@@ -265,6 +266,39 @@ func checkReviews(w *world, d Decided) {
 	for _, e := range d.Effects {
 		if w.rules.Autonomy == AutonomyDraft && e.Kind == EffectSay && e.Out.Class == channels.ClassAgent && e.Out.ReviewedBy == "" {
 			w.t.Fatalf("a text of the agent's leaves unread: %q", e.Out.Words.Reveal())
+		}
+	}
+}
+
+// checkOpinion: an opinion makes nothing milder and ends nothing; it lets no agent
+// speak, and says nothing to the patient but with a case that it made graver. None is
+// asked for where nothing could be graver, nor over its budget.
+func checkOpinion(w *world, before State, facts []Event, d Decided) {
+	w.t.Helper()
+	s := &w.s
+	if s.Opinion.Item != "" && s.Open() && s.Case.Severity == escalation.S1 {
+		w.t.Fatal("an opinion is asked for, and nothing could be graver")
+	}
+	for _, e := range d.Effects {
+		if n, most := s.Spent.On(w.rules.Day(w.now)).Opinions, w.rules.Opinions.PerConversation; e.Kind == EffectOpinion && (n > most || n == 0) {
+			w.t.Fatalf("%d opinions are asked for, at most %d of a day", n, most)
+		}
+	}
+	if len(facts) == 0 || slices.ContainsFunc(facts, func(f Event) bool { return f.Kind != KindOpined }) || len(before.Undecided) > 0 {
+		return
+	}
+	if was := before.Case; was != nil && was.State != "" && !was.Settled() {
+		if s.Case.ID != was.ID || s.Case.Settled() || s.Case.Severity.Rank() > was.Severity.Rank() || s.Case.Claimant != was.Claimant && s.Case.Claimant != "" {
+			w.t.Fatalf("an opinion made a case of %s with %q one of %s %s with %q", was.Severity, was.Claimant, s.Case.Severity, s.Case.State, s.Case.Claimant)
+		}
+	}
+	if s.Owner == escalation.OwnerAgent && before.Owner != escalation.OwnerAgent && before.Owner != "" {
+		w.t.Fatal("an opinion gives the conversation to the agent")
+	}
+	graver := s.Cases != before.Cases || before.Case != nil && s.Case.Severity.Rank() < before.Case.Severity.Rank()
+	for _, e := range d.Effects {
+		if e.Kind == EffectSay && (!graver || e.Out.Class != channels.ClassSafety) {
+			w.t.Fatalf("an opinion says %s to the patient", e.Out.What)
 		}
 	}
 }

@@ -39,6 +39,42 @@ func TestLives(t *testing.T) {
 	}
 }
 
+// TestLivesReadAlong lives them with a model that reads along where people have the
+// conversation: it makes no case milder, and ends none.
+func TestLivesReadAlong(t *testing.T) {
+	lives, steps := 60, 60
+	if testing.Short() {
+		lives = 30
+	}
+	seen, spared := map[Reason]int{}, 0
+	for seed := range uint64(lives) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			l := &life{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 3))}
+			l.rules.Opinions = pick(l.r, Opinions{1, 10}, Opinions{100, 1000})
+			for range steps {
+				l.live()
+			}
+			for _, e := range l.journal {
+				if d, ok := e.Body.(*Decided); ok {
+					seen[d.Reason]++
+					spared += len(d.Unopined)
+				}
+			}
+			if got := l.s.Spent.Opinions; got > l.rules.Opinions.PerConversation {
+				t.Errorf("a model was asked %d times in a day, at most %d are allowed", got, l.rules.Opinions.PerConversation)
+			}
+		})
+	}
+	for _, r := range []Reason{ReasonOpinion, ReasonNoOpinion} {
+		if seen[r] == 0 {
+			t.Errorf("no life reached %s: %v", r, seen)
+		}
+	}
+	if spared == 0 {
+		t.Error("no life reached the budget")
+	}
+}
+
 // TestLivesUnderReview lives them with a nurse who reads what the agent would say
 // and do, at every level and with every deadline.
 func TestLivesUnderReview(t *testing.T) {
@@ -102,6 +138,9 @@ func (l *life) live() {
 }
 
 func (l *life) fact() []fact {
+	if f := l.readsAlong(); f != nil {
+		return f
+	}
 	if l.reviews && l.s.Owner != escalation.OwnerHold && l.s.Owner != escalation.OwnerHuman {
 		if l.asked != nil || l.s.Ask.Item != "" && l.r.IntN(2) == 0 {
 			l.asked = cmp.Or(l.asked, l.ask())
@@ -137,6 +176,28 @@ func (l *life) fact() []fact {
 		}
 	}
 	return nil
+}
+
+// readsAlong has a model asked for its opinion, and answer whatever it likes, late
+// and about what is over.
+func (l *life) readsAlong() []fact {
+	if l.rules.Opinions == (Opinions{}) || l.r.IntN(4) > 0 {
+		return nil
+	}
+	if l.reading == nil {
+		if l.s.Opinion.Item != "" {
+			l.reading = l.readAlong()
+		}
+		return nil
+	}
+	o := l.reading
+	l.reading = nil
+	o.Level = pick(l.r, "", "", escalation.S1, escalation.S2, escalation.S3, escalation.S4, "S9")
+	o.Failed, o.Tokens = l.r.IntN(5) == 0, l.r.IntN(2)*300
+	if l.r.IntN(10) == 0 {
+		o.Item = pick(l.r, "", o.Item+"x")
+	}
+	return []fact{{KindOpined, o}}
 }
 
 func (l *life) patient() []fact {
@@ -352,7 +413,7 @@ func FuzzReadVerb(f *testing.F) {
 func FuzzFold(f *testing.F) {
 	kinds := []string{
 		KindBegan, KindInbound, KindScreened, KindCode, KindReplied, KindLooked, KindAttempted, KindSent, KindFailed, KindChecked,
-		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer", KindFetched, KindFetchFailed, KindCalling, KindCalled,
+		KindStatus, KindTimed, KindActed, KindListed, KindRead, KindDecided, KindNotice, "newer", KindFetched, KindFetchFailed, KindCalling, KindCalled, KindOpined,
 	}
 	w := newWorld(f)
 	w.step(fact{KindInbound, &channels.Inbound{Words: "my chest hurts"}}, fact{KindScreened, &screen.Verdict{Severity: screen.S1}})

@@ -34,6 +34,8 @@ const (
 	ReasonAskAgain    Reason = "ask_again"    // the answer was broken: once more, with the reason
 	ReasonAgentFailed Reason = "agent_failed" // broken twice: fixed text and a person
 	ReasonEscalated   Reason = "escalated"    // the agent hands over
+	ReasonOpinion     Reason = "opinion"      // a model that reads along thinks it graver: people are told
+	ReasonNoOpinion   Reason = "no_opinion"   // it does not, or has none: nothing follows
 	ReasonWatchdog    Reason = "watchdog"     // left without an answer too long
 	ReasonCase        Reason = "case"         // the case machine moved
 	ReasonActed       Reason = "acted"        // a staff member acted

@@ -50,6 +50,8 @@ type Rules struct {
 	PerConversation Budget // of a day
 	PerClinic       Budget // of a day, all conversations together
 
+	Opinions Opinions // of texts that no agent reads; the zero value: none are asked for
+
 	base *Rules // without the pause; nil: these
 }
 

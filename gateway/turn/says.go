@@ -47,6 +47,8 @@ func talkSentences() map[Reason]string {
 		ReasonAskAgain:    "The answer was broken or the output gate stopped it: the agent is asked once more, with the rule.",
 		ReasonAgentFailed: "The answer was broken once more: a fixed text leaves and a person gets the case.",
 		ReasonEscalated:   "The agent hands over to a person.",
+		ReasonOpinion:     "A model that reads along takes the patient's texts for graver: people are told.",
+		ReasonNoOpinion:   "A model that reads along takes nothing for graver, or has no opinion: nothing follows.",
 		ReasonWatchdog:    "A text was left without an answer for too long: a person gets it.",
 		ReasonCase:        "The clock moved a case on.",
 		ReasonActed:       "A member of staff acted.",

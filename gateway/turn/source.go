@@ -42,6 +42,8 @@ func (s *State) MayRing(body any) bool {
 		return b.Severity.Rank() >= screen.S2.Rank()
 	case *Replied:
 		return b.Answer.Severity != ""
+	case *Opined:
+		return b.Level != ""
 	case *Timed:
 		return b.Name == timerCase && s.Case != nil && (s.Case.Beside != "" || s.Case.Crowd != "")
 	}
@@ -55,6 +57,8 @@ func (s *State) RingSeverity(body any) escalation.Severity {
 		return escalation.Severity(b.Severity)
 	case *Replied:
 		return escalation.Severity(b.Answer.Severity)
+	case *Opined:
+		return b.Level
 	}
 	if s.Case != nil {
 		return s.Case.Severity

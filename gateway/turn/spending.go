@@ -18,6 +18,8 @@ type Spent struct {
 	Day    string `json:"day,omitempty"` // in the clinic's zone, as 2006-01-02
 	Tokens int    `json:"tokens,omitempty"`
 	Micros int64  `json:"micros,omitempty"`
+	// Opinions counts the questions what a model thinks of texts that no agent reads.
+	Opinions int `json:"opinions,omitempty"`
 }
 
 // Over reports whether a budget is used up.
@@ -27,7 +29,7 @@ func (s Spent) Over(b Budget) bool {
 
 // And is both together, of the first one's day.
 func (s Spent) And(o Spent) Spent {
-	s.Tokens, s.Micros = s.Tokens+o.Tokens, s.Micros+o.Micros
+	s.Tokens, s.Micros, s.Opinions = s.Tokens+o.Tokens, s.Micros+o.Micros, s.Opinions+o.Opinions
 	return s
 }
 
@@ -44,15 +46,15 @@ func (r *Rules) Day(t molt.Time) string { return t.Std().In(r.zone()).Format(tim
 
 // spend counts what an answer cost, whatever becomes of it. The day's sum stands
 // under a mark of its own, from which the clinic's is made after a start.
-func (x *decider) spend(r *Replied) {
-	if r.Tokens == 0 && r.Micros == 0 {
+func (x *decider) spend(cost Spent) {
+	if cost == (Spent{}) {
 		return
 	}
 	now := x.s.Spent.On(x.env.Rules.Day(x.env.Now))
 	if was := x.s.Spent; was.Day != "" && was.Day != now.Day {
 		x.emit(Effect{Kind: EffectSpent, Name: was.Day})
 	}
-	now.Tokens, now.Micros = now.Tokens+r.Tokens, now.Micros+r.Micros
+	now = now.And(cost)
 	x.set(func(s *Set) { s.Spent = &now })
 	x.emit(Effect{Kind: EffectSpent, Name: now.Day, Spent: &now})
 }

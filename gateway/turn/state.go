@@ -76,6 +76,7 @@ type State struct {
 	Spent   Spent        `json:"spent,omitzero"`    // on the last day on which something was
 
 	Ask     Ask     `json:"ask,omitzero"`
+	Opinion Opinion `json:"opinion,omitzero"`   // that a model is asked for
 	AskedAt []int64 `json:"asked_at,omitempty"` // asks of the last hour, for the limit
 
 	Sends  []Send           `json:"sends,omitempty"`

@@ -119,6 +119,11 @@ func (s *story) facts(line string) ([]fact, string) {
 		return nil, ""
 	case "request":
 		return nil, s.request()
+	case "read_along": // the worker asks a model; "opined" says what it thinks
+		s.reading = s.readAlong()
+		return nil, s.opinionRequest()
+	case "opined":
+		return s.opined(plain, arg), ""
 	case "make":
 		return s.make()
 	case "called":
@@ -195,6 +200,8 @@ func (s *story) changeRules(arg map[string]string) {
 			s.rules.Intents = strings.Split(v, ",")
 		case "disclose":
 			s.rules.Disclose = v == "on"
+		case "opinions": // of a conversation and of the clinic, in a day
+			s.rules.Opinions = Opinions{s.number(v), 2 * s.number(v)}
 		case "asks":
 			s.rules.AsksPerHour = s.number(v)
 		case "senders":
@@ -442,6 +449,9 @@ func (s *story) render(d Decided) string {
 	if d.Unsummed != "" {
 		fmt.Fprintf(&b, "  summary refused: %s\n", d.Unsummed)
 	}
+	if d.Unopined != "" {
+		fmt.Fprintf(&b, "  no opinion is asked for: %s\n", d.Unopined)
+	}
 	for _, e := range d.Effects {
 		if text := s.effect(e); text != "" {
 			fmt.Fprintf(&b, "  %s\n", text)
@@ -487,6 +497,8 @@ func (s *story) effect(e Effect) string {
 		return fmt.Sprintf("tell %s %s: %q", route, e.Out.What, e.Out.Words.Reveal())
 	case EffectAsk:
 		return "ask " + s.when(e.Due)
+	case EffectOpinion:
+		return "opinion " + s.when(e.Due)
 	case EffectFetch:
 		return fmt.Sprintf("fetch %d.%d", e.File.Seq, e.File.Index)
 	case EffectTimer:
@@ -533,8 +545,8 @@ func (s *story) named(item molt.ItemID) string {
 	for _, e := range s.journal {
 		if d, ok := e.Body.(*Decided); ok {
 			for _, f := range d.Effects {
-				if f.Item == item && f.Kind == EffectAsk {
-					return "ask"
+				if f.Item == item && (f.Kind == EffectAsk || f.Kind == EffectOpinion) {
+					return string(f.Kind)
 				}
 			}
 		}

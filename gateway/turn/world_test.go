@@ -29,6 +29,7 @@ type world struct {
 	steps int
 
 	asked    *Replied // what the worker asked and has not answered
+	reading  *Opined  // what it asked a model for its opinion about
 	patients []string // all that the patient wrote
 	journal  []Event
 }
@@ -171,6 +172,11 @@ func (w *world) commitAll(facts []fact) []Event {
 // ask is the worker's first half: what the agent is asked, and at which epoch.
 func (w *world) ask() *Replied {
 	return &Replied{Item: w.s.Ask.Item, Epoch: w.s.Epoch, Saw: w.s.Seq}
+}
+
+// readAlong is the worker's first half of asking for an opinion.
+func (w *world) readAlong() *Opined {
+	return &Opined{Item: w.s.Opinion.Item, Saw: w.s.Seq, Model: "ollama/test"}
 }
 
 // find returns the oldest unfinished text of that kind and to that person; ""

@@ -40,6 +40,9 @@ type Prompt struct {
 // the messages nobody answered yet are always there; of the rest of the window
 // the newest, as many as fit.
 func Build(r model.Request, room int) (Prompt, error) {
+	if r.Opinion {
+		return opinion(r, room)
+	}
 	system, err := instructions(r)
 	if err != nil {
 		return Prompt{}, err
@@ -56,12 +59,22 @@ func Build(r model.Request, room int) (Prompt, error) {
 	for _, m := range made {
 		p.Bytes += len(m.Text)
 	}
+	if err := p.tell(r, room, said); err != nil {
+		return Prompt{}, err
+	}
+	p.Messages = append(append(p.Messages, made...), Message{RoleUser, state})
+	return p, nil
+}
+
+// tell adds the window, each message as it is written down: those that nobody
+// answered, and of the rest the newest for which there is room.
+func (p *Prompt) tell(r model.Request, room int, write func(model.Message) (Message, error)) error {
 	var talk []Message
 	must := firstNew(r)
 	for i := len(r.Window) - 1; i >= 0; i-- {
-		m, err := said(r.Window[i])
+		m, err := write(r.Window[i])
 		if err != nil {
-			return Prompt{}, err
+			return err
 		}
 		if i < must && p.Bytes+len(m.Text) > room {
 			p.LeftOut = i + 1
@@ -71,9 +84,8 @@ func Build(r model.Request, room int) (Prompt, error) {
 		talk = append(talk, m)
 	}
 	slices.Reverse(talk)
-	p.Messages = append(append(p.Messages, talk...), made...)
-	p.Messages = append(p.Messages, Message{RoleUser, state})
-	return p, nil
+	p.Messages = append(p.Messages, talk...)
+	return nil
 }
 
 // firstNew is where in the window the messages begin that nobody answered.

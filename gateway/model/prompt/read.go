@@ -44,6 +44,13 @@ func Read(r model.Request, raw string) (model.Answer, error) {
 	if len(raw) > MaxAnswerBytes {
 		return model.Answer{}, fmt.Errorf("%w: longer than %d bytes", model.ErrBadAnswer, MaxAnswerBytes)
 	}
+	if r.Opinion {
+		return readOpinion(raw)
+	}
+	return readAnswer(r, raw)
+}
+
+func readAnswer(r model.Request, raw string) (model.Answer, error) {
 	var o output
 	if err := json.Unmarshal([]byte(unfenced(raw)), &o); err != nil {
 		return model.Answer{}, fmt.Errorf("%w: not the JSON that was asked for", model.ErrBadAnswer)

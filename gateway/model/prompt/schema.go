@@ -55,6 +55,9 @@ type Form struct {
 
 // Schema is the form of an answer to a request, for structured output.
 func Schema(r model.Request, f Form) (json.RawMessage, error) {
+	if r.Opinion {
+		return json.Marshal(whole(ordered{{"level", words(levels())}}))
+	}
 	actions := []string{string(model.KindReply), string(model.KindSilent), string(model.KindEscalate), string(model.KindClarify)}
 	if len(r.Tools) > 0 {
 		actions = append(actions, string(model.KindCall))

@@ -23,6 +23,7 @@ type state struct {
 	Missing    []string `json:"missing"`
 	Question   string   `json:"open_question"`
 	Unanswered []uint64 `json:"unanswered_messages"`
+	Unread     []uint64 `json:"unread_messages"`
 	HandedBack string   `json:"nurse_handed_back"`
 	Note       string   `json:"nurse_note"`
 	Now        string   `json:"now"`

@@ -173,10 +173,22 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, q question, 
 		s.keep(q, "")
 		garbage(w, q, n)
 	case ModeSilent:
+		if q.wantsOpinion() {
+			s.write(w, q, opinion(levelNone))
+			return
+		}
 		s.write(w, q, output{Action: "silent", Lang: "en"}.json())
 	case ModeObedient:
+		if q.wantsOpinion() {
+			s.write(w, q, read(q).obediently())
+			return
+		}
 		s.write(w, q, read(q).obey())
 	default:
+		if q.wantsOpinion() {
+			s.write(w, q, read(q).opinion())
+			return
+		}
 		s.write(w, q, read(q).intake().json())
 	}
 }

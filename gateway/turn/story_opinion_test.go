@@ -1,0 +1,42 @@
+package turn
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+)
+
+// opined is what came of asking for an opinion; without "read_along" before it, of
+// asking now.
+func (s *story) opined(plain []string, arg map[string]string) []fact {
+	o := s.reading
+	if o == nil {
+		o = s.readAlong()
+	}
+	s.reading = nil
+	switch plain[0] {
+	case "none":
+	case "failed":
+		o.Failed, o.Why = true, "no usable answer: timeout"
+	case "budget":
+		o.Failed, o.Budget = true, "clinic"
+	default:
+		o.Level = escalation.Severity(plain[0])
+	}
+	if n := arg["tokens"]; n != "" {
+		o.Tokens = s.number(n)
+	}
+	return []fact{{KindOpined, o}}
+}
+
+func (s *story) opinionRequest() string {
+	q := s.s.OpinionRequest(model.Clinic{Name: "Harbor"}, s.recall, s.now)
+	var b strings.Builder
+	fmt.Fprintf(&b, "  new %d\n", q.New)
+	for _, m := range q.Window {
+		fmt.Fprintf(&b, "  %s: %s\n", m.From, m.Words.Reveal())
+	}
+	return b.String()
+}
