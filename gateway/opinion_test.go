@@ -15,7 +15,7 @@ import (
 )
 
 // subtle is danger that the screen does not know.
-const subtle = "since noon. the light has rings around it and i keep being sick"
+const subtle = "since noon. the lamp over there has rings around it"
 
 // newReader is a rig with a model that reads along, in which a nurse has a case.
 func newReader(t *testing.T, limits turn.Opinions) *rig {

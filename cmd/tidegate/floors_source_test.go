@@ -45,8 +45,8 @@ func sourceRules() []rule {
 	}
 }
 
-// judgeVars lets a package have errors, compiled patterns, embedded files and
-// assertions that a type is of an interface.
+// judgeVars lets a package have errors, compiled patterns, embedded files and what is
+// compiled from them once, and assertions that a type is of an interface.
 func judgeVars(f *file, r report) {
 	for _, d := range f.ast.Decls {
 		switch d := d.(type) {
@@ -99,7 +99,7 @@ func constantVar(name string, values []ast.Expr, i int) bool {
 	switch what := from.Name + "." + sel.Sel.Name; what {
 	case "errors.New", "fmt.Errorf":
 		return isError
-	case "regexp.MustCompile", "strings.NewReplacer", "template.Must":
+	case "regexp.MustCompile", "strings.NewReplacer", "template.Must", "sync.OnceValues":
 		return true
 	}
 	return isError && strings.HasPrefix(sel.Sel.Name, "Err") // another package's, under a name of ours

@@ -144,7 +144,7 @@ func TestFormsByScript(t *testing.T) {
 // TestReadyRepliesAreThoseInForce: she is offered the clinic's own, with what each
 // takes as a text, and others once the configuration says so.
 func TestReadyRepliesAreThoseInForce(t *testing.T) {
-	h, at, alice, page := held(t)
+	h, at, alice, _ := held(t)
 	for _, c := range []struct{ reply, want string }{
 		{"Hello from <b>{clinic}</b>.", `<span dir="auto">Hello from &lt;b&gt;Harbor&lt;/b&gt;.</span> <small>25 characters, 1 text</small>`},
 		{strings.Repeat("Please tell us more. ", 8), `characters, 2 texts</small>`},
@@ -152,7 +152,7 @@ func TestReadyRepliesAreThoseInForce(t *testing.T) {
 		texts, err := h.rules.Texts.WithReplies(map[string][]string{"en": {c.reply}}, policy.Gate{})
 		must(t, err)
 		h.rules.Texts = texts
-		if _, page, _ = alice.get(at); !strings.Contains(page, c.want) {
+		if _, page, _ := alice.get(at); !strings.Contains(page, c.want) {
 			t.Errorf("%q is not offered:\n%s", c.reply, page)
 		}
 	}

@@ -210,6 +210,8 @@ func (r *rule) option(opt string) error {
 		r.most = briefText
 	case "hint":
 		r.hints = true
+	case "sure":
+		r.hints = false
 	case "who=child":
 		r.child = true
 	case "always":

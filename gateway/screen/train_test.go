@@ -69,6 +69,13 @@ func readLessons(t *testing.T) (all []lesson) {
 	return all
 }
 
+// features are those of a piece, in order.
+func features(words []string) []uint32 {
+	out := (&room{}).features(words)
+	slices.Sort(out)
+	return out
+}
+
 func TestWeights(t *testing.T) {
 	if raced {
 		t.Skip("it learns in one goroutine; the same runs without the race detector")

@@ -14,7 +14,7 @@ import (
 // for danger.
 const (
 	unwell = "I feel faint and dizzy"
-	unseen = "since noon. the light has rings around it and i keep being sick"
+	unseen = "since noon. the lamp over there has rings around it"
 )
 
 // readAlong is a world whose model reads along, at an address that it keeps.
