@@ -33,6 +33,7 @@ type text struct {
 	words   string
 	kind    kind
 	media   bool
+	fates   []*fate // of its files
 	sent    molt.Time
 	listed  molt.Time // when the carrier's list begins to show it
 	posts   int
@@ -44,7 +45,7 @@ func (t *text) in() channels.Inbound {
 		Channel: t.carrier.id, Account: t.carrier.account, Peer: t.from, ProviderID: t.id, Words: molt.Words(t.words), Via: channels.ViaWebhook,
 	}
 	if t.media {
-		in.Media = []channels.Media{{URL: "https://media.example/" + t.id, Type: "image/jpeg"}}
+		in.Media = t.files()
 	}
 	return in
 }
@@ -93,6 +94,7 @@ func (c *carrier) send(from molt.Address, k kind, words string, media bool) {
 	t.listed = w.now.Add(w.within(0, 10*time.Second))
 	c.inbound = append(c.inbound, t)
 	w.texts[t.id] = t
+	t.draw()
 	switch strings.ToUpper(strings.TrimSpace(words)) {
 	case "STOP":
 		c.stopped[from] = true

@@ -67,6 +67,7 @@ func (w *world) judgeCall(c *carrier, k *call) {
 		}
 		w.judgeStopped(c, p, k)
 		w.judgeAlarmed(p, k)
+		w.judgeRead(p, k)
 	}
 }
 
@@ -112,30 +113,45 @@ func (w *world) judgeAlarmed(p *patient, k *call) {
 	if k.o.Class != channels.ClassAgent {
 		return
 	}
+	if w.alarmed(p, k.begun) {
+		w.fault("after %s wrote a red flag a text of the agent begins to leave: %q", p.name, k.o.Words.Reveal())
+	}
+}
+
+// alarmed reports whether a red flag of hers was taken in before that moment, and
+// no nurse let the agent go on since.
+func (w *world) alarmed(p *patient, begun molt.Time) bool {
 	var alarm molt.Time
-	for _, t := range w.carriers[0].inbound {
-		if t.from == p.phone && t.kind.red() && t.acked > 0 && t.acked < k.begun {
-			alarm = max(alarm, t.acked)
+	for _, c := range w.carriers {
+		for _, t := range c.inbound {
+			if t.from == p.phone && t.kind.red() && t.acked > 0 && t.acked < begun {
+				alarm = max(alarm, t.acked)
+			}
 		}
 	}
 	if alarm == 0 {
-		return
+		return false
 	}
 	for _, n := range w.nurses {
 		if slices.ContainsFunc(n.did, func(d deed) bool {
-			return (d.verb == turn.VerbResolve || d.verb == turn.VerbLower) && d.at > alarm.Add(-15*time.Minute) && d.at <= k.begun
+			return (d.verb == turn.VerbResolve || d.verb == turn.VerbLower) && d.at > alarm.Add(-15*time.Minute) && d.at <= begun
 		}) {
-			return
+			return false
 		}
 	}
-	w.fault("after %s wrote a red flag a text of the agent begins to leave: %q", p.name, k.o.Words.Reveal())
+	return true
 }
 
 // check holds the whole record against the carriers' and the people's own.
 func (w *world) check(r *record) {
 	w.checkTakenOnce(r)
+	w.checkActs(r)
+	w.checkRead(r)
+	w.checkChat(r)
 	for _, j := range r.journals {
 		w.checkAgentSilent(j)
+		w.checkActsSilent(j)
+		w.checkApproved(j)
 		w.checkClaims(j)
 		if w.disk.frozen[j.id] {
 			continue // its successor has its patient, and is looked at
@@ -146,6 +162,8 @@ func (w *world) check(r *record) {
 		w.checkReported(j)
 		w.checkPaged(j)
 		w.checkAnswered(j)
+		w.checkFiles(j)
+		w.checkSeen(j)
 	}
 	for _, c := range w.carriers {
 		for _, k := range c.calls {
@@ -259,7 +277,7 @@ func (w *world) checkClaims(j *journal) {
 		was = now
 		for _, n := range w.nurses {
 			for _, d := range n.did {
-				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver)
+				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver || d.verb == turn.VerbDrop)
 				ok = ok || d.at <= s.at && (mine && from == "" || d.verb == turn.VerbTransfer)
 			}
 		}
@@ -331,7 +349,7 @@ func (w *world) checkAnswered(j *journal) {
 		if !ok {
 			continue
 		}
-		until := e.At.Add(answerWithin + w.slack())
+		until := e.At.Add(answerWithin + w.slack() + w.waits)
 		until += w.away(e.At, until+molt.Time(time.Hour.Milliseconds()))
 		if until > w.now || w.spokenTo(j, calls, e, until) {
 			continue
@@ -346,7 +364,7 @@ func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Tim
 			return true
 		}
 	}
-	if j.before(e.Seq+1).owner != escalation.OwnerAgent {
+	if j.before(e.Seq+1).owner != escalation.OwnerAgent || w.chat.showed(j.began.Peer, e.At, until) {
 		return true
 	}
 	for _, s := range j.stands {
@@ -357,7 +375,7 @@ func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Tim
 			return true
 		}
 		switch s.why {
-		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp,
+		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp, turn.ReasonDropped,
 			turn.ReasonEscalated: // to the work list, as routine
 			return true
 		}

@@ -76,7 +76,23 @@ type world struct {
 	calm    bool
 	ends    molt.Time // of the plot
 
+	born         molt.Time
+	level        turn.Autonomy // how far the agent goes; see govern
+	approves     bool          // each booking waits for a nurse
+	unapproved   string
+	reviewWithin time.Duration
+	drafts       molt.Time            // since when each text of the agent's waits for a nurse; 0: it does not
+	waits        time.Duration        // how much longer a text may wait, since a nurse reads its answer first
+	thoughts     map[string]molt.Time // when the model said what has that number
+	edits        int
+	letGo        []*call // texts that a nurse let go
+	quiet        bool    // little happens that frightens
+	chats        bool    // one patient has no phone but a page
+
 	carriers []*carrier
+	chat     *chat
+	calendar *calendar
+	attic    *shelf
 	patients []*patient
 	nurses   []*nurse
 	texts    map[string]*text // by provider id
