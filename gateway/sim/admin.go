@@ -76,6 +76,7 @@ func (w *world) disturb() {
 	if w.chance(0.15) {
 		w.after(w.within(0, all), 0, "a journal is damaged", w.damage)
 	}
+	w.planRestore()
 	if w.chance(0.3) {
 		w.after(w.within(0, all), 0, "a link is asked for", w.askLink)
 	}
@@ -116,7 +117,7 @@ func (w *world) pauseAgent(channel string, silent bool) {
 // damage makes a patient's journal unreadable. The daemon finds out when it
 // reads it next, which is after it died.
 func (w *world) damage() {
-	if w.daemon == nil || w.daemon.steps == nil {
+	if w.backup.lost > 0 || w.daemon == nil || w.daemon.steps == nil {
 		return
 	}
 	p := pick(w.r, w.patients...)

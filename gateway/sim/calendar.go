@@ -24,6 +24,7 @@ type calendar struct {
 	stands map[string]booking // by key
 	gone   map[string]bool    // openings that people took at the desk
 	ledger []*deal
+	adrift map[string]bool // keys of which a restore lost something
 }
 
 type booking struct {
@@ -39,6 +40,7 @@ type deal struct {
 	begun molt.Time // when the last commit before it was
 	at    molt.Time
 	made  bool // it changed something
+	lost  bool // a restore took it from the record
 }
 
 // hours of a day at which an opening begins. Few, so that patients want the same.
@@ -250,6 +252,9 @@ func (w *world) checkActs(r *record) {
 	all := r.actings()
 	made := map[string]int{}
 	for _, d := range w.calendar.ledger {
+		if d.lost {
+			continue
+		}
 		a := all[d.key]
 		if a == nil || a.at[0] > d.begun {
 			w.fault("act %s reached the calendar and is not on record before", d.key)
@@ -263,20 +268,20 @@ func (w *world) checkActs(r *record) {
 		}
 	}
 	for key, n := range made {
-		if n > all[key].books {
+		if n > all[key].books && !w.calendar.adrift[key] {
 			w.fault("act %s was decided %d times and made %d times", key, all[key].books, n)
 		}
 	}
 	for key, b := range w.calendar.stands {
 		a := all[key]
-		if a != nil && !w.disk.frozen[a.j.id] && a.j.state.Booked.Key != key && !a.told() {
+		if a != nil && !w.calendar.adrift[key] && !w.disk.frozen[a.j.id] && a.j.booked.Key != key && !a.told() {
 			w.fault("%s has an appointment at %s that nobody knows of", w.name(b.of), b.slot)
 		}
 	}
 	for _, j := range r.journals {
-		key := j.state.Booked.Key
-		if _, there := w.calendar.stands[key]; key != "" && !there && !all[key].told() {
-			w.fault("%s: the record has an appointment %s, and the calendar none", j.id, j.state.Booked.Slot.ID)
+		key := j.booked.Key
+		if _, there := w.calendar.stands[key]; key != "" && !there && !w.calendar.adrift[key] && !all[key].told() {
+			w.fault("%s: the record has an appointment %s, and the calendar none", j.id, j.booked.Slot.ID)
 		}
 	}
 }

@@ -63,6 +63,7 @@ type call struct {
 	known   bool      // the daemon had the answer on record before it could die of it
 	arrived molt.Time // at the phone; 0: it did not
 	told    bool      // that it arrived: the receipt was taken
+	lost    bool      // a restore took it from the record
 }
 
 // ID implements channels.Adapter.
@@ -70,6 +71,8 @@ func (c *carrier) ID() string { return c.id }
 
 // Accounts implements channels.Adapter.
 func (c *carrier) Accounts() []molt.Address { return []molt.Address{c.account} }
+
+var errList = errors.New("list: 503")
 
 var errSocket = errors.New("a world has no sockets")
 
@@ -279,7 +282,7 @@ func (w *world) report(r channels.StatusReport) (taken bool) {
 // ListInbound implements channels.Lister. The list lags, and at times fails.
 func (c *carrier) ListInbound(_ context.Context, account molt.Address, since molt.Time, limit int) (in []channels.Inbound, more bool, err error) {
 	if !c.w.calm && c.w.chance(0.1*c.w.weather.carrier) {
-		return nil, false, errors.New("list: 503")
+		return nil, false, errList
 	}
 	c.looked = c.w.now
 	for _, t := range c.inbound {
@@ -304,7 +307,7 @@ func (c *carrier) FindOutbound(ctx context.Context, o channels.Outbound, attempt
 		return channels.Receipt{}, false, err
 	}
 	if !w.calm && w.chance(0.1*w.weather.carrier) {
-		return channels.Receipt{}, false, errors.New("list: 503")
+		return channels.Receipt{}, false, errList
 	}
 	for _, k := range c.calls {
 		lag := time.Duration(1+len(k.o.Words)%7) * time.Second

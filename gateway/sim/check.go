@@ -40,6 +40,7 @@ func (w *world) judgeCall(c *carrier, k *call) {
 	for _, old := range w.callsOf(k.o.Conversation) {
 		same := old.o.Item == k.o.Item
 		switch {
+		case old.lost:
 		case same && uncounted:
 		case same && old.o.Attempt == k.o.Attempt:
 			w.fault("attempt %d of %s reaches the carrier twice", k.o.Attempt, k.o.Item)
@@ -68,6 +69,7 @@ func (w *world) judgeCall(c *carrier, k *call) {
 		w.judgeStopped(c, p, k)
 		w.judgeAlarmed(p, k)
 		w.judgeRead(p, k)
+		w.judgeAnswered(c, p, k)
 	}
 }
 
@@ -167,6 +169,9 @@ func (w *world) check(r *record) {
 	}
 	for _, c := range w.carriers {
 		for _, k := range c.calls {
+			if k.lost {
+				continue
+			}
 			if at, ok := r.attempts[attemptID{k.o.Item, k.o.Attempt}]; !ok || at > k.at {
 				w.fault("attempt %d of %s reached the carrier and is not on record before", k.o.Attempt, k.o.Item)
 			}
@@ -244,7 +249,7 @@ func (w *world) checkEnded(j *journal) {
 // arrived, whatever receipt came later.
 func (w *world) checkReported(j *journal) {
 	for _, k := range w.callsOf(j.id) {
-		for _, d := range j.state.Sends {
+		for _, d := range j.sends {
 			if k.told && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
 				w.fault("%s was delivered, and stands as %q", k.o.Item, d.Status)
 			}
@@ -359,8 +364,12 @@ func (w *world) checkAnswered(j *journal) {
 }
 
 func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Time) bool {
+	from := e.At
+	if in, ok := e.Body.(*channels.Inbound); ok && w.backup.served > 0 { // a restored record has it later than it was
+		from = min(from, w.texts[in.ProviderID].sent)
+	}
 	for _, k := range calls {
-		if k.o.Peer == j.began.Peer && k.at >= e.At && k.at <= until && k.taken {
+		if k.o.Peer == j.began.Peer && k.at >= from && k.at <= until && k.taken {
 			return true
 		}
 	}

@@ -67,7 +67,7 @@ func born(o Options, seed uint64) (*world, error) {
 	}
 	w.unapproved = pick(w.r, turn.UnapprovedRefuse, turn.UnapprovedRefuse, turn.UnapprovedMake)
 	w.reviewWithin = pick(w.r, 3*time.Minute, 15*time.Minute)
-	w.calendar = &calendar{w: w, stands: map[string]booking{}, gone: map[string]bool{}}
+	w.calendar = &calendar{w: w, stands: map[string]booking{}, gone: map[string]bool{}, adrift: map[string]bool{}}
 	w.attic = &shelf{w: w, files: map[string][]byte{}}
 	w.people()
 	return w, nil
@@ -88,7 +88,7 @@ func (w *world) people() {
 	c := &carrier{w: w, id: chatChannel, account: chatAccount, stopped: map[molt.Address]bool{}}
 	w.carriers = append(w.carriers, c)
 	w.chat = &chat{ledger: &ledger{c}, pages: map[molt.Address]*page{}}
-	deaf := pick(w.r, 0, 0.1, 0.4, 1)
+	deaf := pick(w.r, 0, 0, 0.1, 0.1, 0.4, 0.4, 0.4, 1)
 	for _, n := range []*nurse{{id: "alice", phone: "+15550100111"}, {id: "bob", phone: "+15550100112"}, {id: "carmen", phone: "+15550100113"}} {
 		n.w, n.deaf = w, deaf
 		w.nurses = append(w.nurses, n)

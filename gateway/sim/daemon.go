@@ -48,6 +48,7 @@ func (w *world) boot() {
 		w.fault("open: %v", err)
 		return
 	}
+	w.recordRestore(store)
 	w.disk.Store, w.disk.broken = store, false
 	w.lives++
 	d := &daemon{life: w.lives, inline: true}

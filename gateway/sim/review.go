@@ -189,6 +189,9 @@ func (w *world) checkRead(r *record) {
 		}
 	}
 	for _, k := range w.letGo {
+		if k.lost {
+			continue
+		}
 		m := thoughtIn.FindStringSubmatch(k.o.Words.Reveal())
 		if m == nil {
 			continue

@@ -68,7 +68,8 @@ type world struct {
 	daemon  *daemon                // nil while it is down
 	lives   int
 	damaged molt.Time // when a journal became unreadable; 0: none did
-	down    []span    // when nobody was there to act
+	backup  backup
+	down    []span // when nobody was there to act
 	weather weather
 	variant int    // of the configuration
 	still   bool   // nothing is left to chance but who writes what, and when
@@ -233,6 +234,10 @@ type Options struct {
 type Place interface {
 	// Open opens it as a process does that finds it after another one died.
 	Open() (molt.Store, error)
+	// Keep takes a backup of what is committed, in the place of the last one.
+	Keep() error
+	// Back puts the backup in the place of the store, which nobody has open.
+	Back() error
 	// Remove leaves nothing of it.
 	Remove() error
 }
