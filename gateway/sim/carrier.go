@@ -248,7 +248,7 @@ func (c *carrier) carry(k *call) {
 		})
 	}
 	for i, r := range reports {
-		r.Channel, r.Conversation, r.Item, r.Attempt, r.ProviderID = c.id, k.o.Conversation, k.o.Item, k.o.Attempt, k.id
+		r.Channel, r.Conversation, r.Item, r.Attempt, r.Put, r.ProviderID = c.id, k.o.Conversation, k.o.Item, k.o.Attempt, k.o.Put, k.id
 		at := time.Duration(i+1) * w.within(50*time.Millisecond, 2*time.Second)
 		if w.chance(0.1 * mean) {
 			at += w.within(10*time.Second, 10*time.Minute)

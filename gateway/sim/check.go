@@ -246,11 +246,27 @@ func (w *world) checkEnded(j *journal) {
 }
 
 // checkReported: a text that the carrier's receipt said arrived stays one that
-// arrived, whatever receipt came later.
+// arrived, whatever receipt came later, and none counts as arrived that did not.
 func (w *world) checkReported(j *journal) {
-	for _, k := range w.callsOf(j.id) {
+	calls, found := w.callsOf(j.id), map[molt.ItemID]bool{}
+	for _, e := range j.events {
+		if c, ok := e.Body.(*turn.Checked); ok && c.Found { // with the carrier: an attempt that a restore lost
+			found[c.Item] = true
+		}
+	}
+	for _, d := range j.sends {
+		if j.began.Live && d.Person == "" || !strings.HasPrefix(string(d.Item), string(j.id)+"/") {
+			continue // its page says what it showed, though a death came before the call; or the journal before this one put it
+		}
+		if (d.Status == channels.StatusDelivered || d.Status == channels.StatusRead) && !slices.ContainsFunc(calls, func(k *call) bool {
+			return k.o.Item == d.Item && k.arrived > 0 && (!k.lost || found[d.Item])
+		}) {
+			w.fault("%s stands as %q, and never arrived", d.Item, d.Status)
+		}
+	}
+	for _, k := range calls {
 		for _, d := range j.sends {
-			if k.told && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
+			if k.told && !k.lost && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
 				w.fault("%s was delivered, and stands as %q", k.o.Item, d.Status)
 			}
 		}

@@ -65,6 +65,7 @@ func born(o Options, seed uint64) (*world, error) {
 	if w.quiet { // the agent gets far
 		w.weather.model = min(w.weather.model, 0.5)
 	}
+	w.hasty, w.desk = w.chance(0.35), pick(w.r, 0.1, 0.15, 0.5)
 	w.unapproved = pick(w.r, turn.UnapprovedRefuse, turn.UnapprovedRefuse, turn.UnapprovedMake)
 	w.reviewWithin = pick(w.r, 3*time.Minute, 15*time.Minute)
 	w.calendar = &calendar{w: w, stands: map[string]booking{}, gone: map[string]bool{}, adrift: map[string]bool{}}
@@ -214,13 +215,17 @@ func (w *world) usualRules() *turn.Rules {
 		panic(err)
 	}
 	people, all := w.staff()
+	terms := maps.Clone(escalation.DefaultTerms())
+	if w.hasty {
+		terms[escalation.S3] = escalation.Terms{Ack: 3 * time.Minute, Contact: 5 * time.Minute, Repage: 3 * time.Minute, Idle: 8 * time.Minute, Rounds: 1, Retell: time.Hour}
+	}
 	return &turn.Rules{
 		Clinic: "Harbor", Languages: []string{"en", "es"}, Zone: w.zone(), Texts: texts, Agent: true,
 		Accounts: map[string]molt.Address{mainChannel: clinicNumber, otherChannel: otherNumber},
 		Debounce: 3 * time.Second, DebounceMax: 10 * time.Second, Watchdog: 2 * time.Minute, HoldTextEvery: 3 * time.Minute, AsksPerHour: 30,
 		Gate: policy.Gate{Numbers: []string{"5550100100", "911", "988"}}, Screen: w.o.Screen,
 		Plan: escalation.Plan{
-			Terms: maps.Clone(escalation.DefaultTerms()), Hours: w.hours(), People: people,
+			Terms: terms, Hours: w.hours(), People: people,
 			Steps: []escalation.Step{
 				{Name: "nurses", OnCall: []escalation.Shift{{Person: "alice"}}},
 				{Name: "leads", OnCall: []escalation.Shift{{Person: "bob"}}},

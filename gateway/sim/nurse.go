@@ -71,7 +71,7 @@ func (n *nurse) act(code string) {
 	if w.calm {
 		return
 	}
-	if w.chance(0.15) {
+	if w.chance(w.desk) {
 		n.atConsole(code)
 		return
 	}

@@ -103,7 +103,7 @@ func (w *world) readJournal(ctx context.Context, id molt.ConversationID) (*journ
 // judged reports whether a checker reads events of that kind.
 func judged(kind string) bool {
 	switch kind {
-	case turn.KindBegan, turn.KindInbound, turn.KindDecided, turn.KindAttempted, turn.KindCalling, turn.KindCalled, turn.KindFetched:
+	case turn.KindBegan, turn.KindInbound, turn.KindDecided, turn.KindAttempted, turn.KindCalling, turn.KindCalled, turn.KindFetched, turn.KindChecked:
 		return true
 	}
 	return false
