@@ -122,9 +122,12 @@ type StatusReport struct {
 	Conversation molt.ConversationID `json:"conversation"`
 	Item         molt.ItemID         `json:"item"`
 	Attempt      int                 `json:"attempt,omitempty"`
-	ProviderID   string              `json:"provider_id"`
-	Status       Status              `json:"status"`
-	Code         int                 `json:"code,omitempty"`
+	// Put tells a text from another one of the same item: a restored record counts on
+	// from its backup, and a receipt may be of a text that it lost. 0: nobody said.
+	Put        molt.Time `json:"put,omitempty"`
+	ProviderID string    `json:"provider_id"`
+	Status     Status    `json:"status"`
+	Code       int       `json:"code,omitempty"`
 	// Fault is what the code of a text that did not arrive stands for, as it would
 	// in the answer to a send; "" when there is no code. Hint is for the admin.
 	Fault FaultKind `json:"fault,omitempty"`
@@ -136,6 +139,7 @@ type Outbound struct {
 	Conversation molt.ConversationID
 	Item         molt.ItemID // our own id; rides in the status-callback URL
 	Attempt      int         // from 1
+	Put          molt.Time   // when the text was decided; rides there too, see StatusReport
 	Account      molt.Address
 	Peer         molt.Address
 	Words        molt.Words

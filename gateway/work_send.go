@@ -61,7 +61,7 @@ func (g *Gateway) attempt(it molt.Leased, w turn.Out, recalled bool) step {
 // quote does not double its price, and always the same for one item.
 func outboundOf(it molt.Leased, o turn.Out) channels.Outbound {
 	return channels.Outbound{
-		Conversation: it.Conversation, Item: it.ID, Account: o.Account, Peer: o.Peer, Class: o.Class,
+		Conversation: it.Conversation, Item: it.ID, Put: o.Put, Account: o.Account, Peer: o.Peer, Class: o.Class,
 		Words: molt.Words(segment.Fold(o.Words.Reveal())), Validity: time.Duration(o.ValidityMS) * time.Millisecond,
 	}
 }

@@ -94,7 +94,7 @@ func outbound(r Rig) channels.Outbound { return outboundOf(r.Adapter()) }
 
 func outboundOf(a channels.Adapter) channels.Outbound {
 	return channels.Outbound{
-		Conversation: "c_7f3a", Item: "i_7f3a.12.0", Attempt: 2,
+		Conversation: "c_7f3a", Item: "i_7f3a.12.0", Attempt: 2, Put: 1772463610500,
 		Account: a.Accounts()[0], Peer: peer, Words: words, Class: channels.ClassAgent, Validity: 10 * time.Minute,
 	}
 }
@@ -217,8 +217,8 @@ func ourIDsRideBack(t *testing.T, r Rig) {
 	if s == nil || arrival.Inbound != nil {
 		t.Fatalf("arrival %+v, want a status report alone", arrival)
 	}
-	if s.Conversation != o.Conversation || s.Item != o.Item || s.Attempt != o.Attempt || s.ProviderID != receipt.ProviderID || s.Channel != r.Adapter().ID() {
-		t.Errorf("report %+v, want the ids of %s, attempt %d, provider id %s", s, o.Item, o.Attempt, receipt.ProviderID)
+	if s.Conversation != o.Conversation || s.Item != o.Item || s.Attempt != o.Attempt || s.Put != o.Put || s.ProviderID != receipt.ProviderID || s.Channel != r.Adapter().ID() {
+		t.Errorf("report %+v, want the ids of %s, attempt %d, put at %d, provider id %s", s, o.Item, o.Attempt, o.Put, receipt.ProviderID)
 	}
 }
 

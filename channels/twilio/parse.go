@@ -18,6 +18,7 @@ const (
 	queryConversation = "c"
 	queryItem         = "m"
 	queryAttempt      = "n"
+	queryPut          = "p"
 )
 
 // Limits of single fields, beside those of package channels.
@@ -26,6 +27,7 @@ const (
 	maxStatusBytes  = 32
 	maxTypeBytes    = 128
 	maxAttempt      = 1_000_000
+	maxMillis       = 1 << 50 // far beyond any clock
 )
 
 // sidForm is a message's id; the same inbound may carry SM or MM.
@@ -208,6 +210,7 @@ func (a *Adapter) parseStatus(form, query url.Values) (channels.Arrival, error) 
 	if isID(c) && isID(m) {
 		s.Conversation, s.Item = molt.ConversationID(c), molt.ItemID(m)
 		s.Attempt = number(query.Get(queryAttempt), maxAttempt)
+		s.Put = molt.Time(number(query.Get(queryPut), maxMillis))
 	}
 	return channels.Arrival{Status: s}, nil
 }

@@ -84,6 +84,9 @@ func (a *Adapter) callbackURL(o channels.Outbound) string {
 	q.Set(queryConversation, string(o.Conversation))
 	q.Set(queryItem, string(o.Item))
 	q.Set(queryAttempt, strconv.Itoa(o.Attempt))
+	if o.Put > 0 {
+		q.Set(queryPut, strconv.FormatInt(int64(o.Put), 10))
+	}
 	return a.hookURL(channels.HookStatus) + "?" + q.Encode()
 }
 

@@ -191,13 +191,23 @@ func (l *lived) print(e env, took, worked time.Duration) error {
 }
 
 // memory is a place for a store that ends with the process.
-type memory struct{ s *memstore.Store }
+type memory struct{ s, kept *memstore.Store }
 
-func inMemory() (sim.Place, error) { return &memory{memstore.New()}, nil }
+func inMemory() (sim.Place, error) { return &memory{s: memstore.New()}, nil }
 
 func (m *memory) Open() (molt.Store, error) {
 	m.s = m.s.Reopen()
 	return m.s, nil
+}
+
+func (m *memory) Keep() error {
+	m.kept = m.s.Copy()
+	return nil
+}
+
+func (m *memory) Back() error {
+	m.s = m.kept
+	return nil
 }
 
 func (*memory) Remove() error { return nil }

@@ -51,6 +51,35 @@ func TestStoryReplays(t *testing.T) {
 	}
 }
 
+// TestReleasedDraftReplays: a decision that lets a draft go rests on its words, which
+// no text had yet.
+func TestReleasedDraftReplays(t *testing.T) {
+	w := newWorld(t, 7)
+	w.rules.Autonomy = turn.AutonomyDraft
+	for range 4 { // the model is a die: not each answer is a text
+		w.text(patient, "what are your hours?")
+		w.run(10 * time.Second)
+		rows, err := w.desk.Reviews(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		w.text(nurse, rows[0].Code+" Y")
+		w.run(10 * time.Second)
+		d, f := w.judge(), w.export(w.desk.ConversationOf("main", clinic, patient))
+		if !slices.ContainsFunc(f.Journal, func(e audit.Entry) bool { return strings.Contains(string(e.Body), `"reason":"released"`) }) {
+			t.Fatal("nothing was released")
+		}
+		if d.Differ+d.NotDecided+d.Gone > 0 {
+			t.Errorf("decisions: %+v", d)
+		}
+		return
+	}
+	t.Fatal("no draft ever waited")
+}
+
 // TestDiceReplay plays worlds of dice: carriers that fail, models that babble,
 // journals that will not hold still or are frozen, nurses who act at random.
 func TestDiceReplay(t *testing.T) {

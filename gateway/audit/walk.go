@@ -188,10 +188,15 @@ func (w words) note(e turn.Event) {
 		w[e.Seq] = map[int]molt.Words{0: b.Words}
 	case *turn.Acted:
 		w[e.Seq] = map[int]molt.Words{0: b.Words}
+	case *turn.Replied:
+		if b.Answer.Summary != "" {
+			w[e.Seq] = map[int]molt.Words{0: b.Answer.Summary}
+		}
 	case *turn.Decided:
 		said := map[int]molt.Words{}
 		for i, x := range b.Effects {
-			if x.Kind == turn.EffectSay && x.Out != nil {
+			// What waits for a nurse has words that a decision rests on before it leaves.
+			if (x.Kind == turn.EffectSay || x.Kind == turn.EffectReview) && x.Out != nil {
 				said[i] = x.Out.Words
 			}
 		}

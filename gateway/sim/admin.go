@@ -23,11 +23,13 @@ const (
 	noAgent
 	fewAsks
 	unlistedNumber // the channel no longer lists the number that patients write to
+	drafting       // each text and act of the agent's waits for a nurse
+	goesAlone      // and none
 	variants
 )
 
 // vary makes a configuration of the usual one.
-func vary(p *gateway.Parts, variant int) {
+func (w *world) vary(p *gateway.Parts, variant int) {
 	r := p.Rules
 	steps := r.Plan.Steps
 	switch variant {
@@ -43,9 +45,16 @@ func vary(p *gateway.Parts, variant int) {
 	case fewAsks:
 		r.AsksPerHour, p.AsksPerHour = 2, 4
 	case unlistedNumber:
-		r.Senders = map[string][]molt.Address{mainChannel: {otherNumber}, otherChannel: {otherNumber}}
+		r.Senders = map[string][]molt.Address{mainChannel: {otherNumber}, otherChannel: {otherNumber}, chatChannel: {chatAccount}}
+	case drafting:
+		w.govern(r, turn.AutonomyDraft)
+	case goesAlone:
+		w.govern(r, turn.AutonomyExtended)
 	}
 	r.Digest = "sim-" + strconv.Itoa(variant)
+	if w.calm {
+		r.Digest += "-calm"
+	}
 	p.Record = []byte(r.Digest)
 }
 
@@ -67,6 +76,7 @@ func (w *world) disturb() {
 	if w.chance(0.15) {
 		w.after(w.within(0, all), 0, "a journal is damaged", w.damage)
 	}
+	w.planRestore()
 	if w.chance(0.3) {
 		w.after(w.within(0, all), 0, "a link is asked for", w.askLink)
 	}
@@ -87,6 +97,7 @@ func (w *world) reload(variant int) {
 		w.tell("swap: %v", err)
 	}
 	w.know(w.daemon.steps.Rules())
+	w.inForce(w.daemon.steps.Rules())
 }
 
 // pauseAgent turns the switch.
@@ -106,11 +117,11 @@ func (w *world) pauseAgent(channel string, silent bool) {
 // damage makes a patient's journal unreadable. The daemon finds out when it
 // reads it next, which is after it died.
 func (w *world) damage() {
-	if w.daemon == nil || w.daemon.steps == nil {
+	if w.backup.lost > 0 || w.daemon == nil || w.daemon.steps == nil {
 		return
 	}
 	p := pick(w.r, w.patients...)
-	id := w.daemon.steps.Desk().ConversationOf(mainChannel, clinicNumber, p.phone)
+	id := p.conversation()
 	w.disk.frozen[id], w.damaged = true, w.now
 	w.crash("and the journal of " + p.name + " is damaged")
 }
@@ -138,7 +149,7 @@ func (w *world) takeOver() {
 		return
 	}
 	p, n := pick(w.r, w.patients...), pick(w.r, w.nurses...)
-	id := w.daemon.steps.Desk().ConversationOf(mainChannel, clinicNumber, p.phone)
+	id := p.conversation()
 	n.click(id, turn.Acted{Verb: turn.VerbTakeOver, Severity: pick(w.r, escalation.S2, escalation.S3, "")})
 }
 

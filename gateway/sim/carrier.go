@@ -33,6 +33,7 @@ type text struct {
 	words   string
 	kind    kind
 	media   bool
+	fates   []*fate // of its files
 	sent    molt.Time
 	listed  molt.Time // when the carrier's list begins to show it
 	posts   int
@@ -44,7 +45,7 @@ func (t *text) in() channels.Inbound {
 		Channel: t.carrier.id, Account: t.carrier.account, Peer: t.from, ProviderID: t.id, Words: molt.Words(t.words), Via: channels.ViaWebhook,
 	}
 	if t.media {
-		in.Media = []channels.Media{{URL: "https://media.example/" + t.id, Type: "image/jpeg"}}
+		in.Media = t.files()
 	}
 	return in
 }
@@ -62,6 +63,7 @@ type call struct {
 	known   bool      // the daemon had the answer on record before it could die of it
 	arrived molt.Time // at the phone; 0: it did not
 	told    bool      // that it arrived: the receipt was taken
+	lost    bool      // a restore took it from the record
 }
 
 // ID implements channels.Adapter.
@@ -69,6 +71,8 @@ func (c *carrier) ID() string { return c.id }
 
 // Accounts implements channels.Adapter.
 func (c *carrier) Accounts() []molt.Address { return []molt.Address{c.account} }
+
+var errList = errors.New("list: 503")
 
 var errSocket = errors.New("a world has no sockets")
 
@@ -93,6 +97,7 @@ func (c *carrier) send(from molt.Address, k kind, words string, media bool) {
 	t.listed = w.now.Add(w.within(0, 10*time.Second))
 	c.inbound = append(c.inbound, t)
 	w.texts[t.id] = t
+	t.draw()
 	switch strings.ToUpper(strings.TrimSpace(words)) {
 	case "STOP":
 		c.stopped[from] = true
@@ -243,7 +248,7 @@ func (c *carrier) carry(k *call) {
 		})
 	}
 	for i, r := range reports {
-		r.Channel, r.Conversation, r.Item, r.Attempt, r.ProviderID = c.id, k.o.Conversation, k.o.Item, k.o.Attempt, k.id
+		r.Channel, r.Conversation, r.Item, r.Attempt, r.Put, r.ProviderID = c.id, k.o.Conversation, k.o.Item, k.o.Attempt, k.o.Put, k.id
 		at := time.Duration(i+1) * w.within(50*time.Millisecond, 2*time.Second)
 		if w.chance(0.1 * mean) {
 			at += w.within(10*time.Second, 10*time.Minute)
@@ -277,7 +282,7 @@ func (w *world) report(r channels.StatusReport) (taken bool) {
 // ListInbound implements channels.Lister. The list lags, and at times fails.
 func (c *carrier) ListInbound(_ context.Context, account molt.Address, since molt.Time, limit int) (in []channels.Inbound, more bool, err error) {
 	if !c.w.calm && c.w.chance(0.1*c.w.weather.carrier) {
-		return nil, false, errors.New("list: 503")
+		return nil, false, errList
 	}
 	c.looked = c.w.now
 	for _, t := range c.inbound {
@@ -302,7 +307,7 @@ func (c *carrier) FindOutbound(ctx context.Context, o channels.Outbound, attempt
 		return channels.Receipt{}, false, err
 	}
 	if !w.calm && w.chance(0.1*w.weather.carrier) {
-		return channels.Receipt{}, false, errors.New("list: 503")
+		return channels.Receipt{}, false, errList
 	}
 	for _, k := range c.calls {
 		lag := time.Duration(1+len(k.o.Words)%7) * time.Second

@@ -40,6 +40,7 @@ func (w *world) judgeCall(c *carrier, k *call) {
 	for _, old := range w.callsOf(k.o.Conversation) {
 		same := old.o.Item == k.o.Item
 		switch {
+		case old.lost:
 		case same && uncounted:
 		case same && old.o.Attempt == k.o.Attempt:
 			w.fault("attempt %d of %s reaches the carrier twice", k.o.Attempt, k.o.Item)
@@ -67,6 +68,8 @@ func (w *world) judgeCall(c *carrier, k *call) {
 		}
 		w.judgeStopped(c, p, k)
 		w.judgeAlarmed(p, k)
+		w.judgeRead(p, k)
+		w.judgeAnswered(c, p, k)
 	}
 }
 
@@ -112,30 +115,45 @@ func (w *world) judgeAlarmed(p *patient, k *call) {
 	if k.o.Class != channels.ClassAgent {
 		return
 	}
+	if w.alarmed(p, k.begun) {
+		w.fault("after %s wrote a red flag a text of the agent begins to leave: %q", p.name, k.o.Words.Reveal())
+	}
+}
+
+// alarmed reports whether a red flag of hers was taken in before that moment, and
+// no nurse let the agent go on since.
+func (w *world) alarmed(p *patient, begun molt.Time) bool {
 	var alarm molt.Time
-	for _, t := range w.carriers[0].inbound {
-		if t.from == p.phone && t.kind.red() && t.acked > 0 && t.acked < k.begun {
-			alarm = max(alarm, t.acked)
+	for _, c := range w.carriers {
+		for _, t := range c.inbound {
+			if t.from == p.phone && t.kind.red() && t.acked > 0 && t.acked < begun {
+				alarm = max(alarm, t.acked)
+			}
 		}
 	}
 	if alarm == 0 {
-		return
+		return false
 	}
 	for _, n := range w.nurses {
 		if slices.ContainsFunc(n.did, func(d deed) bool {
-			return (d.verb == turn.VerbResolve || d.verb == turn.VerbLower) && d.at > alarm.Add(-15*time.Minute) && d.at <= k.begun
+			return (d.verb == turn.VerbResolve || d.verb == turn.VerbLower) && d.at > alarm.Add(-15*time.Minute) && d.at <= begun
 		}) {
-			return
+			return false
 		}
 	}
-	w.fault("after %s wrote a red flag a text of the agent begins to leave: %q", p.name, k.o.Words.Reveal())
+	return true
 }
 
 // check holds the whole record against the carriers' and the people's own.
 func (w *world) check(r *record) {
 	w.checkTakenOnce(r)
+	w.checkActs(r)
+	w.checkRead(r)
+	w.checkChat(r)
 	for _, j := range r.journals {
 		w.checkAgentSilent(j)
+		w.checkActsSilent(j)
+		w.checkApproved(j)
 		w.checkClaims(j)
 		if w.disk.frozen[j.id] {
 			continue // its successor has its patient, and is looked at
@@ -146,9 +164,14 @@ func (w *world) check(r *record) {
 		w.checkReported(j)
 		w.checkPaged(j)
 		w.checkAnswered(j)
+		w.checkFiles(j)
+		w.checkSeen(j)
 	}
 	for _, c := range w.carriers {
 		for _, k := range c.calls {
+			if k.lost {
+				continue
+			}
 			if at, ok := r.attempts[attemptID{k.o.Item, k.o.Attempt}]; !ok || at > k.at {
 				w.fault("attempt %d of %s reached the carrier and is not on record before", k.o.Attempt, k.o.Item)
 			}
@@ -223,11 +246,27 @@ func (w *world) checkEnded(j *journal) {
 }
 
 // checkReported: a text that the carrier's receipt said arrived stays one that
-// arrived, whatever receipt came later.
+// arrived, whatever receipt came later, and none counts as arrived that did not.
 func (w *world) checkReported(j *journal) {
-	for _, k := range w.callsOf(j.id) {
-		for _, d := range j.state.Sends {
-			if k.told && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
+	calls, found := w.callsOf(j.id), map[molt.ItemID]bool{}
+	for _, e := range j.events {
+		if c, ok := e.Body.(*turn.Checked); ok && c.Found { // with the carrier: an attempt that a restore lost
+			found[c.Item] = true
+		}
+	}
+	for _, d := range j.sends {
+		if j.began.Live && d.Person == "" || !strings.HasPrefix(string(d.Item), string(j.id)+"/") {
+			continue // its page says what it showed, though a death came before the call; or the journal before this one put it
+		}
+		if (d.Status == channels.StatusDelivered || d.Status == channels.StatusRead) && !slices.ContainsFunc(calls, func(k *call) bool {
+			return k.o.Item == d.Item && k.arrived > 0 && (!k.lost || found[d.Item])
+		}) {
+			w.fault("%s stands as %q, and never arrived", d.Item, d.Status)
+		}
+	}
+	for _, k := range calls {
+		for _, d := range j.sends {
+			if k.told && !k.lost && d.Item == k.o.Item && d.Status != channels.StatusDelivered && d.Status != channels.StatusRead {
 				w.fault("%s was delivered, and stands as %q", k.o.Item, d.Status)
 			}
 		}
@@ -259,7 +298,7 @@ func (w *world) checkClaims(j *journal) {
 		was = now
 		for _, n := range w.nurses {
 			for _, d := range n.did {
-				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver)
+				mine := n.id == now && (d.verb == turn.VerbTake || d.verb == turn.VerbRelay || d.verb == turn.VerbTakeOver || d.verb == turn.VerbDrop)
 				ok = ok || d.at <= s.at && (mine && from == "" || d.verb == turn.VerbTransfer)
 			}
 		}
@@ -331,7 +370,7 @@ func (w *world) checkAnswered(j *journal) {
 		if !ok {
 			continue
 		}
-		until := e.At.Add(answerWithin + w.slack())
+		until := e.At.Add(answerWithin + w.slack() + w.waits)
 		until += w.away(e.At, until+molt.Time(time.Hour.Milliseconds()))
 		if until > w.now || w.spokenTo(j, calls, e, until) {
 			continue
@@ -341,12 +380,16 @@ func (w *world) checkAnswered(j *journal) {
 }
 
 func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Time) bool {
+	from := e.At
+	if in, ok := e.Body.(*channels.Inbound); ok && w.backup.served > 0 { // a restored record has it later than it was
+		from = min(from, w.texts[in.ProviderID].sent)
+	}
 	for _, k := range calls {
-		if k.o.Peer == j.began.Peer && k.at >= e.At && k.at <= until && k.taken {
+		if k.o.Peer == j.began.Peer && k.at >= from && k.at <= until && k.taken {
 			return true
 		}
 	}
-	if j.before(e.Seq+1).owner != escalation.OwnerAgent {
+	if j.before(e.Seq+1).owner != escalation.OwnerAgent || w.chat.showed(j.began.Peer, e.At, until) {
 		return true
 	}
 	for _, s := range j.stands {
@@ -357,7 +400,7 @@ func (w *world) spokenTo(j *journal, calls []*call, e turn.Event, until molt.Tim
 			return true
 		}
 		switch s.why {
-		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp,
+		case turn.ReasonSilent, turn.ReasonPaused, turn.ReasonOptedOut, turn.ReasonOptedIn, turn.ReasonUnlisted, turn.ReasonHelp, turn.ReasonDropped,
 			turn.ReasonEscalated: // to the work list, as routine
 			return true
 		}

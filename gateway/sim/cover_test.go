@@ -40,7 +40,7 @@ func TestDangerIsDanger(t *testing.T) {
 			for _, text := range texts {
 				v := s.Judge(text, nil, 1, "")
 				now := v.Severity == screen.S1 || v.Severity == screen.S2
-				if k.red() && !now || (k == routine || k == closer) && v.Severity != screen.None {
+				if k.red() && !now || (k.wants() || k == closer) && v.Severity != screen.None {
 					t.Errorf("%s %q is %s to the screen", k, text, v.Severity)
 				}
 			}

@@ -48,12 +48,13 @@ func (w *world) boot() {
 		w.fault("open: %v", err)
 		return
 	}
+	w.recordRestore(store)
 	w.disk.Store, w.disk.broken = store, false
 	w.lives++
 	d := &daemon{life: w.lives, inline: true}
 	w.daemon = d
 	d.g, err = gateway.New(gateway.Options{
-		Store: w.disk, Ring: w.keys, Screen: w.o.Screen, Parts: w.parts(), Public: nowhere{}, Private: nowhere{}, ConsoleURL: "https://console.example",
+		Files: w.openAttic(), Store: w.disk, Ring: w.keys, Screen: w.o.Screen, Parts: w.parts(), Public: nowhere{}, Private: nowhere{}, ConsoleURL: "https://console.example",
 		Tenant: "sim", Now: w.clock, Random: w.random, Spawn: w.spawn, After: w.wakes, Log: w.log(),
 	})
 	if err == nil {
@@ -71,6 +72,7 @@ func (w *world) boot() {
 	}
 	w.tell("the daemon is up, life %d", d.life)
 	w.know(d.steps.Rules())
+	w.inForce(d.steps.Rules())
 	w.lookBack()
 }
 

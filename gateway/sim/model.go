@@ -26,12 +26,7 @@ func (t *thinker) Name() string { return t.name }
 func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) {
 	w := t.w
 	w.took += w.within(300*time.Millisecond, 4*time.Second)
-	tag := "nobody"
-	for _, m := range r.Window {
-		if i := strings.Index(m.Words.Reveal(), "tag-"); m.From == model.FromPatient && i >= 0 {
-			tag = strings.Fields(m.Words.Reveal()[i:])[0]
-		}
-	}
+	tag := tagIn(r)
 	x := w.mood()
 	switch {
 	case r.Opinion:
@@ -39,10 +34,8 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 	case w.still:
 		return stillAnswer(r, tag), nil
 	}
-	reply := model.Answer{Kind: model.KindReply, Text: molt.Words(fmt.Sprintf("About %s: we open at 8, answer %d.", tag, w.steps))}
-	if r.Lang == "es" {
-		reply.Text = molt.Words(fmt.Sprintf("Sobre %s: abrimos a las 8, respuesta %d. ¿Le ayudo con algo mas?", tag, w.steps))
-	}
+	reply := model.Answer{Kind: model.KindReply}
+	t.words(r, tag, &reply)
 	switch {
 	case x < 0.05:
 		w.took += askTimeout
@@ -54,7 +47,7 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 	case x < 0.12:
 		w.took += w.within(5*time.Second, askTimeout)
 	case x < 0.22:
-		reply.Text = pick(w.r, "", " \u200b ", molt.Words(policy.Token), molt.Words("Well: "+policy.Token), "Call 900 555 0147 now", "Take 400 mg twice a day", molt.Words(strings.Repeat("and so on ", 90)))
+		reply.Text = babble(w)
 	case x < 0.32:
 		return model.Answer{Kind: model.KindSilent, Silence: model.SilenceNothingAsked}, nil
 	case x < 0.40:
@@ -65,6 +58,12 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 		return a, nil
 	case x < 0.42:
 		reply.Kind = "odd"
+	case x < 0.50:
+		reply.Kind, reply.Text = model.KindClarify, t.phrase(r, tag, clarifyWords, clarifyWordsEs+" para ayudarle")
+	default:
+		if a := t.calls(r); a != nil {
+			return *a, nil
+		}
 	}
 	if len(r.Window) > 0 && w.chance(0.2) {
 		reply.Question = pick(w.r, "preferred_time", "name")
@@ -88,6 +87,63 @@ func (t *thinker) opinion() model.Answer {
 		a.Severity = pick(t.w.r, "", "", "", model.S3, model.S2, model.S1, model.S4, "odd")
 	}
 	return a
+}
+
+// babble is a text that no patient may read.
+func babble(w *world) molt.Words {
+	return pick(w.r, "", " \u200b ", molt.Words(policy.Token), molt.Words("Well: "+policy.Token), "Call 900 555 0147 now", "Take 400 mg twice a day", molt.Words(strings.Repeat("and so on ", 90)))
+}
+
+// tagIn is the tag of whom the thinker is asked for.
+func tagIn(r model.Request) string {
+	tag := "nobody"
+	for _, m := range r.Window {
+		if i := strings.Index(m.Words.Reveal(), "tag-"); m.From == model.FromPatient && i >= 0 {
+			tag = strings.Fields(m.Words.Reveal()[i:])[0]
+		}
+	}
+	return tag
+}
+
+// words are what the thinker says when it is well. Each answer has a number that no
+// other has.
+func (t *thinker) words(r model.Request, tag string, reply *model.Answer) {
+	t.w.thoughts[fmt.Sprint(t.w.steps)] = t.w.now
+	if len(r.Persona.Intents) > 0 {
+		reply.Intent = t.intent(r)
+	}
+	if offers(r) {
+		reply.Text, reply.Question = t.phrase(r, tag, offerWords, offerWordsEs+" para su cita"), "preferred_time"
+		return
+	}
+	reply.Text = t.phrase(r, tag, "we open at 8. May I help with more", "abrimos a las 8. ¿Le ayudo con algo mas")
+}
+
+// phrase is a text in the patient's language, about her and nobody else.
+func (t *thinker) phrase(r model.Request, tag, en, es string) molt.Words {
+	if r.Lang == "es" {
+		return molt.Words(fmt.Sprintf("Sobre %s: %s, respuesta %d?", tag, es, t.w.steps))
+	}
+	return molt.Words(fmt.Sprintf("About %s: %s, answer %d?", tag, en, t.w.steps))
+}
+
+// intent is what the thinker says that its answer is about: mostly what it is, at
+// times something else, or nothing.
+func (t *thinker) intent(r model.Request) string {
+	words := strings.ToLower(newest(r))
+	has := func(of string) bool { return strings.Contains(words, of) }
+	find, choose, giveBack := wishes(words)
+	switch {
+	case t.w.chance(0.12):
+		return pick(t.w.r, model.IntentOther, "", model.IntentIntake)
+	case has("hours"), has("hora"):
+		return model.IntentHours
+	case has("get there"):
+		return model.IntentPlace
+	case find, choose, giveBack:
+		return model.IntentAppointment
+	}
+	return model.IntentIntake
 }
 
 const askTimeout = 20 * time.Second

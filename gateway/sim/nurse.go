@@ -41,6 +41,10 @@ var codeIn = regexp.MustCompile(`(?:[Cc]ase |^)([BCDFGHJKMNPQRTVWXYZ2346789]{4})
 func (n *nurse) read(k *call) {
 	n.got = append(n.got, k)
 	w := n.w
+	if m := waitsIn.FindStringSubmatch(k.o.Words.Reveal()); m != nil {
+		n.asked(m[1])
+		return
+	}
 	m := codeIn.FindStringSubmatch(k.o.Words.Reveal())
 	if m == nil || w.calm {
 		return
@@ -67,7 +71,7 @@ func (n *nurse) act(code string) {
 	if w.calm {
 		return
 	}
-	if w.chance(0.15) {
+	if w.chance(w.desk) {
 		n.atConsole(code)
 		return
 	}
@@ -185,7 +189,11 @@ func (n *nurse) click(id molt.ConversationID, a turn.Acted) (done bool) {
 	if a.ID == "" {
 		a.ID = fmt.Sprintf("console:%s:%d", n.id, len(n.did))
 	}
-	n.did = append(n.did, deed{w.now, a.Verb, string(a.Case)})
+	about := string(a.Case)
+	if a.Verb.OfReview() {
+		about = a.ReviewCode
+	}
+	n.did = append(n.did, deed{w.now, a.Verb, about})
 	out, err := w.daemon.work.Act(context.Background(), id, nil, a)
 	w.tell("%s clicks %s on %s v%d: %s %v", n.id, a.Verb, a.Case, a.Version, out.Why, err)
 	return err == nil && out.Done
@@ -209,6 +217,7 @@ func (w *world) chargeNurse() {
 			w.seeThrough(r)
 		}
 	}
+	w.clearDrafts()
 	if !w.rested() {
 		again()
 	}

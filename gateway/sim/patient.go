@@ -23,6 +23,9 @@ const (
 	stop    kind = "stop"
 	start   kind = "start"
 	help    kind = "help"
+	choice  kind = "choice" // of an opening that was offered
+	regret  kind = "regret" // of an appointment
+	picture kind = "picture"
 	odd     kind = "odd"   // a picture, the token, nothing
 	staff   kind = "staff" // a colleague's
 )
@@ -30,12 +33,18 @@ const (
 // red reports whether everybody agrees that a person must see this at once.
 func (k kind) red() bool { return k == danger1 || k == danger2 }
 
+// wants reports whether a text of that kind wants an answer of the agent's.
+func (k kind) wants() bool { return k == routine || k == choice || k == regret || k == picture }
+
 // said are the words of each kind.
 type said map[kind][]string
 
 func english() said {
 	return said{
-		routine: {"I need an appointment", "what are your hours?", "can I move my visit to Friday?", "do you take my insurance?", "how do I get there?"},
+		routine: {"I need an appointment", "can I book an appointment?", "what are your hours?", "can I move my visit to Friday?", "do you take my insurance?", "how do I get there?"},
+		choice:  {"the first one please", "yes the first one works"},
+		regret:  {"please cancel my appointment", "can I move my appointment to another day?"},
+		picture: {"here is my insurance card, do you take it?", "is this the form you need?"},
 		closer:  {"ok thanks", "great, thank you so much"},
 		danger1: {"my chest hurts and I cannot breathe", "I took too many pills"},
 		danger2: {"my husband hits me", "I want to kill myself"},
@@ -48,7 +57,10 @@ func english() said {
 
 func spanish() said {
 	return said{
-		routine: {"necesito una cita", "¿a que hora abren?", "¿puedo cambiar mi cita?"},
+		routine: {"necesito una cita", "¿me da una cita?", "¿a que hora abren?", "¿puedo cambiar mi cita?"},
+		choice:  {"la primera por favor"},
+		regret:  {"quiero cancelar mi cita", "¿puedo cambiar mi cita para otro dia?"},
+		picture: {"esta es mi tarjeta del seguro, ¿la aceptan?"},
 		closer:  {"gracias"},
 		danger1: {"me duele mucho el pecho y no puedo respirar"},
 		danger2: {"quiero matarme"},
@@ -69,6 +81,8 @@ type patient struct {
 	stops bool
 	own   *rand.Rand // in a still world
 	got   []*call
+	page  *page // in a chat; nil: she has a phone
+	chose int   // texts of hers that answer what she read
 }
 
 // plot plans what a patient will write.
@@ -99,9 +113,18 @@ func (p *patient) mood() kind {
 		r = p.own
 	}
 	x := r.IntN(100)
+	if p.own == nil && w.quiet && x >= 48 && x < 92 && w.chance(0.85) {
+		return pick(r, routine, routine, choice, choice, regret)
+	}
 	switch {
-	case x < 48:
+	case x < 40:
 		return routine
+	case x < 43:
+		return choice
+	case x < 45:
+		return regret
+	case x < 48:
+		return picture
 	case x < 56:
 		return closer
 	case x < 66:
@@ -129,9 +152,22 @@ func (p *patient) text(k kind) {
 }
 
 func (p *patient) say(k kind, words string) {
-	media := k == odd && words == ""
-	if k == routine {
+	media := k == odd && words == "" || k == picture
+	if k.wants() {
 		words = fmt.Sprintf("%s %s", words, p.tag)
 	}
+	if p.page != nil {
+		p.page.say(k, words, media)
+		return
+	}
 	p.w.carriers[0].send(p.phone, k, words, media)
+}
+
+// conversation is hers, or would be. The daemon is up.
+func (p *patient) conversation() molt.ConversationID {
+	channel, account := mainChannel, clinicNumber
+	if p.page != nil {
+		channel, account = chatChannel, chatAccount
+	}
+	return p.w.daemon.steps.Desk().ConversationOf(channel, account, p.phone)
 }

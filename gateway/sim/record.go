@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -17,8 +18,9 @@ type journal struct {
 	id     molt.ConversationID
 	began  turn.Began
 	events []turn.Event
-	stands []stand // after each decision, oldest first
-	state  turn.State
+	stands []stand     // after each decision, oldest first
+	sends  []turn.Send // in the end
+	booked turn.Appointment
 }
 
 // stand is how a conversation stands from one decision on.
@@ -78,6 +80,10 @@ func (w *world) readJournal(ctx context.Context, id molt.ConversationID) (*journ
 			return nil, err
 		}
 		for _, e := range p.Events {
+			if !judged(e.Kind) { // Verify reads them all
+				j.events = append(j.events, turn.Event{Seq: e.Seq, At: e.At, Kind: e.Kind})
+				continue
+			}
 			plain, err := box.Open(e.Kind, e.Key, e.Body)
 			if err != nil {
 				return nil, err
@@ -89,14 +95,35 @@ func (w *world) readJournal(ctx context.Context, id molt.ConversationID) (*journ
 			j.take(ev)
 		}
 		if q.After = p.Next; q.After == "" {
-			return j, nil
+			return j, w.standing(ctx, j)
 		}
 	}
 }
 
+// judged reports whether a checker reads events of that kind.
+func judged(kind string) bool {
+	switch kind {
+	case turn.KindBegan, turn.KindInbound, turn.KindDecided, turn.KindAttempted, turn.KindCalling, turn.KindCalled, turn.KindFetched, turn.KindChecked:
+		return true
+	}
+	return false
+}
+
+// standing is how the daemon has the conversation in the end; of one that is damaged
+// it has nothing. That it follows from the journal is for Verify.
+func (w *world) standing(ctx context.Context, j *journal) error {
+	if w.disk.frozen[j.id] {
+		return nil
+	}
+	_, err := w.daemon.steps.Desk().Step(ctx, j.id, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		j.sends, j.booked = slices.Clone(s.Sends), s.Booked
+		return intake.Plan{}
+	})
+	return err
+}
+
 func (j *journal) take(e turn.Event) {
 	j.events = append(j.events, e)
-	j.state.Fold(e)
 	switch b := e.Body.(type) {
 	case *turn.Began:
 		if e.Seq == 1 {

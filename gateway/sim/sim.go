@@ -107,6 +107,19 @@ func (w *world) judge(r *Result) error {
 	}
 	if d := report.Decisions; d.Differ+d.NotDecided+d.Gone > 0 {
 		w.fault("replay: %d decisions come out otherwise, %d by unknown rules, %d gone", d.Differ, d.NotDecided, d.Gone)
+		return w.tellReplay()
 	}
 	return nil
+}
+
+// tellReplay says which decisions come out otherwise, and where.
+func (w *world) tellReplay() error {
+	again := audit.Again{Known: func(d string) *turn.Rules { return w.rules[d] }}
+	_, err := audit.New(w.disk.Store, w.keys).Replay(context.Background(), again, func(d audit.Redecision) error {
+		if d.Outcome != audit.OutcomeEqual {
+			w.fault("%s, event %d: %s: was %s, is %s, at %v", d.Conversation, d.Seq, d.Outcome, d.Before, d.After, d.Where)
+		}
+		return nil
+	})
+	return err
 }

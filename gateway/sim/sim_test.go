@@ -17,18 +17,30 @@ import (
 )
 
 // inMemory is a place that the reference store lies in.
-type inMemory struct{ s *memstore.Store }
+type inMemory struct{ s, kept *memstore.Store }
 
 func (p *inMemory) Open() (molt.Store, error) {
 	p.s = p.s.Reopen()
 	return p.s, nil
 }
+
+func (p *inMemory) Keep() error {
+	p.kept = p.s.Copy()
+	return nil
+}
+
+func (p *inMemory) Back() error {
+	p.s = p.kept
+	return nil
+}
+
 func (*inMemory) Remove() error { return nil }
 
 // onDisk is a place that the shipped store lies in.
 type onDisk struct {
 	path string
 	s    *boltstore.Store
+	kept []byte
 }
 
 func (p *onDisk) Open() (molt.Store, error) {
@@ -38,6 +50,19 @@ func (p *onDisk) Open() (molt.Store, error) {
 	var err error
 	p.s, err = boltstore.Open(boltstore.Options{Path: p.path, InitialMmapSize: 1 << 20})
 	return p.s, err
+}
+
+func (p *onDisk) Keep() (err error) {
+	p.kept, err = os.ReadFile(p.path)
+	return err
+}
+
+func (p *onDisk) Back() error {
+	if err := p.Remove(); err != nil {
+		return err
+	}
+	p.s = nil
+	return os.WriteFile(p.path, p.kept, 0o600)
 }
 
 func (p *onDisk) Remove() error {
@@ -53,7 +78,7 @@ func options(t testing.TB) sim.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sim.Options{Screen: s, Place: func() (sim.Place, error) { return &inMemory{memstore.New()}, nil }}
+	return sim.Options{Screen: s, Place: func() (sim.Place, error) { return &inMemory{s: memstore.New()}, nil }}
 }
 
 func number(t *testing.T, name string, usual uint64) uint64 {

@@ -68,7 +68,8 @@ type world struct {
 	daemon  *daemon                // nil while it is down
 	lives   int
 	damaged molt.Time // when a journal became unreadable; 0: none did
-	down    []span    // when nobody was there to act
+	backup  backup
+	down    []span // when nobody was there to act
 	weather weather
 	variant int    // of the configuration
 	still   bool   // nothing is left to chance but who writes what, and when
@@ -76,7 +77,25 @@ type world struct {
 	calm    bool
 	ends    molt.Time // of the plot
 
+	born         molt.Time
+	level        turn.Autonomy // how far the agent goes; see govern
+	approves     bool          // each booking waits for a nurse
+	unapproved   string
+	reviewWithin time.Duration
+	drafts       molt.Time            // since when each text of the agent's waits for a nurse; 0: it does not
+	waits        time.Duration        // how much longer a text may wait, since a nurse reads its answer first
+	thoughts     map[string]molt.Time // when the model said what has that number
+	edits        int
+	letGo        []*call // texts that a nurse let go
+	quiet        bool    // little happens that frightens
+	hasty        bool    // what is for the same day is soon nobody's again
+	desk         float64 // share of what nurses do that they do at the console
+	chats        bool    // one patient has no phone but a page
+
 	carriers []*carrier
+	chat     *chat
+	calendar *calendar
+	attic    *shelf
 	patients []*patient
 	nurses   []*nurse
 	texts    map[string]*text // by provider id
@@ -217,6 +236,10 @@ type Options struct {
 type Place interface {
 	// Open opens it as a process does that finds it after another one died.
 	Open() (molt.Store, error)
+	// Keep takes a backup of what is committed, in the place of the last one.
+	Keep() error
+	// Back puts the backup in the place of the store, which nobody has open.
+	Back() error
 	// Remove leaves nothing of it.
 	Remove() error
 }

@@ -14,9 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
@@ -52,7 +51,7 @@ type Options struct {
 type Box struct {
 	o       Options
 	tools   []model.Tool
-	breaker circuitbreaker.CircuitBreaker[any]
+	breaker breaker
 }
 
 // Patient is whom an act is for, as the gateway knows it.
@@ -73,7 +72,7 @@ func New(o Options) *Box {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &Box{o: o, breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakAfter).WithDelay(breakFor).Build()}
+	b := &Box{o: o}
 	for _, t := range all(o.Collect) {
 		needsCalendar := t.Name != model.ToolHours && t.Name != model.ToolNote
 		if needsCalendar && o.Calendar == nil || t.Name == model.ToolNote && len(o.Collect) == 0 || o.Only != nil && !contains(o.Only, t.Name) {
@@ -220,16 +219,53 @@ func oneLine(s string) string {
 // exchange is one call of the calendar: within its time, and not at all for a
 // while after several faults.
 func (b *Box) exchange(ctx context.Context, do func(context.Context) error) error {
-	if !b.breaker.TryAcquirePermit() {
+	if !b.breaker.lets(b.o.Now()) {
 		return fmt.Errorf("the calendar faulted %d times in a row and is tried again later", breakAfter)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	err := do(ctx)
 	if err == nil || errors.Is(err, schedule.ErrNone) || errors.Is(err, schedule.ErrTaken) {
-		b.breaker.RecordSuccess()
+		b.breaker.answered()
 		return err
 	}
-	b.breaker.RecordFailure()
+	b.breaker.faulted(b.o.Now())
 	return err
+}
+
+// breaker leaves a calendar alone for a while after several faults in a row. Its
+// clock is its Box's, so that a simulator's counts.
+type breaker struct {
+	mu     sync.Mutex
+	faults int       // in a row
+	until  time.Time // left alone, once there were enough
+}
+
+// lets reports whether the calendar is asked. When the time is over one exchange
+// tries it, and the others wait for what becomes of that.
+func (b *breaker) lets(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.faults < breakAfter:
+		return true
+	case now.Before(b.until):
+		return false
+	}
+	b.until = now.Add(breakFor)
+	return true
+}
+
+func (b *breaker) answered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.faults = 0
+}
+
+func (b *breaker) faulted(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.faults++; b.faults >= breakAfter {
+		b.until = now.Add(breakFor)
+	}
 }

@@ -170,7 +170,7 @@ func (s *State) foldChecked(b *Checked) {
 
 func (s *State) foldStatus(b *channels.StatusReport) {
 	d := s.send(b.Item)
-	if d == nil || d.overtakes(b) {
+	if d == nil || d.foreign(b) || d.overtakes(b) {
 		return
 	}
 	// A report is the carrier's word that it took the text: it repairs an
@@ -198,6 +198,13 @@ func (d *Send) fault(k channels.FaultKind) {
 // replaced. Of such a one only that it arrived is news.
 func (d *Send) overtakes(b *channels.StatusReport) bool {
 	return b.Attempt > 0 && b.Attempt < d.Attempt && !arrived(b.Status)
+}
+
+// foreign reports whether a report is about another text, which had the item's name
+// in a record that a restore took away. Of a text that no decision here put nobody
+// knows when it was.
+func (d *Send) foreign(b *channels.StatusReport) bool {
+	return b.Put != 0 && d.What != "" && b.Put != d.Put
 }
 
 func arrived(st channels.Status) bool {

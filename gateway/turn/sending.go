@@ -311,7 +311,7 @@ func (x *decider) undelivered(d Send, cannot bool) {
 // new.
 func (x *decider) status(b *channels.StatusReport) {
 	d := x.s.send(b.Item)
-	if d == nil || d.overtakes(b) || d.Status != b.Status {
+	if d == nil || d.foreign(b) || d.overtakes(b) || d.Status != b.Status {
 		return // forgotten, or an older report than what is known
 	}
 	switch b.Status {

@@ -373,6 +373,12 @@ func (s *story) sending(verb string, plain []string, arg map[string]string) ([]f
 	if n := arg["attempt"]; n != "" {
 		report.Attempt = s.number(n)
 	}
+	switch arg["put"] {
+	case "then":
+		report.Put = d.Put
+	case "before": // of a text with the same name, in a record that a restore took away
+		report.Put = d.Put.Add(-time.Minute)
+	}
 	return []fact{{KindStatus, &report}}, ""
 }
 

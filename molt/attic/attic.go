@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/seal"
@@ -17,11 +13,6 @@ import (
 
 // MaxFileBytes is the most that one file may hold.
 const MaxFileBytes = 8 << 20
-
-const (
-	halfWritten = ".new-" // of a file that has not got its name yet
-	sealBytes   = 64      // what sealing adds, at most
-)
 
 var (
 	// ErrGone says that no file has that name.
@@ -43,9 +34,21 @@ type Keys interface {
 	Scan(ctx context.Context, q molt.Query) (molt.Page, error)
 }
 
-// Options make an Attic. Everything is required.
+// Disk is where sealed files lie, by name.
+type Disk interface {
+	// Write gives a whole, synced file its name, over one that has it already.
+	// Whatever happens before that leaves no file of that name, or the old one.
+	Write(name string, sealed []byte) error
+	// Read returns a file's bytes, or an error that wraps ErrGone or molt.ErrCorrupt.
+	Read(name string) ([]byte, error)
+	// Remove takes files away for good. One that is not there is no fault.
+	Remove(names []string) error
+}
+
+// Options make an Attic. Everything is required, but one of Folder and Disk.
 type Options struct {
-	Folder string
+	Folder string // on the machine's own disk
+	Disk   Disk   // instead of a folder
 	Store  Keys
 	Ring   *seal.Keyring
 	Random io.Reader
@@ -58,22 +61,14 @@ type Attic struct{ o Options }
 // Open takes the folder, makes it where there is none, and removes what a crash
 // left half written. Only who holds the database may open it.
 func Open(o Options) (*Attic, error) {
-	if o.Folder == "" || o.Store == nil || o.Ring == nil || o.Random == nil {
-		return nil, errors.New("attic: Folder, Store, Ring and Random are required")
+	if (o.Folder == "") == (o.Disk == nil) || o.Store == nil || o.Ring == nil || o.Random == nil {
+		return nil, errors.New("attic: one of Folder and Disk, and Store, Ring and Random are required")
 	}
-	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
-		return nil, fmt.Errorf("attic: %w", err)
-	}
-	entries, err := os.ReadDir(o.Folder)
-	if err != nil {
-		return nil, fmt.Errorf("attic: %w", err)
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), halfWritten) {
-			if err := os.Remove(filepath.Join(o.Folder, e.Name())); err != nil {
-				return nil, fmt.Errorf("attic: %w", err)
-			}
+	if o.Disk == nil {
+		if err := folder(o.Folder).open(); err != nil {
+			return nil, fmt.Errorf("attic: %w", err)
 		}
+		o.Disk = folder(o.Folder)
 	}
 	return &Attic{o}, nil
 }
@@ -122,7 +117,7 @@ func (a *Attic) keep(box *seal.Box, id molt.ConversationID, at molt.Time, key mo
 	if err != nil {
 		return Ref{}, fmt.Errorf("keep file: %w", err)
 	}
-	if err := a.write(r.Name, sealed); err != nil {
+	if err := a.o.Disk.Write(r.Name, sealed); err != nil {
 		return Ref{}, fmt.Errorf("keep file: %w", err)
 	}
 	return r, nil
@@ -134,7 +129,7 @@ func (a *Attic) Read(ctx context.Context, id molt.ConversationID, r Ref) ([]byte
 	if !nameForm.MatchString(r.Name) {
 		return nil, fmt.Errorf("read file: %w: its name is none", molt.ErrCorrupt)
 	}
-	sealed, err := a.bytes(r.Name)
+	sealed, err := a.o.Disk.Read(r.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read file %s: %w", r.Name, err)
 	}
@@ -158,23 +153,8 @@ func (a *Attic) Remove(names []string) error {
 		if !nameForm.MatchString(name) {
 			return fmt.Errorf("remove file: %w: its name is none", molt.ErrCorrupt)
 		}
-		if err := os.Remove(filepath.Join(a.o.Folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove file: %w", err)
-		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	return a.sync()
-}
-
-// sync has the folder's names on the disk.
-func (a *Attic) sync() error {
-	folder, err := os.Open(a.o.Folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return a.o.Disk.Remove(names)
 }
 
 func (a *Attic) box(ctx context.Context, id molt.ConversationID) (*seal.Box, error) {
@@ -192,42 +172,3 @@ func (a *Attic) name(id molt.ConversationID, key molt.KeyID, plain []byte) strin
 
 // kind binds sealed bytes to their name: no file opens under another's.
 func kind(name string) string { return "file:" + name }
-
-// write gives a whole, synced file its name. Whatever happens before the rename
-// leaves no file of that name, or the old one. After a sync that went wrong
-// nothing of the half-written file is used again: who tries once more writes
-// another.
-func (a *Attic) write(name string, sealed []byte) error {
-	f, err := os.CreateTemp(a.o.Folder, halfWritten+"*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // nothing is there once it has its name
-	_, err = f.Write(sealed)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), filepath.Join(a.o.Folder, name)); err != nil {
-		return err
-	}
-	return a.sync()
-}
-
-func (a *Attic) bytes(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(a.o.Folder, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrGone
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	sealed, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+sealBytes+1))
-	if err == nil && len(sealed) > MaxFileBytes+sealBytes {
-		return nil, fmt.Errorf("%w: it is larger than any that was written", molt.ErrCorrupt)
-	}
-	return sealed, err
-}

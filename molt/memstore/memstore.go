@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,24 @@ func (s *Store) Reopen() *Store {
 		it.lease = molt.Lease{}
 	}
 	return &Store{journals: s.journals, items: s.items, marks: s.marks, order: s.order, token: s.token}
+}
+
+// Copy returns another store with what is committed by now, as a backup holds it:
+// nothing that either does from here on is in the other.
+func (s *Store) Copy() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := New()
+	c.order, c.token = s.order, s.token
+	for id, j := range s.journals {
+		// Events but their bodies stay as they are; a snapshot is replaced as a whole.
+		c.journals[id] = &journal{head: j.head, events: copyEvents(j.events), snapshot: j.snapshot, keys: maps.Clone(j.keys)}
+	}
+	for id, it := range s.items {
+		c.items[id] = &item{Item: copyItem(it.Item)}
+	}
+	c.marks = maps.Clone(s.marks)
+	return c
 }
 
 // Commit implements molt.Store.

@@ -1,0 +1,428 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/model"
+	"github.com/tidegate/tidegate/gateway/skill/schedule"
+	"github.com/tidegate/tidegate/gateway/turn"
+	"github.com/tidegate/tidegate/molt"
+)
+
+// calendar is where the clinic's appointments are: on somebody else's machine. Its
+// ledger is the judge's, and no crash touches it. It is late, loses answers,
+// repeats, and works on what nobody waits for any more.
+type calendar struct {
+	w      *world
+	stands map[string]booking // by key
+	gone   map[string]bool    // openings that people took at the desk
+	ledger []*deal
+	adrift map[string]bool // keys of which a restore lost something
+}
+
+type booking struct {
+	slot string
+	of   molt.Address
+}
+
+// deal is one call that would change something, as the calendar saw it.
+type deal struct {
+	key   string
+	slot  string // that is booked; "": it is given back
+	of    molt.Address
+	begun molt.Time // when the last commit before it was
+	at    molt.Time
+	made  bool // it changed something
+	lost  bool // a restore took it from the record
+}
+
+// hours of a day at which an opening begins. Few, so that patients want the same.
+func openHours() []int { return []int{9, 11, 14} }
+
+const slotForm = "2006010215"
+
+func slotID(at time.Time) string { return at.UTC().Format(slotForm) }
+
+// Free implements schedule.Calendar.
+func (c *calendar) Free(ctx context.Context, from, to time.Time, most int) (out []model.Slot, err error) {
+	return out, c.exchange(ctx, func() error {
+		zone := c.w.zone()
+		for day := from.In(zone).Truncate(time.Hour); day.Before(to) && len(out) < most; day = day.Add(24 * time.Hour) {
+			y, m, d := day.Date()
+			for _, h := range openHours() {
+				at := time.Date(y, m, d, h, 0, 0, 0, zone)
+				if w := at.Weekday(); w == time.Saturday || w == time.Sunday || at.Before(from) || !at.Before(to) || c.taken(slotID(at)) {
+					continue
+				}
+				out = append(out, slotAt(at))
+			}
+		}
+		return nil
+	})
+}
+
+func slotAt(at time.Time) model.Slot {
+	return model.Slot{ID: slotID(at), Start: molt.TimeOf(at), Minutes: 30, With: "Dr. Reed"}
+}
+
+func (c *calendar) taken(id string) bool {
+	for _, b := range c.stands {
+		if b.slot == id {
+			return true
+		}
+	}
+	return c.gone[id]
+}
+
+// Reserve implements schedule.Calendar.
+func (c *calendar) Reserve(ctx context.Context, b schedule.Booking) error {
+	d := c.begin(b.Key, b.Slot, molt.Address(b.Phone))
+	return c.exchange(ctx, func() error {
+		stands, there := c.stands[d.key]
+		switch {
+		case there && stands.slot == d.slot:
+			return nil
+		case there || c.taken(d.slot):
+			return schedule.ErrTaken
+		}
+		c.stands[d.key], d.made = booking{d.slot, d.of}, true
+		c.w.tell("the calendar has %s for %s (%s)", d.slot, c.w.name(d.of), d.key)
+		return nil
+	})
+}
+
+// Find implements schedule.Calendar.
+func (c *calendar) Find(ctx context.Context, key string) (slot model.Slot, err error) {
+	return slot, c.exchange(ctx, func() error {
+		b, there := c.stands[key]
+		if !there {
+			return schedule.ErrNone
+		}
+		at, err := time.Parse(slotForm, b.slot)
+		slot = slotAt(at)
+		return err
+	})
+}
+
+// Release implements schedule.Calendar.
+func (c *calendar) Release(ctx context.Context, key string) error {
+	d := c.begin(key, "", c.stands[key].of)
+	return c.exchange(ctx, func() error {
+		if _, d.made = c.stands[key]; d.made {
+			c.w.tell("the calendar takes %s back (%s)", c.stands[key].slot, key)
+		}
+		delete(c.stands, key)
+		return nil
+	})
+}
+
+// begin notes a call that would change something, and judges what can be judged now.
+func (c *calendar) begin(key, slot string, of molt.Address) *deal {
+	w := c.w
+	d := &deal{key: key, slot: slot, of: of, begun: w.job.last, at: w.now}
+	c.ledger = append(c.ledger, d)
+	if w.now >= w.job.work.Item.Lease.Until {
+		w.fault("act %s is made by a worker whose lease ended", key)
+	}
+	if p := w.patientAt(of); p != nil && w.alarmed(p, d.begun) {
+		w.fault("after %s wrote a red flag an act begins: %s", p.name, key)
+	}
+	return d
+}
+
+var errCalendar = errors.New("calendar: the server answered 503")
+
+// exchange draws what becomes of a call.
+func (c *calendar) exchange(ctx context.Context, do func() error) error {
+	w := c.w
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.took += w.within(20*time.Millisecond, 400*time.Millisecond)
+	x := w.r.Float64() / max(w.weather.calendar, 1e-9)
+	if w.calm {
+		x = 1e9
+	}
+	waited := func() error {
+		w.took += calendarTime
+		return context.DeadlineExceeded
+	}
+	switch {
+	case x < 0.03:
+		return errCalendar
+	case x < 0.05:
+		return waited() // it never got there
+	case x < 0.09:
+		_ = do() // the answer is lost
+		return waited()
+	case x < 0.11: // done when nobody waits for it any more
+		w.carriers[0].later(w.within(calendarTime, 20*time.Second), "the calendar is late", func() { _ = do() })
+		return waited()
+	case x < 0.14: // what stands in between repeats it
+		_ = do()
+	case x < 0.16 && w.lives <= maxCrash:
+		_ = do()
+		panic(crashed{})
+	}
+	return do()
+}
+
+// calendarTime is how long the daemon waits for the calendar.
+const calendarTime = 5 * time.Second
+
+// walkIn takes an opening at the desk.
+func (c *calendar) walkIn() {
+	id := pick(c.w.r, c.openings()...).ID
+	c.gone[id] = true
+	c.w.tell("somebody takes %s at the desk", id)
+}
+
+// openings are the next few.
+func (c *calendar) openings() (out []model.Slot) {
+	for at := c.w.now.Std().In(c.w.zone()).Truncate(time.Hour); len(out) < 4; at = at.Add(time.Hour) {
+		if d := at.Weekday(); d != time.Saturday && d != time.Sunday && slices.Contains(openHours(), at.Hour()) && !c.taken(slotID(at)) {
+			out = append(out, slotAt(at))
+		}
+	}
+	return out
+}
+
+var _ schedule.Calendar = (*calendar)(nil)
+
+// acting is what is on record of one key.
+type acting struct {
+	j      *journal
+	at     []molt.Time // of each decision that had it made
+	books  int         // of them that book
+	called []turn.Called
+}
+
+// actings reads from the record which acts were decided.
+func (r *record) actings() map[string]*acting {
+	all := map[string]*acting{}
+	of := func(j *journal, key string) *acting {
+		if all[key] == nil {
+			all[key] = &acting{j: j}
+		}
+		return all[key]
+	}
+	for _, j := range r.journals {
+		for _, e := range j.events {
+			var c *turn.Calling
+			switch b := e.Body.(type) {
+			case *turn.Calling:
+				c = b
+			case *turn.Called:
+				a := of(j, b.Key)
+				a.called = append(a.called, *b)
+			case *turn.Decided: // what is given back is put back by a decision alone
+				if b.Set != nil && b.Set.Calling != nil && b.Set.Calling.Back {
+					c = b.Set.Calling
+				}
+			}
+			if c == nil || c.Key == "" {
+				continue
+			}
+			a := of(j, c.Key)
+			a.at = append(a.at, e.At)
+			if c.Tool == model.ToolBook {
+				a.books++
+			}
+		}
+	}
+	return all
+}
+
+// told reports whether a person was told that nobody knows what became of the act.
+func (a *acting) told() bool {
+	return len(a.called) < len(a.at) || slices.ContainsFunc(a.called, func(c turn.Called) bool { return c.State == model.CallUnknown || c.State == model.CallFailed })
+}
+
+// checkActs holds the calendar's ledger against the record: nothing is made that was
+// not decided before, nothing that a person's turn of speech ended, and no key more
+// often than it was decided. What stands in the end somebody knows of.
+func (w *world) checkActs(r *record) {
+	all := r.actings()
+	made := map[string]int{}
+	for _, d := range w.calendar.ledger {
+		if d.lost {
+			continue
+		}
+		a := all[d.key]
+		if a == nil || a.at[0] > d.begun {
+			w.fault("act %s reached the calendar and is not on record before", d.key)
+			continue
+		}
+		if owners := a.j.ownersAt(d.begun); !slices.Contains(owners, escalation.OwnerAgent) {
+			w.fault("act %s is made while %s owns the conversation", d.key, owners[0])
+		}
+		if d.made && d.slot != "" {
+			made[d.key]++
+		}
+	}
+	for key, n := range made {
+		if n > all[key].books && !w.calendar.adrift[key] {
+			w.fault("act %s was decided %d times and made %d times", key, all[key].books, n)
+		}
+	}
+	for key, b := range w.calendar.stands {
+		a := all[key]
+		if a != nil && !w.calendar.adrift[key] && !w.disk.frozen[a.j.id] && a.j.booked.Key != key && !a.told() {
+			w.fault("%s has an appointment at %s that nobody knows of", w.name(b.of), b.slot)
+		}
+	}
+	for _, j := range r.journals {
+		key := j.booked.Key
+		if _, there := w.calendar.stands[key]; key != "" && !there && !w.calendar.adrift[key] && !all[key].told() {
+			w.fault("%s: the record has an appointment %s, and the calendar none", j.id, j.booked.Slot.ID)
+		}
+	}
+}
+
+// checkActsSilent: no act is put on record while somebody else owns the conversation.
+func (w *world) checkActsSilent(j *journal) {
+	for _, e := range j.events {
+		if c, ok := e.Body.(*turn.Calling); ok && j.before(e.Seq).owner != escalation.OwnerAgent {
+			w.fault("%s, event %d: %s begins while %s owns the conversation", j.id, e.Seq, c.Tool, j.before(e.Seq).owner)
+		}
+	}
+}
+
+// ownersAt are all who owned the conversation in that millisecond.
+func (j *journal) ownersAt(at molt.Time) []escalation.Owner {
+	owners := []escalation.Owner{escalation.OwnerAgent}
+	for _, s := range j.stands {
+		switch {
+		case s.at > at:
+			return owners
+		case s.at < at:
+			owners = owners[:0]
+		}
+		owners = append(owners, s.owner)
+	}
+	return owners
+}
+
+// wishes reads in a patient's text what it wants of the calendar.
+func wishes(words string) (find, choose, giveBack bool) {
+	words = strings.ToLower(words)
+	has := func(of ...string) bool {
+		return slices.ContainsFunc(of, func(s string) bool { return strings.Contains(words, s) })
+	}
+	return has("appointment", "cita", "visit"), has("first one", "primera"), has("move", "cambiar", "cancel")
+}
+
+// calls is what the thinker wants of the tools it has; nil: it answers.
+func (t *thinker) calls(r model.Request) *model.Answer {
+	w := t.w
+	if len(r.Tools) == 0 {
+		return nil
+	}
+	call := func(tool, format string, args ...any) *model.Answer {
+		return &model.Answer{Kind: model.KindCall, Call: &model.Call{Tool: tool, Arguments: []byte(fmt.Sprintf(format, args...))}}
+	}
+	book := func(offered []model.Slot) *model.Answer {
+		return call(model.ToolBook, `{"slot":%q}`, pick(w.r, offered...).ID)
+	}
+	look := func() *model.Answer {
+		return call(model.ToolFind, `{"from":%q,"part":"any"}`, w.now.Std().In(w.zone()).Format(time.DateOnly))
+	}
+	find, choose, giveBack := wishes(newest(r))
+	if n := len(r.Steps); n > 0 {
+		last := r.Steps[n-1]
+		switch {
+		case last.Call.Tool == model.ToolCancel && last.Outcome.State == model.CallDone && len(r.Offered) > 0 && w.chance(0.8):
+			return book(r.Offered)
+		case last.Call.Tool == model.ToolFind && giveBack && r.Booked != nil && w.chance(0.5):
+			return call(model.ToolCancel, `{}`)
+		case w.chance(0.05):
+			return &model.Answer{Kind: model.KindCall, Call: &last.Call}
+		}
+		return nil
+	}
+	switch {
+	case choose && len(r.Offered) > 0 && w.chance(0.9):
+		return book(r.Offered)
+	case giveBack && r.Booked != nil && len(r.Offered) == 0 && w.chance(0.7):
+		return look()
+	case giveBack && r.Booked != nil && w.chance(0.8), w.chance(0.01):
+		return call(model.ToolCancel, `{}`)
+	case (find || choose) && w.chance(0.8):
+		return look()
+	case w.chance(0.02):
+		return call(pick(w.r, model.ToolHours, model.ToolBook, model.ToolFind), `{"day":%q,"slot":"none"}`, w.now.Std().Format(time.DateOnly))
+	}
+	return nil
+}
+
+// newest is what the patient wrote last.
+func newest(r model.Request) string {
+	for _, m := range slices.Backward(r.Window) {
+		if m.From == model.FromPatient {
+			return m.Words.Reveal()
+		}
+	}
+	return ""
+}
+
+// offers reports whether openings were looked up for this very answer.
+func offers(r model.Request) bool {
+	n := len(r.Steps)
+	return n > 0 && r.Steps[n-1].Call.Tool == model.ToolFind && len(r.Steps[n-1].Outcome.Slots) > 0
+}
+
+// patientAt is whose phone that is.
+func (w *world) patientAt(a molt.Address) *patient {
+	for _, p := range w.patients {
+		if p.phone == a {
+			return p
+		}
+	}
+	return nil
+}
+
+// chooses has a patient take up what she was offered, or answer what she was asked.
+func (p *patient) chooses(k *call) {
+	w := p.w
+	if w.calm || w.still || k.o.Class == channels.ClassPage || p.chose >= maxChoices {
+		return
+	}
+	words := k.o.Words.Reveal()
+	switch {
+	case (strings.Contains(words, offerWords) || strings.Contains(words, offerWordsEs)) && w.chance(0.8):
+		p.answers(choice, w.within(5*time.Second, 3*time.Minute))
+	case (strings.Contains(words, clarifyWords) || strings.Contains(words, clarifyWordsEs)) && w.chance(0.6):
+		p.answers(routine, w.within(5*time.Second, 2*time.Minute))
+	case (strings.Contains(words, "You are booked for") || strings.Contains(words, "Tiene su cita")) && w.chance(0.4):
+		p.answers(regret, w.within(10*time.Second, 10*time.Minute))
+	case k.o.Class == channels.ClassAgent && w.quiet && w.chance(0.6):
+		p.answers(pick(w.r, routine, choice, choice, closer), w.within(5*time.Second, 4*time.Minute))
+	}
+}
+
+func (p *patient) answers(k kind, after time.Duration) {
+	p.chose++
+	p.w.after(after, 0, p.name+" answers", func() {
+		if !p.w.calm {
+			p.text(k)
+		}
+	})
+}
+
+// maxChoices bounds what a patient writes because of what she reads.
+const maxChoices = 6
+
+// What the thinker asks with.
+const (
+	offerWords     = "which of these openings suits you"
+	offerWordsEs   = "que hora le conviene"
+	clarifyWords   = "what do you need from us"
+	clarifyWordsEs = "que necesita de nosotros"
+)
