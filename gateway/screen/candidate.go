@@ -87,7 +87,7 @@ func (s *Screen) Scrub(text string) string {
 	sp := s.d.newSpeller()
 	var b strings.Builder
 	at := 0
-	for _, t := range s.d.cut(s.d.fold(text), 0) {
+	for _, t := range s.d.cut(s.d.fold(text, sp.room), 0, sp.room) {
 		b.WriteString(signsOnly(text[at:t.start]))
 		if s.d.speakable(t, sp) {
 			b.WriteString(text[t.start:t.end])

@@ -187,7 +187,7 @@ func (c *checking) read(t *text, joined bool) []finding {
 // class that end together only the longer counts, or "no blood thinners" would
 // deny the one and leave the other.
 func (c *checking) parse(toks []token) *text {
-	t := c.d.parse(toks)
+	t := c.d.parse(toks, c.sp.room)
 	for i, spans := range t.lists {
 		from := map[int32]int32{} // where the longest phrase that ends here begins
 		for _, s := range spans {

@@ -5,7 +5,6 @@ import (
 	_ "embed" // for the weights
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"slices"
 )
@@ -109,12 +108,18 @@ func (r *regression) read(file []byte) (rest []byte, ok bool) {
 type piece struct {
 	words      []string
 	start, end int // raw bytes
+	lo, hi     int // tokens
 }
 
 // pieces parts a text into its sentences and lines, and long ones into windows;
 // and two that follow each other, where they are short, are read together as well.
 // Its words are those that were meant, as far as the rules know them.
-func (d *data) pieces(toks []token) []piece {
+func (d *data) pieces(toks []token, r *room) []piece {
+	words := r.words.take(len(toks))
+	for i := range toks {
+		words[i] = d.meant(&toks[i])
+	}
+	of := func(lo, hi int) piece { return piece{words[lo:hi], toks[lo].start, toks[hi-1].end, lo, hi} }
 	var out, near []piece
 	for lo := 0; lo < len(toks); {
 		hi := lo + 1
@@ -123,22 +128,14 @@ func (d *data) pieces(toks []token) []piece {
 		}
 		for at := lo; ; at += maxPiece / 2 {
 			end := min(hi, at+maxPiece)
-			p := piece{start: toks[at].start, end: toks[end-1].end}
-			for _, t := range toks[at:end] {
-				p.words = append(p.words, d.meant(&t))
-			}
-			out = append(out, p)
+			out = append(out, of(at, end))
 			if end == hi {
 				break
 			}
 		}
 		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
 			end := min(hi, at+closeUp)
-			p := piece{start: toks[end-closeUp].start, end: toks[end-1].end}
-			for _, t := range toks[end-closeUp : end] {
-				p.words = append(p.words, d.meant(&t))
-			}
-			near = append(near, p)
+			near = append(near, of(end-closeUp, end))
 			if end == hi {
 				break
 			}
@@ -148,7 +145,7 @@ func (d *data) pieces(toks []token) []piece {
 	whole := len(out)
 	for i := range whole - 1 {
 		if a, b := out[i], out[i+1]; b.start >= a.end && len(a.words)+len(b.words) <= maxPiece {
-			out = append(out, piece{slices.Concat(a.words, b.words), a.start, b.end})
+			out = append(out, of(a.lo, b.hi))
 		}
 	}
 	out = append(out, near...)
@@ -157,49 +154,63 @@ func (d *data) pieces(toks []token) []piece {
 
 // features hashes the words of a piece, their pairs, those with one word between
 // them, and the runs of three to five characters in them. A digit is any digit.
-// Each feature counts once.
-func features(words []string) []uint32 {
-	var out []uint32
-	h := fnv.New32a()
-	add := func(kind byte, parts ...string) {
-		h.Reset()
-		h.Write([]byte{kind})
-		for _, p := range parts {
-			h.Write([]byte(p))
-			h.Write([]byte{0})
+// Each feature counts once; they come in no order, and last until the next piece's.
+func (r *room) features(words []string) []uint32 {
+	if r.hashed == nil {
+		r.hashed = make([]uint64, 1<<weightBits/64)
+	}
+	out := r.hashes[:0]
+	add := func(h hash) {
+		f := uint32(h^h>>16) & (1<<weightBits - 1)
+		if bit := uint64(1) << (f % 64); r.hashed[f/64]&bit == 0 {
+			r.hashed[f/64] |= bit
+			out = append(out, f)
 		}
-		sum := h.Sum32()
-		out = append(out, (sum^sum>>16)&(1<<weightBits-1))
 	}
 	second, before := "^", "^"
 	for _, w := range words {
-		w = shapeDigits(w)
-		add('w', w)
-		add('p', before, w)
-		add('s', second, w)
+		add(hashOf('w').word(w))
+		add(hashOf('p').word(before).word(w))
+		add(hashOf('s').word(second).word(w))
 		second, before = before, w
-		marked := "^" + w + "$"
-		for n := shortGram; n <= longGram; n++ {
-			for i := 0; i+n <= len(marked); i++ {
-				add('c', marked[i:i+n])
+		r.letters = append(append(append(r.letters[:0], '^'), w...), '$')
+		for i := range r.letters {
+			h := hashOf('c')
+			for n, c := range r.letters[i:min(len(r.letters), i+longGram)] {
+				if h = h.letter(c); n+1 >= shortGram {
+					add(h.letter(0))
+				}
 			}
 		}
 	}
-	add('p', before, "$")
-	slices.Sort(out)
-	return slices.Compact(out)
+	add(hashOf('p').word(before).word("$"))
+	for _, f := range out {
+		r.hashed[f/64] = 0
+	}
+	r.hashes = out
+	return out
 }
 
-// shapeDigits writes every digit as 0: that there is a number of so many digits
-// says something, its value is read by the rules.
-func shapeDigits(w string) string {
-	b := []byte(w)
-	for i, c := range b {
-		if isDigit(rune(c)) {
-			b[i] = '0'
-		}
+// hash is FNV-1a over bytes of which every digit counts as 0: that there is a number
+// of so many digits says something, its value is read by the rules.
+type hash uint32
+
+func hashOf(kind byte) hash { return hash(2166136261).letter(kind) }
+
+func (h hash) letter(c byte) hash {
+	if '0' <= c && c <= '9' {
+		c = '0'
 	}
-	return string(b)
+	return (h ^ hash(c)) * 16777619
+}
+
+// word is a whole word and its end.
+func (h hash) word(w string) hash {
+	sum := h
+	for i := range len(w) {
+		sum = sum.letter(w[i])
+	}
+	return sum.letter(0)
 }
 
 // score is how far features speak for it; 0 is even odds. The conversions keep a
@@ -236,11 +247,11 @@ func (j *judgment) classify(c *classifier, t *text) {
 			return
 		}
 	}
-	for _, p := range j.d.pieces(t.toks) {
+	for _, p := range j.d.pieces(t.toks, t.room) {
 		if len(p.words) < minPiece || j.settled(t, p) {
 			continue
 		}
-		f := features(p.words)
+		f := t.room.features(p.words)
 		if c.danger.score(f) < c.threshold {
 			continue
 		}

@@ -70,11 +70,12 @@ func TestPiecesHoldEveryWord(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("word ", 3*maxPiece+5))
 	for _, text := range []string{long, "one. two\nthree", "a b c", ""} {
 		seen := map[int]bool{}
-		for _, p := range d.pieces(d.parseOne(text, d.newSpeller()).toks) {
+		r := &room{}
+		for _, p := range d.pieces(d.parseOne(text, d.newSpeller()).toks, r) {
 			if len(p.words) > maxPiece || len(p.words) == 0 {
 				t.Errorf("got a piece of %d words", len(p.words))
 			}
-			for _, k := range d.cut(d.fold(text), 0) {
+			for _, k := range d.cut(d.fold(text, r), 0, r) {
 				if k.start >= p.start && k.end <= p.end {
 					seen[k.start] = true
 				}

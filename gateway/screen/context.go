@@ -88,7 +88,7 @@ func (d *data) conditions(recent []Message, sp *speller) []token {
 		}
 		toks := d.tokenise(m.Text, int32(i+1), sp)
 		number(toks)
-		t := d.parse(toks)
+		t := d.parse(toks, sp.room)
 		end := int32(0)
 		for _, s := range t.of(d.sets.condition) {
 			_, hi := t.sentence(s)
@@ -146,7 +146,7 @@ func (j *judgment) answers(t *text, recent []Message, now int64, sp *speller) {
 func (d *data) parseOne(raw string, sp *speller) *text {
 	toks := d.tokenise(raw, 0, sp)
 	number(toks)
-	return d.parse(toks)
+	return d.parse(toks, sp.room)
 }
 
 // ask judges the questions of one message as if the patient had said them.
@@ -159,7 +159,7 @@ func (j *judgment) ask(raw string, at int, yes, no, own bool, sp *speller) {
 		return
 	}
 	number(toks)
-	t := j.d.parse(toks)
+	t := j.d.parse(toks, sp.room)
 	q := judgment{d: j.d}
 	if yes {
 		q.read(t, j.d.rules, kindPatient)

@@ -118,11 +118,11 @@ func quoted(text string, f finding) string {
 // explainScores writes the best score of each kind over the pieces of the text.
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
 	best, kind := math.Inf(-1), ""
-	for _, p := range s.d.pieces(t.toks) {
+	for _, p := range s.d.pieces(t.toks, t.room) {
 		if len(p.words) < minPiece || j.settled(t, p) {
 			continue
 		}
-		f := features(p.words)
+		f := t.room.features(p.words)
 		if z := s.c.danger.score(f); z > best {
 			best, kind = z, s.c.kindOf(f).rule.category
 		}

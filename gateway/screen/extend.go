@@ -114,8 +114,8 @@ func (d *data) extensionText(e Extension) string {
 
 // phraseWords are the words of a clinic's phrase, folded as texts are.
 func (d *data) phraseWords(words string) []string {
-	var out []string
-	for _, t := range d.cut(d.fold(words), 0) {
+	r, out := &room{}, []string(nil)
+	for _, t := range d.cut(d.fold(words, r), 0, r) {
 		if w := strings.Map(wordRune, t.word); w != "" {
 			out = append(out, w)
 		}

@@ -30,6 +30,7 @@ type pattern struct {
 // text is the tokens of a text and the classes found in it.
 type text struct {
 	d       *data
+	room    *room
 	toks    []token
 	lists   [][]span // of the classes that were found, sorted by lo
 	listOf  []int32  // by class: one more than its place in lists, or 0
@@ -39,28 +40,21 @@ type text struct {
 	pseudo  []bool // tokens whose "no" denies nothing
 	denial  []bool // tokens that deny what follows them
 	skipped []bool // tokens an idiom has taken
-	slab    []span // room for the first spans of classes; see add
 }
 
-// Room that add takes at once, and for one class: most classes are found once or twice.
-const (
-	slabSpans    = 512
-	firstSpans   = 2
-	foundClasses = 256
-)
+// firstSpans is the room that a class has at first: most are found once or twice.
+const firstSpans = 2
 
-// add notes that class c was found at s. The first spans of all classes share one
-// piece of memory, since a text touches hundreds of classes.
+// add notes that class c was found at s.
 func (t *text) add(c int32, s span) {
 	if t.listOf[c] == 0 {
-		if len(t.slab) < firstSpans {
-			t.slab = make([]span, slabSpans)
-		}
-		t.put(c, t.slab[:0:firstSpans])
-		t.slab = t.slab[firstSpans:]
+		t.put(c, t.room.spans.take(firstSpans)[:0])
 	}
-	i := t.listOf[c] - 1
-	t.lists[i] = append(t.lists[i], s)
+	l := t.lists[t.listOf[c]-1]
+	if len(l) == cap(l) {
+		l = append(t.room.spans.take(2 * len(l))[:0], l...)
+	}
+	t.lists[t.listOf[c]-1] = append(l, s)
 }
 
 // of is where class c was found.
@@ -84,10 +78,10 @@ func (t *text) put(c int32, spans []span) {
 
 // parse finds every class in the tokens: phrases first, idioms next (their
 // words then mean nothing else), concepts last, in the order of the data.
-func (d *data) parse(toks []token) *text {
-	t := &text{d: d, toks: toks, lists: make([][]span, 0, foundClasses), listOf: make([]int32, len(d.classes))}
-	t.lastLo, t.stamp = make([]int32, len(toks)+1), make([]int32, len(toks)+1)
-	t.skipped, t.pseudo, t.denial = make([]bool, len(toks)), make([]bool, len(toks)), make([]bool, len(toks))
+func (d *data) parse(toks []token, r *room) *text {
+	t := &text{d: d, room: r, toks: toks, lists: r.lists.open(), listOf: r.counts.take(len(d.classes))}
+	t.lastLo, t.stamp = r.counts.take(len(toks)+1), r.counts.take(len(toks)+1)
+	t.skipped, t.pseudo, t.denial = r.flags.take(len(toks)), r.flags.take(len(toks)), r.flags.take(len(toks))
 	for i := range toks {
 		t.phrasesAt(i, i, d.trie)
 		t.numberAt(i)
@@ -101,10 +95,22 @@ func (d *data) parse(toks []token) *text {
 	for i := range toks {
 		t.denial[i] = t.cue(int32(i), nil)
 	}
-	for _, c := range d.concepts {
-		t.put(c.class, sorted(append(t.of(c.class), t.conceptSpans(c)...)))
+	for i := range d.concepts {
+		c := &d.concepts[i]
+		t.put(c.class, t.merged(t.of(c.class), t.conceptSpans(c)))
 	}
+	t.lists = r.lists.keep(t.lists)
 	return t
+}
+
+// merged is both lists as one, in order.
+func (t *text) merged(a, b []span) []span {
+	if len(b) == 0 {
+		return sorted(a)
+	}
+	all := t.room.spans.take(len(a) + len(b))
+	copy(all[copy(all, a):], b)
+	return sorted(all)
 }
 
 // phrasesAt follows the phrase tree from token i; start is where the phrase began.
@@ -137,8 +143,8 @@ func (t *text) numberAt(i int) {
 // dropIdioms takes the words of every idiom out of all other classes.
 func (t *text) dropIdioms() {
 	hit := false
-	for _, c := range t.d.idioms {
-		for _, s := range t.conceptSpans(c) {
+	for i := range t.d.idioms {
+		for _, s := range t.conceptSpans(&t.d.idioms[i]) {
 			hit = true
 			for i := s.lo; i < s.hi; i++ {
 				t.skipped[i] = true
@@ -160,12 +166,13 @@ func (t *text) dropIdioms() {
 	}
 }
 
-// conceptSpans is the union of a concept's patterns.
-func (t *text) conceptSpans(c concept) []span {
-	var out []span
-	for _, p := range c.patterns {
-		out = append(out, t.run(&p.parts[0])...)
+// conceptSpans is the union of a concept's patterns, until the next is asked for.
+func (t *text) conceptSpans(c *concept) []span {
+	out := t.room.union[:0]
+	for i := range c.patterns {
+		out = append(out, t.run(&c.patterns[i].parts[0])...)
 	}
+	t.room.union = out
 	return sorted(out)
 }
 
@@ -186,7 +193,7 @@ func (t *text) run(q *sequence) []span {
 	}
 	cur := t.of(q.elems[0].class)
 	if q.bos {
-		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.startsSentence(s.lo) })
+		cur = slices.DeleteFunc(t.room.spans.clone(cur), func(s span) bool { return !t.startsSentence(s.lo) })
 	}
 	for _, e := range q.elems[1:] {
 		if len(cur) == 0 {
@@ -195,7 +202,7 @@ func (t *text) run(q *sequence) []span {
 		cur = t.step(cur, e)
 	}
 	if q.eos {
-		cur = slices.DeleteFunc(slices.Clone(cur), func(s span) bool { return !t.endsSentence(s.hi) })
+		cur = slices.DeleteFunc(t.room.spans.clone(cur), func(s span) bool { return !t.endsSentence(s.hi) })
 	}
 	return cur
 }
@@ -217,7 +224,7 @@ func (t *text) step(cur []span, e elem) []span {
 			t.stamp[a.hi], t.lastLo[a.hi] = t.clock, a.lo
 		}
 	}
-	var out []span
+	out := t.room.spans.open()
 	for _, b := range t.of(e.class) {
 		for end := b.lo; end > 0 && end >= b.lo-e.gap; end-- {
 			if t.toks[end-1].sent != t.toks[b.lo].sent || end < b.lo && (t.contrast(end) || t.parted(end, b.lo)) {
@@ -229,7 +236,7 @@ func (t *text) step(cur []span, e elem) []span {
 			}
 		}
 	}
-	return out
+	return t.room.spans.keep(out)
 }
 
 // parted reports whether token i denies what stands at lo: "my leg hurts, no chest

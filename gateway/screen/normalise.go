@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,8 +18,8 @@ type glyph struct {
 // look-alike letters, zero-width and bidi marks. Emoji that carry meaning
 // become words. Every glyph keeps the raw span it came from, because a nurse
 // is shown what the patient wrote.
-func (d *data) fold(raw string) []glyph {
-	out := make([]glyph, 0, len(raw)+8)
+func (d *data) fold(raw string, r *room) []glyph {
+	out := slices.Grow(r.glyphs.open(), len(raw)+8)
 	for i := 0; i < len(raw); {
 		if c := raw[i]; c < utf8.RuneSelf {
 			if 'A' <= c && c <= 'Z' {
@@ -28,11 +29,11 @@ func (d *data) fold(raw string) []glyph {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(raw[i:])
-		out = d.foldRune(out, r, i, i+n)
+		c, n := utf8.DecodeRuneInString(raw[i:])
+		out = d.foldRune(out, c, i, i+n)
 		i += n
 	}
-	return out
+	return r.glyphs.keep(out)
 }
 
 func (d *data) foldRune(out []glyph, r rune, start, end int) []glyph {

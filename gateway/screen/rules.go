@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // reach is how far apart the parts of a rule may stand: a number of tokens, or one of these.
@@ -107,6 +108,7 @@ type data struct {
 	symptoms   map[string]*symptom
 	checklists map[string]*checklist // by category; only in what loadChecklists gives
 	listing    bool                  // is read for checklists: see deniedInside
+	rooms      sync.Pool             // of *room; see borrow
 }
 
 func (d *data) readConcept(name string, body []string) (concept, error) {

@@ -141,15 +141,15 @@ func (s *Screen) Safe(text string, recent []Message, now int64, lang string) (v 
 // limits what is read. Words of recent are judged only together with text (a
 // message sent in pieces, a question it answers), never again by themselves.
 func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Verdict {
-	sp := s.d.newSpeller()
+	sp := s.d.borrow()
 	own := s.d.tokenise(text, 0, sp)
 	number(own)
-	t := s.d.parse(own)
+	t := s.d.parse(own, sp.room)
 	j := judgment{d: s.d}
 	j.read(t, s.d.rules, kindPatient)
 	if joined := s.d.join(own, text, recent, now, sp); joined != nil {
 		j.joined = true
-		j.read(s.d.parse(joined), s.d.rules, kindPatient)
+		j.read(s.d.parse(joined, sp.room), s.d.rules, kindPatient)
 	}
 	j.answers(t, recent, now, sp)
 	j.classify(s.c, t)
@@ -157,5 +157,6 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 	v.Minimised = len(t.of(s.d.sets.minimiser)) > 0
 	v.Unreadable = !readable(text)
 	v.Version = s.version
+	sp.done() // where it faults the room is left to the collector
 	return v
 }

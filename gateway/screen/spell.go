@@ -16,10 +16,14 @@ type reading struct {
 // a text that repeats itself costs little.
 type speller struct {
 	d    *data
+	room *room // where it reads; see borrow
 	seen map[string]reading
 }
 
-func (d *data) newSpeller() *speller { return &speller{d: d, seen: map[string]reading{}} }
+// newSpeller is one whose texts stay as long as somebody holds them.
+func (d *data) newSpeller() *speller {
+	return &speller{d: d, room: &room{}, seen: map[string]reading{}}
+}
 
 // known reports whether a spelling needs no guessing.
 func (d *data) known(w string) bool {

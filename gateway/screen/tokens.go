@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // token is one word or number of a text.
@@ -42,13 +43,12 @@ const (
 // tokenise cuts one text into tokens, reading numbers, spaced-out letters,
 // contractions and misspellings on the way.
 func (d *data) tokenise(raw string, frag int32, sp *speller) []token {
-	toks := d.cut(d.fold(raw), frag)
-	toks = d.unspace(toks, sp)
-	out := make([]token, 0, len(toks)+8)
-	for _, t := range toks {
-		out = d.resolve(out, t, sp)
+	toks := d.unspace(d.cut(d.fold(raw, sp.room), frag, sp.room), sp)
+	out := slices.Grow(sp.room.tokens.open(), len(toks)+8)
+	for i := range toks {
+		out = d.resolve(out, toks[i], sp)
 	}
-	out = d.rejoin(out)
+	out = d.rejoin(sp.room.tokens.keep(out))
 	d.readNumberWords(out)
 	d.readWeeks(out)
 	d.readSpanishHave(out)
@@ -79,8 +79,8 @@ func spanishParticiple(w string) bool {
 }
 
 // cut splits glyphs at everything that is neither letter, digit nor a sign used inside a word.
-func (d *data) cut(g []glyph, frag int32) []token {
-	var out []token
+func (d *data) cut(g []glyph, frag int32, room *room) []token {
+	out := room.tokens.open()
 	brk, asked := uint8(brkNone), false
 	money := false
 	for i := 0; i < len(g); {
@@ -88,23 +88,23 @@ func (d *data) cut(g []glyph, frag int32) []token {
 		switch {
 		case isDigit(r):
 			j := numberEnd(g, i)
-			t := newToken(g, i, j, frag, brk, asked)
+			t := d.newToken(g, i, j, frag, brk, asked, room)
 			t.word = strings.ReplaceAll(t.word, ",", ".")
 			setNumber(&t, money)
 			// 5wk and 101f are a number and its unit; 5u1cide is not.
-			if k := wordEnd(g, i); k > j && d.leetWord(glyphText(g[i:k])) {
-				t = newToken(g, i, k, frag, brk, asked)
+			if k := wordEnd(g, i); k > j && d.leetWord(d.glyphText(g[i:k], room)) {
+				t = d.newToken(g, i, k, frag, brk, asked, room)
 				j = k
 			}
 			out = append(out, t)
 			brk, asked, money, i = brkNone, false, false, j
 		case isWordRune(r):
 			j := wordEnd(g, i)
-			out = append(out, newToken(g, i, j, frag, brk, asked))
+			out = append(out, d.newToken(g, i, j, frag, brk, asked, room))
 			brk, asked, money, i = brkNone, false, false, j
 		default:
 			if w := d.sign(g, i); w != "" {
-				t := newToken(g, i, i+1, frag, brk, asked)
+				t := d.newToken(g, i, i+1, frag, brk, asked, room)
 				t.word = w
 				out = append(out, t)
 				brk, asked = brkNone, false
@@ -114,21 +114,26 @@ func (d *data) cut(g []glyph, frag int32) []token {
 			i++
 		}
 	}
-	return out
+	return room.tokens.keep(out)
 }
 
-func newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool) token {
-	return token{word: glyphText(g[i:j]), start: g[i].start, end: g[j-1].end, from: i, to: j, frag: frag, brk: brk, asked: asked}
+func (d *data) newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool, room *room) token {
+	return token{word: d.glyphText(g[i:j], room), start: g[i].start, end: g[j-1].end, from: i, to: j, frag: frag, brk: brk, asked: asked}
 }
 
-func glyphText(g []glyph) string {
-	var b strings.Builder
+// glyphText is the word that glyphs write: one of the vocabulary is not written again.
+func (d *data) glyphText(g []glyph, room *room) string {
+	b := room.letters[:0]
 	for _, x := range g {
 		if x.r != '\'' && x.r != '’' {
-			b.WriteRune(x.r)
+			b = utf8.AppendRune(b, x.r)
 		}
 	}
-	return b.String()
+	room.letters = b
+	if id, ok := d.vocab[string(b)]; ok {
+		return d.words[id]
+	}
+	return string(b)
 }
 
 // sign turns the few signs that mean a word into it.
@@ -226,7 +231,7 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 // What does not become known words is left as it was.
 func (d *data) unspace(toks []token, sp *speller) []token {
 	const shortest = 4
-	var out []token
+	out := sp.room.tokens.open()
 	for i := 0; i < len(toks); {
 		j := i
 		for j < len(toks) && len(toks[j].word) == 1 && isWordRune(rune(toks[j].word[0])) && j-i < maxWordRunes {
@@ -243,7 +248,7 @@ func (d *data) unspace(toks []token, sp *speller) []token {
 		}
 		i = j
 	}
-	return out
+	return sp.room.tokens.keep(out)
 }
 
 // joinLetters groups letters by the wider gaps between them, then by the words

@@ -58,8 +58,10 @@ func readLessons(t *testing.T) (all []lesson) {
 		j := judgment{d: d}
 		j.read(text, d.rules, kindPatient)
 		l.found = slices.ContainsFunc(j.found, func(f finding) bool { return f.severity.Rank() >= S2.Rank() })
-		for _, p := range d.pieces(text.toks) {
-			l.pieces = append(l.pieces, features(p.words))
+		for _, p := range d.pieces(text.toks, text.room) {
+			f := slices.Clone(text.room.features(p.words))
+			slices.Sort(f) // so that learning goes the same way again
+			l.pieces = append(l.pieces, f)
 			l.asked = append(l.asked, len(p.words) >= minPiece && !j.settled(text, p))
 		}
 		if len(l.pieces) > 0 { // not an emoji alone

@@ -46,7 +46,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 		parts [][]span
 	}
 	var all []match
-	used := make([]bool, len(t.toks))
+	used := t.room.flags.take(len(t.toks))
 	for i := range rules {
 		r := &rules[i]
 		if r.kind != want || r.most > 0 && len(t.toks) > r.most {
@@ -88,7 +88,7 @@ func (t *text) partsOf(p *pattern) [][]span {
 		if len(spans) == 0 {
 			return nil
 		}
-		parts = append(parts, sorted(slices.Clone(spans)))
+		parts = append(parts, sorted(t.room.spans.clone(spans)))
 	}
 	return parts
 }
