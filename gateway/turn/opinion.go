@@ -78,12 +78,12 @@ func (x *decider) opined(o *Opined) {
 // worthless says why nothing follows from an opinion; "" when something does.
 func (x *decider) worthless(o *Opined) string {
 	switch {
+	case !x.env.Rules.Opinions.Sought():
+		return "off"
 	case o.Budget != "":
 		return "budget"
 	case o.Failed:
 		return "failed"
-	case !x.env.Rules.Opinions.Sought():
-		return "off"
 	case o.Level == "":
 		return "none"
 	case !o.Level.Known() || o.Level == escalation.S4:
@@ -148,6 +148,7 @@ func (x *decider) seekOpinion() {
 	if was := x.s.Opinion; was.Item != "" {
 		next = Opinion{Item: was.Item, First: was.First, Due: was.Due, From: min(was.From, next.From), Upto: max(was.Upto, next.Upto)}
 		if was.Due <= x.env.Now { // it may be under way: what is newer is asked about after it
+			next.First = x.env.Now
 			x.set(func(s *Set) { s.Opinion = &next })
 			return
 		}
