@@ -159,7 +159,7 @@ type Agent struct {
 	AskTimeout  Duration `json:"ask_timeout" range:"1s..5m" jsonschema:"How long a model has for one answer, waiting for its turn included."`
 	Links       []Host   `json:"links" range:"0..50" jsonschema:"The hosts that the agent may link to. A text of its with any other link never leaves."`
 	Budget      Budget   `json:"budget" jsonschema:"How much models on servers may spend in a day. When it is used up a patient gets a fixed text and a nurse the case."`
-	Opinion     Opinion  `json:"opinion" jsonschema:"Having a model on a server read along where people have the conversation. It may make a case graver, and nothing else."`
+	Opinion     Opinion  `json:"opinion" jsonschema:"Having a model on a server read along where people have the conversation, or no model answers. It may make a case graver, and nothing else."`
 	// Providers are the servers that models run on. The name before a model's
 	// slash is one of them, or scripted, which is built in.
 	Providers map[ProviderID]Provider `json:"providers" range:"0..16" jsonschema:"The servers that models run on. The word before the slash of a model names one of them."`
@@ -173,9 +173,9 @@ type Budget struct {
 	Money              float64 `json:"money" range:"0..1000000" jsonschema:"How much money all conversations may cost in a day. 0 is no limit."`
 }
 
-// Opinion says whether a model reads what patients write while no agent does: while
-// people have the conversation, or the agent is paused or off. Their words then go
-// to its server all the same.
+// Opinion says whether a model reads what patients write while none does as the agent:
+// while people have the conversation, the agent is paused or off, or the built-in flow
+// answers. Their words then go to its server all the same.
 type Opinion struct {
 	Enabled      bool `json:"enabled" jsonschema:"Say true to have the first model on a server that answers read along. Patients' words and the nurses' go there, also while the agent is paused or off."`
 	Conversation int  `json:"conversation_asks" range:"1..1000" jsonschema:"How many times a model is asked about one conversation in a day."`

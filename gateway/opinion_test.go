@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/agent"
 	"github.com/tidegate/tidegate/gateway/model"
 	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
@@ -221,5 +223,33 @@ func TestAnOpinionWaitsForAModel(t *testing.T) {
 	}
 	if strings.Contains(r.log.String(), `"reason":"no_opinion"`) {
 		t.Error("an opinion that nobody was asked for is given up at once")
+	}
+}
+
+// What no model took is asked again, the rarer the longer it is wanted, and given up.
+func TestWhenAnOpinionIsAskedForAgain(t *testing.T) {
+	down := agent.Result{Failed: true, Attempts: []agent.Attempt{{Err: agent.ErrUnavailable}, {Err: agent.ErrBusy}}}
+	slow := agent.Result{Failed: true, Attempts: []agent.Attempt{{Err: agent.ErrUnavailable}, {Err: agent.ErrDeadline}}}
+	for _, c := range []struct {
+		waits time.Duration
+		res   agent.Result
+		in    time.Duration // 0: never
+	}{
+		{0, down, opinionAgain},
+		{time.Minute, down, time.Minute},
+		{20 * time.Minute, down, opinionRarely},
+		{opinionGiveUp - time.Millisecond, down, opinionRarely},
+		{opinionGiveUp, down, 0},
+		{0, slow, 0},
+		{0, agent.Result{}, 0},
+	} {
+		now := molt.TimeOf(time.Now())
+		q, want := opinion{wanted: now.Add(-c.waits)}, molt.Time(0)
+		if c.in > 0 {
+			want = now.Add(c.in)
+		}
+		if got := q.again(c.res, now); got != want {
+			t.Errorf("after %s: got %s, want %s", c.waits, got.Sub(now), c.in)
+		}
 	}
 }

@@ -74,9 +74,9 @@ func (g *Gateway) opine(ctx context.Context, q *opinion) step {
 		return nil // stopping: it is asked again after the start
 	}
 	now := molt.TimeOf(g.o.Now())
-	if waits := now.Sub(q.wanted); res.Unheard() && waits < opinionGiveUp {
+	if due := q.again(res, now); due > 0 {
 		return func(ctx context.Context) step {
-			g.putBack(ctx, q.it, now.Add(min(max(waits, opinionAgain), opinionRarely)))
+			g.putBack(ctx, q.it, due)
 			return nil
 		}
 	}
@@ -91,6 +91,15 @@ func (g *Gateway) opine(ctx context.Context, q *opinion) step {
 		g.bringOpinion(ctx, q)
 		return nil
 	}
+}
+
+// again is when a question that no model took is asked once more; 0: never.
+func (q *opinion) again(res agent.Result, now molt.Time) molt.Time {
+	waits := now.Sub(q.wanted)
+	if !res.Unheard() || waits >= opinionGiveUp {
+		return 0
+	}
+	return now.Add(min(max(waits, opinionAgain), opinionRarely))
 }
 
 func (g *Gateway) bringOpinion(ctx context.Context, q *opinion) {

@@ -177,8 +177,7 @@ func clauses(toks []token, lo, hi int, of func(lo, hi int) piece) (out []piece) 
 
 // features hashes the words of a piece, their pairs, those with one word between
 // them, and the runs of three to five characters in them. A digit is any digit.
-// Each feature counts once. They are in no order, and stand until the
-// next piece's.
+// Each feature counts once; they come in no order, and last until the next piece's.
 func (r *room) features(words []string) []uint32 {
 	if r.hashed == nil {
 		r.hashed = make([]uint64, 1<<weightBits/64)

@@ -31,10 +31,12 @@ func (x *decider) replied(r *Replied) {
 		}
 		x.opinion(r)
 	case !x.mayAgent():
+		x.readBlindly(r)
 		x.finishAsk(r, true)
 		x.opinion(r)
 		x.paused()
 	default:
+		x.readBlindly(r)
 		x.answer(r)
 	}
 }

@@ -14,7 +14,7 @@ import (
 const MaxReadAlong = 12
 
 // Opinions bounds how often a model is asked what it thinks of texts that no agent
-// reads. Where one of them is 0 none is asked.
+// reads, or an agent without a model. Where one of them is 0 none is asked.
 type Opinions struct {
 	PerConversation int // of a day
 	PerClinic       int // of a day, all conversations together
@@ -78,12 +78,12 @@ func (x *decider) opined(o *Opined) {
 // worthless says why nothing follows from an opinion; "" when something does.
 func (x *decider) worthless(o *Opined) string {
 	switch {
+	case !x.env.Rules.Opinions.Sought():
+		return "off"
 	case o.Budget != "":
 		return "budget"
 	case o.Failed:
 		return "failed"
-	case !x.env.Rules.Opinions.Sought():
-		return "off"
 	case o.Level == "":
 		return "none"
 	case !o.Level.Known() || o.Level == escalation.S4:
@@ -115,9 +115,18 @@ func flagged(in []Heard) (out []uint64) {
 	return out
 }
 
-// worded leaves out what has no words for a model to read.
-func worded(in []heard) []heard {
-	return slices.DeleteFunc(slices.Clone(in), func(h heard) bool { return strings.TrimSpace(h.words) == "" })
+// readBlindly notes the texts that were put to the agent and that no model has read:
+// what answered is written beforehand, or nothing did.
+func (x *decider) readBlindly(r *Replied) {
+	read := !r.Failed && r.Answer.Model != "" && !strings.HasPrefix(r.Answer.Model, model.BuiltIn)
+	if read || r.Proposed != nil || r.Budget != "" {
+		return
+	}
+	for _, seq := range x.s.Pending {
+		if seq <= r.Saw {
+			x.unread = append(x.unread, seq)
+		}
+	}
 }
 
 // seekOpinion asks a model about the texts of this step that no agent reads. It is
@@ -129,7 +138,8 @@ func (x *decider) seekOpinion() {
 		return
 	}
 	unread := slices.DeleteFunc(slices.Clone(x.unread), func(seq uint64) bool {
-		return slices.Contains(x.flagged, seq) || x.s.Ask.Item != "" && slices.Contains(x.s.Pending, seq)
+		return slices.Contains(x.flagged, seq) || x.s.Ask.Item != "" && slices.Contains(x.s.Pending, seq) ||
+			strings.TrimSpace(x.recall(Ref{Seq: seq}).Reveal()) == "" // a picture: people look at it
 	})
 	if len(unread) == 0 || !x.env.Rules.Opinions.Sought() || x.s.Stream() {
 		return
@@ -138,6 +148,7 @@ func (x *decider) seekOpinion() {
 	if was := x.s.Opinion; was.Item != "" {
 		next = Opinion{Item: was.Item, First: was.First, Due: was.Due, From: min(was.From, next.From), Upto: max(was.Upto, next.Upto)}
 		if was.Due <= x.env.Now { // it may be under way: what is newer is asked about after it
+			next.First = x.env.Now
 			x.set(func(s *Set) { s.Opinion = &next })
 			return
 		}

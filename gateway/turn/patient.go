@@ -19,7 +19,7 @@ func (x *decider) patientTexts(in []heard) {
 	x.unlist()
 	red, evidence := worst(in)
 	rest := x.keywords(in, red.Severity.Rank() >= screen.S3.Rank())
-	x.unread = append(x.unread, seqs(worded(rest))...)
+	x.unread = append(x.unread, seqs(rest)...)
 	switch {
 	case red.Severity.Rank() >= screen.S3.Rank():
 		x.redFlag(red, evidence)

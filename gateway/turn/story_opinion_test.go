@@ -3,6 +3,7 @@ package turn
 import (
 	"fmt"
 	"strings"
+	"testing"
 
 	"github.com/tidegate/tidegate/escalation"
 	"github.com/tidegate/tidegate/gateway/model"
@@ -39,4 +40,19 @@ func (s *story) opinionRequest() string {
 		fmt.Fprintf(&b, "  %s: %s\n", m.From, m.Words.Reveal())
 	}
 	return b.String()
+}
+
+// A model is shown the last messages alone, and of those that are unread as many as
+// are among them.
+func TestHowMuchIsReadAlong(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Opinions, w.rules.Agent = Opinions{1, 1}, false
+	s := &story{world: w}
+	for range MaxReadAlong + 5 {
+		s.run(`patient "ok thanks"`)
+	}
+	q := w.s.OpinionRequest(model.Clinic{Name: "Harbor", Phone: "+15550100100"}, w.recall, w.now)
+	if len(q.Window) != MaxReadAlong || q.New != MaxReadAlong || q.Clinic.Phone != "" {
+		t.Errorf("%d messages, %d of them unread, phone %q; want %d", len(q.Window), q.New, q.Clinic.Phone, MaxReadAlong)
+	}
 }
