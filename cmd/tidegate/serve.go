@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -60,6 +61,28 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 	return serveOn(ctx, path, e, listen, ready)
 }
 
+// Limits of the collector, where GOGC and GOMEMLIMIT do not say otherwise. The daemon
+// keeps little and asks for much: at the usual growth its few megabytes would be walked
+// through many times a second, at the cost of the texts that come meanwhile.
+const (
+	heapGrowth = 400     // percent of what is kept
+	heapBound  = 1 << 30 // bytes; beyond them they are walked through as often as it takes
+)
+
+// collect sets the limits, and says how to set them back.
+func collect(e env) (back func()) {
+	bound := debug.SetMemoryLimit(-1)
+	growth := debug.SetGCPercent(heapGrowth)
+	if e.getenv("GOGC") != "" {
+		debug.SetGCPercent(growth)
+	}
+	debug.SetMemoryLimit(min(heapBound, bound))
+	return func() {
+		debug.SetGCPercent(growth)
+		debug.SetMemoryLimit(bound)
+	}
+}
+
 // doors opens the public and the private listener of a configuration.
 type doors func(cfg *config.Config) (public, private net.Listener, err error)
 
@@ -72,6 +95,7 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	if err != nil {
 		return err
 	}
+	defer collect(e)()
 	h, err := openHouse(cfg, e)
 	if err != nil {
 		return err

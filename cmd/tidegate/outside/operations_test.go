@@ -172,3 +172,16 @@ func TestAlertRulesParse(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// TestTheCollectorIsBounded: what the daemon keeps may grow fivefold before it is walked
+// through, and not beyond its bound.
+func TestTheCollectorIsBounded(t *testing.T) {
+	w := newWorld(t, t.TempDir(), setting{})
+	w.start()
+	_, page := get(t, "http://"+w.private+"/metrics")
+	for _, want := range []string{"\ngo_gc_gogc_percent 400\n", "\ngo_gc_gomemlimit_bytes 1.073741824e+09\n"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("/metrics does not say %q", want)
+		}
+	}
+}
