@@ -95,7 +95,8 @@ func serveOn(ctx context.Context, path string, e env, open doors, ready func(pub
 	if err != nil {
 		return err
 	}
-	defer collect(e)()
+	setBack := collect(e)
+	defer setBack()
 	h, err := openHouse(cfg, e)
 	if err != nil {
 		return err
