@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,13 +43,15 @@ func simCmd(e env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sim",
 		Short: "Live seeded worlds of a whole gateway, and judge each promise",
-		Long: `Lives worlds of a whole gateway: patients, nurses, carriers, a model, crashes, all
-in simulated time and from one seed each, so that a seed replays exactly. What the
-stand-in carriers and the people saw is held against what the gateway promises:
-every text taken in and decided once, no word of the agent while somebody else
-owns the conversation, nobody left unanswered, pages within their deadlines,
-every case ended, order in each lane, a record that verifies and replays equal,
-and nothing left when the world is calm.
+		Long: `Lives worlds of a whole gateway: patients, nurses, carriers, a calendar, a model,
+crashes, a lost machine and its backup, all in simulated time and from one seed
+each, so that a seed replays exactly. What the stand-ins and the people saw is held
+against what the gateway promises: every text taken in and decided once, no word
+and no act of the agent while somebody else owns the conversation, no act that was
+not decided, no draft that no nurse released, nobody left unanswered or a chat
+unseen, each file kept that was to be had, pages within their deadlines, every case
+ended, order in each lane, a record that verifies and replays equal, and nothing
+left when the world is calm. What no world reached is said.
 
 A broken promise is printed with the command that shows it again and the end of
 what happened; the verb then exits 1. Nothing is read, written or sent.
@@ -175,6 +178,11 @@ func (l *lived) print(e env, took, worked time.Duration) error {
 	if l.worlds > 1 {
 		if err := l.sum.Cover.Print(e.stdout); err != nil {
 			return err
+		}
+		if never := l.sum.Cover.Never(); len(never) > 0 {
+			if err := printText(e.stdout, "never reached: %s\n", strings.Join(never, ", ")); err != nil {
+				return err
+			}
 		}
 	}
 	n := max(l.worlds, 1)

@@ -62,7 +62,10 @@ func (w *world) vary(p *gateway.Parts, variant int) {
 func (w *world) disturb() {
 	const all = plotHours * time.Hour
 	for range w.r.IntN(3) {
-		w.after(w.within(0, all), 0, "reload", func() { w.reload(1 + w.r.IntN(variants-1)) })
+		w.after(w.within(0, all), 0, "reload", func() { w.reload(pick(w.r, nobodyThere, 1+w.r.IntN(variants-1), 1+w.r.IntN(variants-1))) })
+	}
+	if w.chance(0.2) {
+		w.after(w.within(0, all), 0, "the power is off", w.outage)
 	}
 	if w.chance(0.3) {
 		at := w.within(0, all)
@@ -112,6 +115,15 @@ func (w *world) pauseAgent(channel string, silent bool) {
 	}
 	w.tell("the agent is paused (%v) on %q", silent, channel)
 	w.know(w.daemon.steps.Rules())
+}
+
+// outage is one in which texts grow too old to be sent.
+func (w *world) outage() {
+	if w.daemon == nil {
+		return
+	}
+	w.drop("and there is no power")
+	w.after(w.within(11*time.Minute, 40*time.Minute), 0, "boot", w.boot)
 }
 
 // damage makes a patient's journal unreadable. The daemon finds out when it

@@ -68,7 +68,7 @@ func born(o Options, seed uint64) (*world, error) {
 	if w.quiet { // the agent gets far
 		w.weather.model = min(w.weather.model, 0.5)
 	}
-	w.hasty, w.desk = w.chance(0.35), pick(w.r, 0.1, 0.15, 0.5)
+	w.hasty, w.desk = w.chance(0.4), pick(w.r, 0.1, 0.2, 0.5)
 	w.unapproved = pick(w.r, turn.UnapprovedRefuse, turn.UnapprovedRefuse, turn.UnapprovedMake)
 	w.reviewWithin = pick(w.r, 3*time.Minute, 15*time.Minute)
 	w.calendar = &calendar{w: w, stands: map[string]booking{}, gone: map[string]bool{}, adrift: map[string]bool{}}
@@ -152,6 +152,9 @@ func (w *world) plot() {
 		for range w.r.IntN(4) {
 			w.after(w.within(0, plotHours*time.Hour), 0, string(n.id)+" reads drafts", n.readsDrafts)
 		}
+		for range w.r.IntN(1 + int(12*w.desk)) {
+			w.after(w.within(0, plotHours*time.Hour), 0, string(n.id)+" reads the list", n.readsList)
+		}
 	}
 	for range w.r.IntN(4) {
 		w.after(w.within(0, plotHours*time.Hour), 0, "a walk-in", w.calendar.walkIn)
@@ -224,7 +227,7 @@ func (w *world) usualRules() *turn.Rules {
 	}
 	terms := maps.Clone(escalation.DefaultTerms())
 	if w.hasty {
-		terms[escalation.S3] = escalation.Terms{Ack: 3 * time.Minute, Contact: 5 * time.Minute, Repage: 3 * time.Minute, Idle: 8 * time.Minute, Rounds: 1, Retell: time.Hour}
+		terms[escalation.S3] = escalation.Terms{Ack: 2 * time.Minute, Contact: 5 * time.Minute, Repage: 2 * time.Minute, Idle: 5 * time.Minute, Rounds: 1, Retell: time.Hour}
 	}
 	return &turn.Rules{
 		Opinions: opinions,

@@ -53,7 +53,7 @@ func (c Cover) see(j *journal) {
 // Reasons are all reasons of the core.
 func Reasons() []turn.Reason {
 	return []turn.Reason{
-		turn.ReasonNothing, turn.ReasonBegan, turn.ReasonAsk, turn.ReasonAskParked, turn.ReasonRedFlag, turn.ReasonUnreadable,
+		turn.ReasonNothing, turn.ReasonAsk, turn.ReasonAskParked, turn.ReasonRedFlag, turn.ReasonUnreadable,
 		turn.ReasonHeld, turn.ReasonRelayed, turn.ReasonPaused, turn.ReasonUnlisted, turn.ReasonOptedOut, turn.ReasonOptedIn,
 		turn.ReasonHelp, turn.ReasonReply, turn.ReasonSilent, turn.ReasonUnanswered, turn.ReasonSuperseded, turn.ReasonFenced,
 		turn.ReasonAskAgain, turn.ReasonAgentFailed, turn.ReasonEscalated, turn.ReasonWatchdog, turn.ReasonCase, turn.ReasonActed,
@@ -92,6 +92,31 @@ func Edges() (out []Edge) {
 	return out
 }
 
+// Never lists what was not reached, in words.
+func (c Cover) Never() (out []string) {
+	for _, r := range Reasons() {
+		if c.Reasons[r] == 0 {
+			out = append(out, "reason "+string(r))
+		}
+	}
+	for _, e := range Edges() {
+		if c.Edges[e] == 0 {
+			out = append(out, "case "+e.String())
+		}
+	}
+	return out
+}
+
+// String is the move in words.
+func (e Edge) String() string { return e.from() + " to " + string(e.To) }
+
+func (e Edge) from() string {
+	if e.From == "" {
+		return "(new)"
+	}
+	return string(e.From)
+}
+
 // Print writes every reason and every edge with its count.
 func (c Cover) Print(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -114,10 +139,7 @@ func (c Cover) Print(out io.Writer) error {
 			reason, n = string(reasons[i]), count(c.Reasons[reasons[i]])
 		}
 		if i < len(edges) {
-			from, to, m = string(edges[i].From), string(edges[i].To), count(c.Edges[edges[i]])
-			if from == "" {
-				from = "(new)"
-			}
+			from, to, m = edges[i].from(), string(edges[i].To), count(c.Edges[edges[i]])
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", reason, n, from, to, m)
 	}

@@ -208,6 +208,15 @@ func (w *world) longCalm() bool { return w.calm && w.now > w.ends.Add(2*time.Hou
 
 // crash drops the daemon with all its memory. It comes back a little later.
 func (w *world) crash(where string) {
+	w.drop(where)
+	away := w.within(100*time.Millisecond, 3*time.Second)
+	if w.chance(0.15) {
+		away = w.within(time.Minute, 20*time.Minute)
+	}
+	w.after(away, 0, "boot", w.boot)
+}
+
+func (w *world) drop(where string) {
 	d := w.daemon
 	w.tell("CRASH %s", where)
 	w.daemon, w.disk.armed = nil, 0
@@ -220,11 +229,6 @@ func (w *world) crash(where string) {
 	for _, h := range d.hooks {
 		h.text.carrier.answer(h.text, false)
 	}
-	away := w.within(100*time.Millisecond, 3*time.Second)
-	if w.chance(0.15) {
-		away = w.within(time.Minute, 20*time.Minute)
-	}
-	w.after(away, 0, "boot", w.boot)
 }
 
 // accept is the public door.

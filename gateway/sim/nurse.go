@@ -159,12 +159,45 @@ func (n *nurse) atConsole(code string) {
 		w.fault("work list: %v", err)
 		return
 	}
-	a := turn.Acted{Case: c, Verb: pick(w.r, turn.VerbTake, turn.VerbTake, turn.VerbPass, turn.VerbRelay, turn.VerbCalled, turn.VerbResolve,
-		turn.VerbNote, turn.VerbRaise, turn.VerbLower, turn.VerbTransfer, turn.VerbTakeOver)}
+	row := turn.WorkRow{Case: c, Conversation: id}
 	for _, r := range rows {
 		if r.Case == c {
-			a.Version = r.Version
+			row = r
 		}
+	}
+	n.clicksOn(row, w.chance(0.5))
+}
+
+// readsList looks over the work list at the desk and does something about one case:
+// what fits it as it stands.
+func (n *nurse) readsList() {
+	w := n.w
+	if w.daemon == nil || w.daemon.work == nil || w.calm {
+		return
+	}
+	w.settle()
+	rows, err := w.daemon.work.List(context.Background())
+	if err != nil {
+		w.fault("work list: %v", err)
+		return
+	}
+	if len(rows) > 0 {
+		n.clicksOn(pick(w.r, rows...), true)
+	}
+}
+
+// clicksOn sends a form about a case, which may have moved on until then. One that
+// fits is of a nurse who sees whose the case is.
+func (n *nurse) clicksOn(r turn.WorkRow, fits bool) {
+	w := n.w
+	id, c := r.Conversation, r.Case
+	a := turn.Acted{Case: c, Version: r.Version, Verb: pick(w.r, turn.VerbTake, turn.VerbTake, turn.VerbPass, turn.VerbRelay, turn.VerbCalled, turn.VerbResolve,
+		turn.VerbNote, turn.VerbRaise, turn.VerbLower, turn.VerbTransfer, turn.VerbTakeOver)}
+	switch {
+	case fits && r.Claimant == n.id:
+		a.Verb = pick(w.r, turn.VerbTransfer, turn.VerbTransfer, turn.VerbCalled, turn.VerbLower, turn.VerbResolve)
+	case fits && r.Claimant == "":
+		a.Verb = pick(w.r, turn.VerbTake, turn.VerbTake, turn.VerbLower, turn.VerbRaise)
 	}
 	a.Words, a.Reached, a.FalseAlarm = "from the console", w.chance(0.7), w.chance(0.2)
 	a.Severity = pick(w.r, escalation.S1, escalation.S2, escalation.S3, escalation.S4)
@@ -176,6 +209,11 @@ func (n *nurse) atConsole(code string) {
 			n.click(id, a)
 		}
 	})
+	if fits && a.Verb == turn.VerbTake && w.chance(0.5) { // and calls, and may leave it at that
+		w.after(w.within(2*time.Minute, 4*time.Minute), 0, string(n.id)+" clicks", func() {
+			n.click(id, turn.Acted{Case: c, Verb: turn.VerbCalled, Reached: true})
+		})
+	}
 }
 
 // click sends a form. Its nonce makes two clicks one act.

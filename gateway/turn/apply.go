@@ -193,23 +193,6 @@ func (d *Send) fault(k channels.FaultKind) {
 	d.Faults = faults
 }
 
-// overtakes reports whether a report is about an attempt that a later one
-// replaced. Of such a one only that it arrived is news.
-func (d *Send) overtakes(b *channels.StatusReport) bool {
-	return b.Attempt > 0 && b.Attempt < d.Attempt && !arrived(b.Status)
-}
-
-// foreign reports whether a report is about another text, which had the item's name
-// in a record that a restore took away. Of a text that no decision here put nobody
-// knows when it was.
-func (d *Send) foreign(b *channels.StatusReport) bool {
-	return b.Put != 0 && d.What != "" && b.Put != d.Put
-}
-
-func arrived(st channels.Status) bool {
-	return st == channels.StatusDelivered || st == channels.StatusRead
-}
-
 // rank takes over a status unless a later or equal one is known.
 func (d *Send) rank(st channels.Status, code int) {
 	if st.Rank() <= d.Status.Rank() {

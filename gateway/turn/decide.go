@@ -98,8 +98,6 @@ func (x *decider) heard() []heard {
 // agent.
 func (x *decider) fact(f Event) {
 	switch b := f.Body.(type) {
-	case *Began:
-		x.because(ReasonBegan, "")
 	case *Looked:
 		x.looked(b)
 	case *Attempted:
@@ -180,7 +178,7 @@ func weight(r Reason) int {
 	switch r {
 	case ReasonNothing:
 		return 0
-	case ReasonBegan, ReasonFetched, ReasonFetchAgain, ReasonNotFetched:
+	case ReasonFetched, ReasonFetchAgain, ReasonNotFetched:
 		return 1
 	case ReasonRedFlag, ReasonFault:
 		return 9

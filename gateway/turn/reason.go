@@ -7,7 +7,6 @@ type Reason string
 // The reasons.
 const (
 	ReasonNothing     Reason = "nothing"      // recorded; nothing follows from it
-	ReasonBegan       Reason = "began"        // a journal's first event
 	ReasonAsk         Reason = "ask"          // the agent is asked, after the debounce
 	ReasonAskParked   Reason = "ask_parked"   // over the limit of asks: asked when the hour allows
 	ReasonRedFlag     Reason = "red_flag"     // the screen fired

@@ -20,7 +20,6 @@ func sentences() map[Reason]string {
 func talkSentences() map[Reason]string {
 	return map[Reason]string{
 		ReasonNothing:     "It was recorded, and nothing follows from it.",
-		ReasonBegan:       "A journal begins.",
 		ReasonAsk:         "The agent is asked, once no more texts come for a moment.",
 		ReasonAskParked:   "The limit of questions is reached: the agent is asked when the hour allows it.",
 		ReasonRedFlag:     "The screen found a red flag: people are paged and the agent is silent.",

@@ -307,6 +307,23 @@ func (x *decider) undelivered(d Send, cannot bool) {
 	}
 }
 
+// overtakes reports whether a report is about an attempt that a later one
+// replaced. Of such a one only that it arrived is news.
+func (d *Send) overtakes(b *channels.StatusReport) bool {
+	return b.Attempt > 0 && b.Attempt < d.Attempt && !arrived(b.Status)
+}
+
+// foreign reports whether a report is about another text, which had the item's name
+// in a record that a restore took away. Of a text that no decision here put nobody
+// knows when it was.
+func (d *Send) foreign(b *channels.StatusReport) bool {
+	return b.Put != 0 && d.What != "" && b.Put != d.Put
+}
+
+func arrived(st channels.Status) bool {
+	return st == channels.StatusDelivered || st == channels.StatusRead
+}
+
 // status takes a carrier's later word. A failure counts once: when its rank is
 // new.
 func (x *decider) status(b *channels.StatusReport) {
