@@ -198,10 +198,11 @@ var _ schedule.Calendar = (*calendar)(nil)
 
 // acting is what is on record of one key.
 type acting struct {
-	j      *journal
-	at     []molt.Time // of each decision that had it made
-	books  int         // of them that book
-	called []turn.Called
+	j     *journal
+	at    []molt.Time // of each decision that had it made
+	books int         // of them that book
+	ends  int         // how many of them came to an end
+	told  bool        // a person was told that nobody knows what became of one
 }
 
 // actings reads from the record which acts were decided.
@@ -221,7 +222,10 @@ func (r *record) actings() map[string]*acting {
 				c = b
 			case *turn.Called:
 				a := of(j, b.Key)
-				a.called = append(a.called, *b)
+				a.ends++
+				after := j.before(e.Seq + 2) // with the decision on it
+				lost := b.State == model.CallUnknown || b.State == model.CallFailed
+				a.told = a.told || lost && (after.owner != escalation.OwnerAgent || after.c.ID != "" && !after.c.Settled())
 			case *turn.Decided: // what is given back is put back by a decision alone
 				if b.Set != nil && b.Set.Calling != nil && b.Set.Calling.Back {
 					c = b.Set.Calling
@@ -240,10 +244,9 @@ func (r *record) actings() map[string]*acting {
 	return all
 }
 
-// told reports whether a person was told that nobody knows what became of the act.
-func (a *acting) told() bool {
-	return len(a.called) < len(a.at) || slices.ContainsFunc(a.called, func(c turn.Called) bool { return c.State == model.CallUnknown || c.State == model.CallFailed })
-}
+// open reports whether a person has it: it never ended, which is for the timer's
+// judge, or somebody was told.
+func (a *acting) open() bool { return a.told || a.ends < len(a.at) }
 
 // checkActs holds the calendar's ledger against the record: nothing is made that was
 // not decided before, nothing that a person's turn of speech ended, and no key more
@@ -274,13 +277,13 @@ func (w *world) checkActs(r *record) {
 	}
 	for key, b := range w.calendar.stands {
 		a := all[key]
-		if a != nil && !w.calendar.adrift[key] && !w.disk.frozen[a.j.id] && a.j.booked.Key != key && !a.told() {
+		if a != nil && !w.calendar.adrift[key] && !w.disk.frozen[a.j.id] && a.j.booked.Key != key && !a.open() {
 			w.fault("%s has an appointment at %s that nobody knows of", w.name(b.of), b.slot)
 		}
 	}
 	for _, j := range r.journals {
 		key := j.booked.Key
-		if _, there := w.calendar.stands[key]; key != "" && !there && !w.calendar.adrift[key] && !all[key].told() {
+		if _, there := w.calendar.stands[key]; key != "" && !there && !w.calendar.adrift[key] && !all[key].open() {
 			w.fault("%s: the record has an appointment %s, and the calendar none", j.id, j.booked.Slot.ID)
 		}
 	}

@@ -209,9 +209,15 @@ func (w *world) checkRead(r *record) {
 // checkApproved: an act that waited for a nurse is made because she let it, or because
 // the clinic lets its time do so.
 func (w *world) checkApproved(j *journal) {
-	for _, e := range j.events {
+	for i, e := range j.events {
 		c, ok := e.Body.(*turn.Calling)
-		if !ok || !c.Approved {
+		if !ok {
+			continue
+		}
+		if !c.Approved {
+			if r := w.rulesAt(j, i); r != nil && r.MustApprove(c.Tool) && !c.Back {
+				w.fault("%s, event %d: %s begins, and no nurse was asked", j.id, e.Seq, c.Tool)
+			}
 			continue
 		}
 		if c.By == "" && w.unapproved == turn.UnapprovedMake {
@@ -223,6 +229,16 @@ func (w *world) checkApproved(j *journal) {
 			w.fault("%s, event %d: %s waited under %s, and %q never let it be made", j.id, e.Seq, c.Tool, c.Code, c.By)
 		}
 	}
+}
+
+// rulesAt are those by which the step of that event was decided.
+func (w *world) rulesAt(j *journal, i int) *turn.Rules {
+	for _, e := range j.events[i:] {
+		if d, ok := e.Body.(*turn.Decided); ok {
+			return w.rules[d.Rules]
+		}
+	}
+	return nil
 }
 
 // clearDrafts lets go what waits, as the charge nurse does, or takes over what may

@@ -61,12 +61,19 @@ func (b *Box) book(ctx context.Context, a Act) model.Outcome {
 	switch {
 	case lookErr == nil && shown.ID == a.Slot.ID && shown.Start == a.Slot.Start:
 		return model.Outcome{State: model.CallDone}
+	case errors.Is(lookErr, schedule.ErrNone) && unanswered(err):
+		return model.Outcome{State: model.CallUnknown, Why: "no_answer"} // a slow calendar may book it yet
 	case errors.Is(lookErr, schedule.ErrNone) && err != nil:
 		return model.Outcome{State: model.CallFailed, Why: "calendar"}
 	case lookErr == nil, errors.Is(lookErr, schedule.ErrNone):
 		return b.undo(ctx, a) // it said yes and shows something else, or nothing
 	}
 	return model.Outcome{State: model.CallUnknown, Why: "not_seen"}
+}
+
+// unanswered reports whether a call may have been made, or may be made yet.
+func unanswered(err error) bool {
+	return errors.Is(err, schedule.ErrUnanswered) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // undo gives back what may be booked otherwise than was asked, so that nobody has

@@ -2,11 +2,13 @@ package schedule
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -159,12 +161,16 @@ func (r *Remote) call(ctx context.Context, method, path string, body, into any) 
 	return resp.StatusCode, nil
 }
 
+// fault is a call without a whole answer. One that was never connected is not made;
+// of any other the server may have heard, and may be at it still.
 func fault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("calendar: %w", context.Cause(ctx))
-	}
-	if words, ok := wire.Broken(err); ok {
+	var op *net.OpError
+	words, _ := wire.Broken(err)
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
 		return errors.New("calendar: " + words)
+	case ctx.Err() != nil:
+		return fmt.Errorf("calendar: %w: %w", ErrUnanswered, context.Cause(ctx))
 	}
-	return errors.New("calendar: the connection broke")
+	return fmt.Errorf("calendar: %w: %s", ErrUnanswered, cmp.Or(words, "the connection broke"))
 }

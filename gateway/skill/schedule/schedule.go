@@ -19,6 +19,9 @@ var (
 	ErrTaken = errors.New("the opening is taken")
 	// ErrNone says that there is no booking of that key.
 	ErrNone = errors.New("no such booking")
+	// ErrUnanswered says that a call may have been made, or may be made yet: no
+	// answer to it came.
+	ErrUnanswered = errors.New("no answer came")
 )
 
 // Booking is an appointment to be made. Whose it is the gateway says.
@@ -36,7 +39,8 @@ type Calendar interface {
 	// Free lists openings that begin in [from, to), the earliest first.
 	Free(ctx context.Context, from, to time.Time, most int) ([]model.Slot, error)
 	// Reserve books an opening under a key. The same key for the same opening again
-	// changes nothing and is no error; ErrTaken when it is not free.
+	// changes nothing and is no error; ErrTaken when it is not free, ErrUnanswered when
+	// nobody can tell whether it will be booked.
 	Reserve(ctx context.Context, b Booking) error
 	// Find returns what is booked under a key; ErrNone when nothing is.
 	Find(ctx context.Context, key string) (model.Slot, error)

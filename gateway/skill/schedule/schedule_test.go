@@ -291,3 +291,32 @@ func TestRemoteAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestUnanswered: a call that never reached the server is not made; of one to which no
+// answer comes nobody knows.
+func TestUnanswered(t *testing.T) {
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not hear that the caller left
+		<-r.Context().Done()
+	}))
+	breaks := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	defer breaks.Close()
+	defer hangs.Close()
+	for _, c := range []struct {
+		what, url string
+		want      bool
+	}{{"it hangs", hangs.URL, true}, {"it breaks off", breaks.URL, true}, {"nobody listens", gone.URL, false}} {
+		r, err := NewRemote(c.url, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err = r.Reserve(ctx, Booking{Key: "k", Slot: "a"})
+		cancel()
+		if err == nil || errors.Is(err, ErrUnanswered) != c.want {
+			t.Errorf("%s: %v; unanswered: want %v", c.what, err, c.want)
+		}
+	}
+}
