@@ -24,6 +24,7 @@ const (
 	minPiece   = 4  // tokens; fewer say too little without the rules
 	maxPiece   = 24 // tokens judged at once; a longer sentence is read in windows that overlap by half
 	closeUp    = 10 // tokens of the windows in which a sentence longer than that is read again
+	elbow      = 3  // tokens beside a hint with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
 	weightBits = 18 // of a hashed feature
@@ -152,7 +153,7 @@ func (d *data) pieces(toks []token, r *room) []piece {
 	}
 	whole := len(out)
 	for i := range whole - 1 {
-		if a, b := out[i], out[i+1]; b.start >= a.end && len(a.words)+len(b.words) <= maxPiece {
+		if a, b := out[i], out[i+1]; b.lo >= a.hi && len(a.words)+len(b.words) <= maxPiece {
 			out = append(out, of(a.lo, b.hi))
 		}
 	}
@@ -302,15 +303,21 @@ func (t *text) scores(c *classifier) []scored {
 
 // likely reports whether a hint found at a span counts: some piece it stands in is
 // too short to say anything without it, or is not held for harmless. One piece is
-// enough, so that harmless company takes nothing back.
+// enough, so that harmless company takes nothing back; for which it is also read with
+// no more of it than its next words.
 func (t *text) likely(c *classifier, at span) bool {
-	from, to := t.toks[at.lo].start, t.toks[at.hi-1].end
 	for _, p := range t.scores(c) {
-		if p.start < to && p.end > from && (len(p.words) < minPiece || p.danger >= c.harmless) {
+		if p.lo < int(at.hi) && p.hi > int(at.lo) && (len(p.words) < minPiece || p.danger >= c.harmless) {
 			return true
 		}
 	}
-	return false
+	lo, hi := t.clause(at)
+	lo, hi = max(lo, at.lo-elbow), min(hi, at.hi+elbow)
+	words := t.room.words.take(int(hi - lo))
+	for i := range words {
+		words[i] = t.d.meant(&t.toks[int(lo)+i])
+	}
+	return len(words) < minPiece || c.danger.score(t.room.features(words)) >= c.harmless
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it

@@ -53,9 +53,7 @@ const (
 // nothing and spares nurses many pages. No emergency of the golden set is doubted.
 func TestHints(t *testing.T) {
 	s := mustNew(t)
-	believing := *s.c
-	believing.harmless = math.Inf(-1)
-	sure := &Screen{d: s.d, c: &believing, version: s.version}
+	sure := believing(s)
 	for _, e := range golden(t) {
 		if with, without := s.Judge(e.text, nil, 0, ""), sure.Judge(e.text, nil, 0, ""); e.level == "now" && with.Severity.Rank() < without.Severity.Rank() {
 			t.Errorf("got %s, want %s, which its hints say: %q", with.Severity, without.Severity, e.text)

@@ -110,12 +110,7 @@ func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []boo
 			}
 			continue
 		}
-		if hint && j.c.reads() && !t.likely(j.c, first) {
-			j.doubted = append(j.doubted, finding{rule: r, at: first, quotes: t.quote(nil, first)})
-			continue
-		}
-		f, ok := j.settle(t, r, first, parts, used)
-		f.hint = hint
+		f, ok := j.settle(t, r, hint, first, parts, used)
 		if ok && f.standing < best.standing {
 			best = f
 		}
@@ -140,9 +135,10 @@ func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []boo
 }
 
 // settle binds the other parts to one span of the first and judges the whole: it
-// stands only as well as its worst part.
-func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []bool) (finding, bool) {
-	f := finding{rule: r, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
+// stands only as well as its worst part. A hint is not told where all of its parts are
+// doubted.
+func (j *judgment) settle(t *text, r *rule, hint bool, first span, parts [][]span, used []bool) (finding, bool) {
+	f := finding{rule: r, hint: hint, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
 	if r.child {
 		f.experiencer = "child"
 	}
@@ -168,6 +164,10 @@ func (j *judgment) settle(t *text, r *rule, first span, parts [][]span, used []b
 	}
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
+	}
+	if hint && j.c.reads() && !slices.ContainsFunc(chosen, func(s span) bool { return t.likely(j.c, s) }) {
+		j.doubted = append(j.doubted, f)
+		return f, false
 	}
 	return f, true
 }
