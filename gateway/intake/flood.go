@@ -38,12 +38,16 @@ func (p *pace) brisk(peer molt.Address, n int, now time.Time, waited bool) bool 
 	return false
 }
 
-// gathers reports whether the texts at the head of a mailbox wait for company, once.
-// Whatever else stands at the head does not wait.
+// gathers reports whether the texts at the head of a mailbox wait for company. Whatever
+// else stands at the head does not wait, and nothing waits twice: when they have
+// waited, so has all that came meanwhile, a nurse's acts between them too.
 func (d *Desk) gathers(m *mailbox) bool {
+	if m.waits {
+		m.waits, m.waited = false, len(m.queue)
+	}
 	if d.o.After == nil || len(m.queue) == 0 || m.queue[0].inbound == nil {
 		return false
 	}
-	m.gathered = d.pace.brisk(m.queue[0].inbound.Peer, m.texts(), d.o.Now(), m.gathered)
-	return m.gathered
+	m.waits = d.pace.brisk(m.queue[0].inbound.Peer, m.texts(), d.o.Now(), m.waited > 0)
+	return m.waits
 }

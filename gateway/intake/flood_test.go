@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,4 +134,63 @@ func TestAFloodIsGathered(t *testing.T) {
 		t.Fatalf("got %d turns to come, want the second flood's", len(later))
 	}
 	later[1]()
+}
+
+// TestAFloodIsGatheredOnce: whatever stands in a mailbox when the texts at its head
+// have waited has waited too: texts between a nurse's acts, or more of them than are
+// decided together, do not wait again, one after the other, and hold the acts up.
+func TestAFloodIsGatheredOnce(t *testing.T) {
+	w := newWorld(t)
+	var later []func()
+	d := w.newDesk(func(o *Options) {
+		o.Spawn = func(f func()) { f() }
+		o.After = func(_ time.Duration, f func()) { later = append(later, f) }
+	})
+	id := d.conversation(d.beganOf(text(patient, "", "")))
+	var tickets []Ticket
+	says := func(name string) {
+		t.Helper()
+		ticket, err := d.Accept(t.Context(), text(patient, name, "hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, ticket)
+	}
+	var order []int
+	act := func(n int) {
+		t.Helper()
+		ticket, err := d.Alone(t.Context(), id, func(context.Context) error { order = append(order, n); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, ticket)
+	}
+	for n := range Brisk {
+		says(fmt.Sprint("SM", n))
+	}
+	for n := range 10 {
+		says(fmt.Sprint("SM-between-", n))
+		act(n)
+	}
+	for n := range MaxInbound + 1 {
+		says(fmt.Sprint("SM-after-", n))
+	}
+	if len(later) != 1 {
+		t.Fatalf("got %d turns to come, want one", len(later))
+	}
+	later[0]()
+	if len(later) != 1 {
+		t.Errorf("what has waited waits again: %d of 10 acts are done", len(order))
+	}
+	for n := 1; n < len(later); n++ {
+		later[n]()
+	}
+	for _, ticket := range tickets {
+		if _, err := ticket.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.IsSorted(order) || len(order) != 10 {
+		t.Errorf("the acts were done in the order %v", order)
+	}
 }

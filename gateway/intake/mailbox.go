@@ -46,7 +46,8 @@ type mailbox struct {
 	box    *seal.Box
 	memory memory
 
-	gathered bool // its texts have waited for company
+	waits  bool // for company, before its next turn
+	waited int  // letters at the head that have; see gathers
 }
 
 // post puts a letter into a mailbox and sees to it that somebody drains it.
@@ -160,7 +161,7 @@ func (m *mailbox) next() []*letter {
 		n = 1
 	}
 	batch := m.queue[:n:n]
-	m.queue = m.queue[n:]
+	m.queue, m.waited = m.queue[n:], max(0, m.waited-n)
 	return batch
 }
 
