@@ -25,14 +25,12 @@ func TestARoomIsUsedAgain(t *testing.T) {
 			texts = append(texts, strings.Repeat(unit, 4_000/len(unit)))
 		}
 	}
-	judge := func(i int) Verdict {
-		asked := []Message{{From: "patient", Text: texts[(i+1)%len(texts)], At: 1_000}, {From: "nurse", Text: "Does your chest hurt?", At: 2_000}}
-		return s.Judge(texts[i], asked, 30_000, "")
+	asked := func(i int) []Message {
+		return []Message{{From: "patient", Text: texts[(i+1)%len(texts)], At: 1_000}, {From: "nurse", Text: "Does your chest hurt?", At: 2_000}}
 	}
 	want := make([]Verdict, len(texts))
 	for i := range texts {
-		s.d.rooms = sync.Pool{}
-		want[i] = judge(i)
+		want[i] = s.judge(texts[i], asked(i), 30_000, s.d.newSpeller())
 	}
 	var all sync.WaitGroup
 	got := make([][]Verdict, 4)
@@ -41,7 +39,7 @@ func TestARoomIsUsedAgain(t *testing.T) {
 		all.Go(func() { // ends with the texts
 			for k := range texts {
 				i := (k + from*len(texts)/4) % len(texts)
-				got[from][i] = judge(i)
+				got[from][i] = s.Judge(texts[i], asked(i), 30_000, "")
 			}
 		})
 	}

@@ -146,6 +146,13 @@ func (s *Screen) Safe(text string, recent []Message, now int64, lang string) (v 
 // message sent in pieces, a question it answers), never again by themselves.
 func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Verdict {
 	sp := s.d.borrow()
+	v := s.judge(text, recent, now, sp)
+	sp.done() // where it faults the room is left to the collector
+	return v
+}
+
+// judge is Judge in a speller's room.
+func (s *Screen) judge(text string, recent []Message, now int64, sp *speller) Verdict {
 	own := s.d.tokenise(text, 0, sp)
 	number(own)
 	t := s.d.parse(own, sp.room)
@@ -161,6 +168,5 @@ func (s *Screen) Judge(text string, recent []Message, now int64, lang string) Ve
 	v.Minimised = len(t.of(s.d.sets.minimiser)) > 0
 	v.Unreadable = !readable(text)
 	v.Version = s.version
-	sp.done() // where it faults the room is left to the collector
 	return v
 }
