@@ -19,7 +19,7 @@ const (
 	epochs    = 4
 	rate      = 0.5
 	decay     = 1e-5
-	maxFalses = 14   // of a thousand routine lines kept aside may reach the threshold
+	maxFalses = 20   // of a thousand routine lines kept aside may reach the threshold
 	brink     = 0.05 // by how much the threshold stays above what may not reach it
 )
 
