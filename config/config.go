@@ -244,7 +244,7 @@ type Backfill struct {
 type Limits struct {
 	ChatsRinging    int `json:"chats_ringing" range:"1..200" jsonschema:"How many web chats may have nurses paged at once. The others wait behind them: on the list, counted in the pages, and their patients told what to do."`
 	AsksPerPeerHour int `json:"asks_per_peer_hour" range:"1..1000" jsonschema:"How many times in an hour one patient can set the model to work."`
-	AsksPerHour     int `json:"asks_per_hour" range:"1..100000" jsonschema:"How many times in an hour all patients together can set the model to work."`
+	AsksPerHour     int `json:"asks_per_hour" range:"1..1000000" jsonschema:"How many times in an hour all patients together can set the model to work."`
 	DiskReserveMiB  int `json:"disk_reserve_mib" range:"8..65536" jsonschema:"Room on the data folder's disk, in MiB, that is held back. On a disk that is full but for it, texts and pages are still committed while everything that can wait does."`
 	Connections     int `json:"connections" range:"50..100000" jsonschema:"How many connections there may be at a time, a fifth of them at the private listener. Fewer where the process may have fewer files open: a part of those is kept for the store and for what is sent."`
 	PerPeer         int `json:"connections_per_peer" range:"10..100000" jsonschema:"How many of them one address, or one IPv6 /64, may have. Proxies on this machine, and those that a web chat trusts, may have all."`

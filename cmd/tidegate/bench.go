@@ -187,9 +187,8 @@ func bench(ctx context.Context, p *benchPlan, e env) (*benched, error) {
 		return nil, err
 	}
 	fmt.Fprintln(e.stderr, "starting again…")
-	began := time.Now()
-	err = inBenchHouse(ctx, house, e, func(*benchHouse) error {
-		b.Restart = float64(time.Since(began).Microseconds()) / 1000
+	err = inBenchHouse(ctx, house, e, func(h *benchHouse) error {
+		b.Restart = float64(h.opened.Microseconds()) / 1000
 		return nil
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ const (
 	benchToken   = "0123456789abcdef0123456789abcdef"
 	benchClients = 64
 	floodClients = 8
+	benchGrowth  = 10_000                 // conversations that are added before how many are left is told
 	benchPoll    = 100 * time.Millisecond // a look is a scrape of the metrics, which costs too
 	benchQuiet   = 500 * time.Millisecond
 	benchPatient = 2 * time.Minute
@@ -47,6 +48,7 @@ type benchHouse struct {
 	ended   []chan error
 	texts   atomic.Int64
 	callers atomic.Int64
+	opened  time.Duration // from the daemon's start to its open doors
 }
 
 // openBenchHouse starts both and returns once the doors are open.
@@ -122,7 +124,7 @@ func (h *benchHouse) startGateway(ctx context.Context, base string, e env) error
 		}
 		return e.getenv(name)
 	}, stdin: strings.NewReader(""), stdout: io.Discard, stderr: log}
-	ready, ended := make(chan [2]string, 1), make(chan error, 1)
+	began, ready, ended := time.Now(), make(chan [2]string, 1), make(chan error, 1)
 	go func() { // ends with ctx; received below or in close
 		defer log.Close()
 		defer held.free() // where the daemon never got them
@@ -131,7 +133,7 @@ func (h *benchHouse) startGateway(ctx context.Context, base string, e env) error
 	h.ended = append(h.ended, ended)
 	select {
 	case at := <-ready:
-		h.public, h.private = at[0], at[1]
+		h.public, h.private, h.opened = at[0], at[1], time.Since(began)
 		return nil
 	case err := <-ended:
 		ended <- err
@@ -152,7 +154,7 @@ escalation:
   all_hands: [alice]
   admins: [alice]
 agent: {debounce: 0s, debounce_max: 1s}
-limits: {asks_per_peer_hour: 1000, asks_per_hour: 100000, asks_at_once: 64}
+limits: {asks_per_peer_hour: 1000, asks_per_hour: 1000000, asks_at_once: 64}
 sender: {segments_per_second: 200}
 `
 

@@ -27,9 +27,9 @@ func (h *benchHouse) measure(ctx context.Context, p *benchPlan, e env, b *benche
 	if b.Small, err = h.burst(ctx, p.messages, b); err != nil {
 		return err
 	}
-	if more := p.conversations - int(h.callers.Load()); more > 0 {
-		fmt.Fprintf(e.stderr, "growing by %d conversations…\n", more)
-		if _, err := h.burst(ctx, more, b); err != nil {
+	for more := p.conversations - int(h.callers.Load()); more > 0; more -= benchGrowth {
+		fmt.Fprintf(e.stderr, "growing, %d conversations to go…\n", more)
+		if _, err := h.burst(ctx, min(more, benchGrowth), b); err != nil {
 			return err
 		}
 	}

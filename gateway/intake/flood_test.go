@@ -66,8 +66,8 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 }
 
 // TestAFloodIsGathered: more texts of one number than a person writes in a second are
-// decided together, and not one by one; another's text, a nurse's act in the
-// flooded conversation and what comes in the next second do not wait.
+// decided together, and not one by one; another's text and what comes in the next
+// second do not wait.
 func TestAFloodIsGathered(t *testing.T) {
 	w := newWorld(t)
 	var later []func()

@@ -42,7 +42,7 @@ func TestHintsInCompany(t *testing.T) {
 	s := mustNew(t)
 	sure := believing(s)
 	n, lost := 0, []string{}
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		for _, c := range company[e.lang] {
 			text := c[0] + e.text + c[1]
 			if e.level != "now" || sure.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
@@ -68,7 +68,7 @@ func TestHintsInFragments(t *testing.T) {
 		"en": "hi it is maria garcia again about my appointment on tuesday with dr lee at the downtown office, ",
 		"es": "hola soy maria garcia otra vez por mi cita del martes con la doctora en la oficina del centro, ",
 	}
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		words := strings.Fields(e.text)
 		if e.level != "now" || len(words) < 2 {
 			continue
