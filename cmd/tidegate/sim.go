@@ -24,6 +24,10 @@ import (
 const (
 	maxToldSeeds = 3
 	toldLines    = 60
+	// maxWorld is how long a world may take, which is a tenth of a second: one in
+	// which something waits for what never comes must not keep the others waiting.
+	maxWorld  = 2 * time.Minute
+	maxStacks = 256 << 10 // bytes of what is told of it
 	// simMemory is what worlds may fill before their garbage is collected. It is
 	// gone as a whole: collecting seldom is a quarter faster.
 	simMemory = 512 << 20
@@ -104,7 +108,7 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 	}
 	began, worked := time.Now(), cpuTime()
 	l := &lived{sum: sim.Result{Cover: sim.NewCover()}}
-	live := sim.Run
+	live := life(sim.Run)
 	if p.apart {
 		live, l.flag = sim.Apart, " --apart"
 	}
@@ -117,13 +121,39 @@ func simulate(ctx context.Context, p *simPlan, e env) error {
 				if p.spend == 0 && i >= int64(p.seeds) {
 					return
 				}
-				r, err := live(sim.Options{Screen: scr, Place: inMemory}, p.from+uint64(i))
+				r, err := live.within(maxWorld, sim.Options{Screen: scr, Place: inMemory}, p.from+uint64(i))
 				l.take(r, err, e)
 			}
 		})
 	}
 	workers.Wait()
 	return l.print(e, time.Since(began), cpuTime()-worked)
+}
+
+// life lives the world of a seed.
+type life func(sim.Options, uint64) (sim.Result, error)
+
+// within lives a world that has so long for it. One that does not end is left where
+// it stands, and all that stands is told: nothing can end it but the process's end.
+func (live life) within(most time.Duration, o sim.Options, seed uint64) (sim.Result, error) {
+	type outcome struct {
+		r   sim.Result
+		err error
+	}
+	ended := make(chan outcome, 1)
+	go func() { // ends with the world, or never: then the verb fails
+		r, err := live(o, seed)
+		ended <- outcome{r, err}
+	}()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case out := <-ended:
+		return out.r, out.err
+	case <-timer.C:
+		stacks := make([]byte, maxStacks)
+		return sim.Result{}, fmt.Errorf("seed %d does not end within %v; where everything stands:\n%s", seed, most, stacks[:runtime.Stack(stacks, true)])
+	}
 }
 
 // cpuTime is what this process has used of the cores. Beside other work it says

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -39,13 +40,14 @@ func (p *pace) brisk(peer molt.Address, n int, now time.Time, waited bool) bool 
 }
 
 // gathers reports whether the texts at the head of a mailbox wait for company. Whatever
-// else stands at the head does not wait, and nothing waits twice: when they have
-// waited, so has all that came meanwhile, a nurse's acts between them too.
+// else stands at the head does not wait, nor do a carrier's listed texts, which come
+// late and together; and nothing waits twice: when they have waited, so has all that
+// came meanwhile, a nurse's acts between them too.
 func (d *Desk) gathers(m *mailbox) bool {
 	if m.waits {
 		m.waits, m.waited = false, len(m.queue)
 	}
-	if d.o.After == nil || len(m.queue) == 0 || m.queue[0].inbound == nil {
+	if d.o.After == nil || len(m.queue) == 0 || m.queue[0].inbound == nil || m.queue[0].inbound.Via == channels.ViaBackfill {
 		return false
 	}
 	m.waits = d.pace.brisk(m.queue[0].inbound.Peer, m.texts(), d.o.Now(), m.waited > 0)

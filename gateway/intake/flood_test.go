@@ -194,3 +194,32 @@ func TestAFloodIsGatheredOnce(t *testing.T) {
 		t.Errorf("the acts were done in the order %v", order)
 	}
 }
+
+// TestListedTextsAreNotGathered: what a carrier's list brings after an outage waits for
+// nothing, however much of it is one number's; a red flag may be among it.
+func TestListedTextsAreNotGathered(t *testing.T) {
+	w := newWorld(t)
+	start := molt.TimeOf(w.clock.Now())
+	d := w.newDesk(func(o *Options) {
+		o.Spawn = func(f func()) { f() }
+		o.After = func(_ time.Duration, f func()) {
+			t.Error("listed texts wait for company")
+			go f() // ends with the mailbox's last letter
+		}
+	})
+	if err := d.MarkStart(t.Context(), "main", clinic, start); err != nil {
+		t.Fatal(err)
+	}
+	l := &lister{}
+	for n := range 3 * Brisk {
+		in := text(patient, fmt.Sprint("SM", n), "hello")
+		in.At = start.Add(time.Duration(n) * time.Second)
+		l.texts = append(l.texts, in)
+	}
+	w.clock.add(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if look, err := d.Backfill(ctx, l, "main", clinic, time.Hour); err != nil || look.New != 3*Brisk {
+		t.Errorf("look %+v, %v; want %d new", look, err, 3*Brisk)
+	}
+}

@@ -105,17 +105,17 @@ func (w *world) clock() time.Time { return w.now.Std() }
 
 // spawn runs a mailbox: at once inside a step, in its own turn behind a door.
 func (w *world) spawn(f func()) {
+	w.wakes(w.within(0, 20*time.Millisecond), f)
+}
+
+// wakes gives a mailbox its turn later, or before a step waits behind it: at once
+// inside one.
+func (w *world) wakes(in time.Duration, f func()) {
 	d := w.daemon
 	if d.inline {
 		f()
 		return
 	}
-	w.wakes(w.within(0, 20*time.Millisecond), f)
-}
-
-// wakes gives a mailbox its turn later, or before a worker's step waits behind it.
-func (w *world) wakes(in time.Duration, f func()) {
-	d := w.daemon
 	d.drains = append(d.drains, f)
 	w.after(in, d.life, "mailbox", w.drain)
 }

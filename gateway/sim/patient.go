@@ -92,8 +92,11 @@ func (p *patient) plot(texts int) {
 		at := w.within(0, plotHours*time.Hour)
 		w.after(at, 0, p.name+" texts", func() {
 			burst := pick(w.r, 1, 1, 1, 2, 3)
-			if w.chance(0.05) {
+			switch {
+			case w.chance(0.05):
 				burst = 8
+			case w.chance(0.02):
+				burst = 40 // a phone gone mad
 			}
 			for range burst {
 				p.text(p.mood())
