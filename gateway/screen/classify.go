@@ -311,13 +311,31 @@ func (t *text) likely(c *classifier, at span) bool {
 			return true
 		}
 	}
-	lo, hi := t.clause(at)
+	lo, hi := t.bare(at)
 	lo, hi = max(lo, at.lo-elbow), min(hi, at.hi+elbow)
 	words := t.room.words.take(int(hi - lo))
 	for i := range words {
 		words[i] = t.d.meant(&t.toks[int(lo)+i])
 	}
 	return len(words) < minPiece || c.danger.score(t.room.features(words)) >= c.harmless
+}
+
+// bare is the clause around a span without the greeting before it and the thanks after
+// it, which are routine in themselves and say nothing of what they stand beside.
+func (t *text) bare(at span) (lo, hi int32) {
+	lo, hi = t.clause(at)
+	said := t.of(t.d.sets.courtesy)
+	for _, s := range said {
+		if s.lo == lo && s.hi <= at.lo {
+			lo = s.hi
+		}
+	}
+	for _, s := range slices.Backward(said) {
+		if s.hi == hi && s.lo >= at.hi {
+			hi = s.lo
+		}
+	}
+	return lo, hi
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it
