@@ -85,7 +85,7 @@ func (d *data) parse(toks []token, r *room) *text {
 	t.lastLo, t.stamp = r.counts.take(len(toks)+1), r.counts.take(len(toks)+1)
 	t.skipped, t.pseudo, t.denial = r.flags.take(len(toks)), r.flags.take(len(toks)), r.flags.take(len(toks))
 	for i := range toks {
-		t.phrasesAt(i, i, d.trie)
+		t.phrasesAt(i, i, 0)
 		t.numberAt(i)
 	}
 	t.dropIdioms()
@@ -116,15 +116,16 @@ func (t *text) merged(a, b []span) []span {
 }
 
 // phrasesAt follows the phrase tree from token i; start is where the phrase began.
-func (t *text) phrasesAt(start, i int, n *node) {
-	for _, c := range n.ends {
+func (t *text) phrasesAt(start, i int, node int32) {
+	tree := &t.d.phrases
+	for c := range tree.classes.of(tree.ends[node]) {
 		t.add(c, span{int32(start), int32(i)})
 	}
 	if i >= len(t.toks) || i > start && t.toks[i].brk == brkSentence {
 		return
 	}
 	for _, id := range t.toks[i].ids {
-		if next, ok := n.next[id]; ok {
+		if next, ok := tree.next[step{node, id}]; ok {
 			t.phrasesAt(start, i+1, next)
 		}
 	}

@@ -24,8 +24,8 @@ func newData() *data {
 	return &data{
 		vocab: map[string]int32{}, plain: map[string]bool{}, short: map[string]bool{}, merge: map[string]bool{}, alias: map[string][]string{},
 		emoji: map[rune]string{}, confusable: map[rune]rune{}, numbers: map[string]float64{},
-		deletes: map[string][]int32{}, byShape: map[string][]int32{}, sounds: map[string][]int32{}, bones: map[string][]int32{},
-		classes: map[string]int32{}, trie: &node{}, ranks: map[string]int{},
+		deletes: newTable(), byShape: newTable(), sounds: newTable(), bones: newTable(),
+		classes: map[string]int32{}, phrases: newTree(), ranks: map[string]int{},
 		symptoms: map[string]*symptom{}, checklists: map[string]*checklist{}, measured: map[string]bool{},
 	}
 }
@@ -247,19 +247,7 @@ func (d *data) addPhrase(c int32, phrase string) {
 	if len(ids) == 1 {
 		d.wordClass[ids[0]] = append(d.wordClass[ids[0]], c)
 	}
-	n := d.trie
-	for _, id := range ids {
-		if n.next == nil {
-			n.next = map[int32]*node{}
-		}
-		if n.next[id] == nil {
-			n.next[id] = &node{}
-		}
-		n = n.next[id]
-	}
-	if !slices.Contains(n.ends, c) {
-		n.ends = append(n.ends, c)
-	}
+	d.phrases.grow(ids, c)
 }
 
 // resolveSets finds the classes the scope layer needs.
@@ -287,20 +275,20 @@ func (d *data) index() {
 	for id, w := range d.words {
 		id := int32(id)
 		if len(w) >= 4 {
-			d.byShape[shape(w)] = append(d.byShape[shape(w)], id)
+			d.byShape.add(shape(w), id)
 		}
 		if len(w) < shortestEdited || strings.ContainsAny(w, "0123456789/") {
 			continue
 		}
-		d.deletes[w] = append(d.deletes[w], id)
+		d.deletes.add(w, id)
 		for i := range len(w) {
 			if k := w[:i] + w[i+1:]; i == 0 || w[i] != w[i-1] {
-				d.deletes[k] = append(d.deletes[k], id)
+				d.deletes.add(k, id)
 			}
 		}
-		d.sounds[sound(w)] = append(d.sounds[sound(w)], id)
+		d.sounds.add(sound(w), id)
 		if b := bones(w); len(w) >= shortestOut && len(b) >= fewestBones {
-			d.bones[b] = append(d.bones[b], id)
+			d.bones.add(b, id)
 		}
 	}
 }

@@ -61,12 +61,6 @@ type numeric struct {
 	dec    bool
 }
 
-// node is a branch of the tree of phrases, keyed by vocabulary word.
-type node struct {
-	next map[int32]*node
-	ends []int32 // classes of the phrases that end here
-}
-
 type classSet []int32
 
 func (s classSet) has(c int32) bool { return slices.Contains(s, c) }
@@ -93,13 +87,13 @@ type data struct {
 	emoji      map[rune]string
 	confusable map[rune]rune
 	numbers    map[string]float64
-	deletes    map[string][]int32 // vocabulary words by each of their one-letter deletions
-	byShape    map[string][]int32
-	sounds     map[string][]int32
-	bones      map[string][]int32
+	deletes    table // vocabulary words by each of their one-letter deletions
+	byShape    table
+	sounds     table
+	bones      table
 	classes    map[string]int32
 	wordClass  []classSet
-	trie       *node
+	phrases    tree
 	idioms     []concept
 	concepts   []concept
 	numeric    []numeric

@@ -84,7 +84,7 @@ func (sp *speller) guess(w string) reading {
 		return reading{ids: ids}
 	}
 	if len(w) >= 5 {
-		if ids := d.sounds[sound(w)]; ids != nil {
+		if ids := d.sameSound(w); ids != nil {
 			return reading{ids: ids}
 		}
 	}
@@ -175,9 +175,9 @@ func (d *data) starred(w string) []int32 {
 		return nil
 	}
 	var ids []int32
-	for _, id := range d.byShape[shape(w)] {
+	for id := range d.byShape.find(shape(w)) {
 		v := d.words[id]
-		same := true
+		same := len(v) == len(w)
 		for i := 0; i < len(v) && same; i++ {
 			same = w[i] == '*' || w[i] == v[i]
 		}
@@ -203,7 +203,7 @@ func (d *data) oneEdit(w string) []int32 {
 	}
 	var ids []int32
 	add := func(key string) {
-		for _, id := range d.deletes[key] {
+		for id := range d.deletes.find(key) {
 			if v := d.words[id]; !slices.Contains(ids, id) && len(ids) < 4 && within(w, v) {
 				ids = append(ids, id)
 			}
@@ -292,13 +292,24 @@ func bones(w string) string {
 	}, sound(w)), 1)
 }
 
+// sameSound finds the words that sound alike.
+func (d *data) sameSound(w string) (ids []int32) {
+	heard := sound(w)
+	for id := range d.sounds.find(heard) {
+		if sound(d.words[id]) == heard {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // sameBones finds the words of which letters were left out, but no consonant that is heard.
 func (d *data) sameBones(w string) []int32 {
 	if len(w) < shortestEdited || strings.ContainsAny(w, "0123456789") {
 		return nil
 	}
 	var ids []int32
-	for _, id := range d.bones[bones(w)] {
+	for id := range d.bones.find(bones(w)) {
 		if v := d.words[id]; v[0] == w[0] && len(ids) < 4 && leftOut(w, v) {
 			ids = append(ids, id)
 		}
