@@ -223,3 +223,46 @@ func TestListedTextsAreNotGathered(t *testing.T) {
 		t.Errorf("look %+v, %v; want %d new", look, err, 3*Brisk)
 	}
 }
+
+// TestAFloodIsSpread: what one number writes to many of the clinic's is decided one
+// conversation after the other, and none of them waits for longer than it may.
+func TestAFloodIsSpread(t *testing.T) {
+	w := newWorld(t)
+	var waits []time.Duration
+	var later []func()
+	d := w.newDesk(func(o *Options) {
+		o.Spawn = func(f func()) { f() }
+		o.After = func(in time.Duration, f func()) { waits, later = append(waits, in), append(later, f) }
+	})
+	says := func(account, n int) {
+		t.Helper()
+		in := text(patient, fmt.Sprintf("SM%d-%d", account, n), "hello")
+		in.Account = molt.Address(fmt.Sprintf("+1555010%04d", 200+account))
+		if _, err := d.Accept(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range Brisk {
+		says(0, n)
+	}
+	const conversations = 40
+	for account := range conversations {
+		says(account, Brisk)
+	}
+	if len(waits) != conversations {
+		t.Fatalf("got %d turns to come, want %d", len(waits), conversations)
+	}
+	last := waits[0] - Apart
+	for n, wait := range waits {
+		if wait < Gathers || wait > MaxGathers {
+			t.Errorf("conversation %d waits for %v, want %v to %v", n, wait, Gathers, MaxGathers)
+		}
+		if want := last + Apart; want <= MaxGathers && wait != want || want > MaxGathers && wait != Gathers {
+			t.Errorf("conversation %d waits for %v, and the one before it for %v; want them %v apart", n, wait, last, Apart)
+		}
+		last = wait
+	}
+	for _, f := range later {
+		f()
+	}
+}

@@ -136,9 +136,9 @@ func (d *Desk) rest(m *mailbox) bool {
 func (d *Desk) drain(m *mailbox) {
 	for {
 		m.mu.Lock()
-		if d.gathers(m) {
+		if wait := d.gathers(m); wait > 0 {
 			m.mu.Unlock()
-			d.o.After(Gathers, func() { d.drain(m) })
+			d.o.After(wait, func() { d.drain(m) })
 			return
 		}
 		batch := m.next()
