@@ -124,8 +124,11 @@ func NothingAsked(text string) bool {
 }
 
 // FoldAccents removes the accents of Spanish letters, which patients often
+
+var accents = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u",
+	"Á", "A", "É", "E", "Í", "I", "Ó", "O", "Ú", "U", "Ü", "U")
+
 // leave out.
 func FoldAccents(s string) string {
-	return strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u",
-		"Á", "A", "É", "E", "Í", "I", "Ó", "O", "Ú", "U", "Ü", "U").Replace(s)
+	return accents.Replace(s)
 }

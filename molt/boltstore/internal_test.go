@@ -517,3 +517,32 @@ func FuzzDecode(f *testing.F) {
 		same("key", err, encodeKey(k))
 	})
 }
+
+// TestACrowdIsWaitedFor: where several came together the next group waits for as many,
+// and not for more; where nobody comes it goes on alone, and does so from then on.
+func TestACrowdIsWaitedFor(t *testing.T) {
+	s := &Store{queue: make(chan request, queueLimit), crowd: 2, company: time.Hour}
+	go func() { s.queue <- request{} }() // ends when gather takes it
+	if g := s.gather(request{}); len(g) != 2 {
+		t.Errorf("got a group of %d, want the one that came behind in it", len(g))
+	}
+	for range 3 {
+		s.queue <- request{}
+	}
+	if g := s.gather(request{}); len(g) != 4 || s.crowd != 4 {
+		t.Errorf("got a group of %d, want all that waited", len(g))
+	}
+	s.company = time.Millisecond
+	if g := s.gather(request{}); len(g) != 1 || s.crowd != 1 {
+		t.Errorf("got a group of %d, want one that nobody joined", len(g))
+	}
+	s.company = time.Hour
+	if g := s.gather(request{}); len(g) != 1 {
+		t.Errorf("got a group of %d, want one that waits for nobody", len(g))
+	}
+	s.crowd = 2
+	close(s.queue)
+	if g := s.gather(request{}); len(g) != 1 {
+		t.Errorf("got a group of %d from a closed queue, want what was taken", len(g))
+	}
+}

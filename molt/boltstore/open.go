@@ -130,6 +130,7 @@ func openWhole(o Options) (s *Store, err error) {
 		ended:      make(chan struct{}),
 		broken:     make(chan struct{}),
 		leases:     map[molt.ItemID]lease{},
+		company:    company,
 		reserve:    reserve{path: reservePath(o.Path), size: o.Reserve},
 	}
 	err = s.openReserve()

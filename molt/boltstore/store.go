@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -43,8 +44,11 @@ type Store struct {
 
 	// The committer alone reads and writes what follows.
 	leases map[molt.ItemID]lease
+	crowd  int    // of the group before
 	token  uint64 // of the last lease granted
 	stuck  bool   // bbolt kept its write lock after a panic: its Close would wait for ever
+
+	company time.Duration // how long a group waits for such a crowd
 
 	// fault, when a test sets it, is called before each step of writing a
 	// batch, to fail or panic there.
