@@ -84,7 +84,7 @@ func (c *calendar) taken(id string) bool {
 // Reserve implements schedule.Calendar.
 func (c *calendar) Reserve(ctx context.Context, b schedule.Booking) error {
 	d := c.begin(b.Key, b.Slot, molt.Address(b.Phone))
-	return c.exchange(ctx, func() error {
+	return c.act(ctx, func() error {
 		stands, there := c.stands[d.key]
 		switch {
 		case there && stands.slot == d.slot:
@@ -114,7 +114,7 @@ func (c *calendar) Find(ctx context.Context, key string) (slot model.Slot, err e
 // Release implements schedule.Calendar.
 func (c *calendar) Release(ctx context.Context, key string) error {
 	d := c.begin(key, "", c.stands[key].of)
-	return c.exchange(ctx, func() error {
+	return c.act(ctx, func() error {
 		if _, d.made = c.stands[key]; d.made {
 			c.w.tell("the calendar takes %s back (%s)", c.stands[key].slot, key)
 		}
@@ -131,10 +131,51 @@ func (c *calendar) begin(key, slot string, of molt.Address) *deal {
 	if w.now >= w.job.work.Item.Lease.Until {
 		w.fault("act %s is made by a worker whose lease ended", key)
 	}
-	if p := w.patientAt(of); p != nil && w.alarmed(p, d.begun) {
+	p := w.patientAt(of)
+	if p == nil {
+		return d
+	}
+	if w.alarmed(p, d.begun) {
 		w.fault("after %s wrote a red flag an act begins: %s", p.name, key)
 	}
+	w.intrudes(p)
 	return d
+}
+
+// intrudesOn intrudes on whom a model was asked for.
+func (w *world) intrudesOn(tag string) {
+	if i := slices.IndexFunc(w.patients, func(p *patient) bool { return p.tag == tag }); i >= 0 {
+		w.intrudes(w.patients[i])
+	}
+}
+
+// intrudes has somebody else speak while an act is about to be made, or is being made:
+// a nurse, or the patient herself, of danger.
+func (w *world) intrudes(p *patient) {
+	if w.calm || !w.books || !w.chance(0.15) {
+		return
+	}
+	in := w.within(0, w.took+400*time.Millisecond)
+	if w.chance(0.15) {
+		w.after(in, 0, p.name+" texts", func() { p.text(danger1) })
+		return
+	}
+	n := pick(w.r, w.nurses...)
+	w.after(in, 0, string(n.id)+" takes over", func() { n.takesOver(p, escalation.S3) })
+	w.after(in+w.within(10*time.Second, 3*time.Minute), 0, string(n.id)+" gives back", func() { n.givesBack(p) })
+}
+
+// act draws what becomes of a call that would change something. Where most is about
+// appointments the daemon often dies of it: before, or with the answer on its way.
+func (c *calendar) act(ctx context.Context, do func() error) error {
+	w := c.w
+	if w.books && !w.calm && w.lives <= maxCrash && w.chance(0.2) {
+		if w.chance(0.7) {
+			_ = do()
+		}
+		panic(crashed{})
+	}
+	return c.exchange(ctx, do)
 }
 
 var errCalendar = errors.New("calendar: the server answered 503")
@@ -399,7 +440,7 @@ func (p *patient) chooses(k *call) {
 	}
 	words := k.o.Words.Reveal()
 	switch {
-	case (strings.Contains(words, offerWords) || strings.Contains(words, offerWordsEs)) && w.chance(0.8):
+	case (strings.Contains(words, offerWords) || strings.Contains(words, offerWordsEs)) && (w.books || w.chance(0.8)):
 		p.answers(choice, w.within(5*time.Second, 3*time.Minute))
 	case (strings.Contains(words, clarifyWords) || strings.Contains(words, clarifyWordsEs)) && w.chance(0.6):
 		p.answers(routine, w.within(5*time.Second, 2*time.Minute))
