@@ -84,6 +84,9 @@ func (c *calendar) taken(id string) bool {
 // Reserve implements schedule.Calendar.
 func (c *calendar) Reserve(ctx context.Context, b schedule.Booking) error {
 	d := c.begin(b.Key, b.Slot, molt.Address(b.Phone))
+	if c.w.books && !c.w.calm && c.w.chance(0.15) {
+		c.gone[d.slot] = true // somebody at the desk was quicker
+	}
 	return c.act(ctx, func() error {
 		stands, there := c.stands[d.key]
 		switch {
@@ -135,7 +138,7 @@ func (c *calendar) begin(key, slot string, of molt.Address) *deal {
 	if p == nil {
 		return d
 	}
-	if w.alarmed(p, d.begun) {
+	if w.alarmed(p, d.at) {
 		w.fault("after %s wrote a red flag an act begins: %s", p.name, key)
 	}
 	w.intrudes(p)
@@ -156,7 +159,7 @@ func (w *world) intrudes(p *patient) {
 		return
 	}
 	in := w.within(0, w.took+400*time.Millisecond)
-	if w.chance(0.15) {
+	if w.chance(0.3) {
 		w.after(in, 0, p.name+" texts", func() { p.text(danger1) })
 		return
 	}
@@ -166,16 +169,31 @@ func (w *world) intrudes(p *patient) {
 }
 
 // act draws what becomes of a call that would change something. Where most is about
-// appointments the daemon often dies of it: before, or with the answer on its way.
+// appointments the daemon often dies of it, before or with the answer on its way, and
+// the calendar is often late.
 func (c *calendar) act(ctx context.Context, do func() error) error {
 	w := c.w
-	if w.books && !w.calm && w.lives <= maxCrash && w.chance(0.2) {
-		if w.chance(0.7) {
-			_ = do()
-		}
+	if !w.books || w.calm || ctx.Err() != nil {
+		return c.exchange(ctx, do)
+	}
+	switch x := w.r.Float64(); {
+	case x < 0.05 && w.lives <= maxCrash:
 		panic(crashed{})
+	case x < 0.15 && w.lives <= maxCrash:
+		_ = do()
+		panic(crashed{})
+	case x >= 0.9:
+		return c.late(do)
 	}
 	return c.exchange(ctx, do)
+}
+
+// late does it when nobody waits for it any more.
+func (c *calendar) late(do func() error) error {
+	w := c.w
+	w.took += calendarTime
+	w.carriers[0].later(w.within(calendarTime, 20*time.Second), "the calendar is late", func() { _ = do() })
+	return context.DeadlineExceeded
 }
 
 var errCalendar = errors.New("calendar: the server answered 503")
@@ -203,9 +221,8 @@ func (c *calendar) exchange(ctx context.Context, do func() error) error {
 	case x < 0.09:
 		_ = do() // the answer is lost
 		return waited()
-	case x < 0.11: // done when nobody waits for it any more
-		w.carriers[0].later(w.within(calendarTime, 20*time.Second), "the calendar is late", func() { _ = do() })
-		return waited()
+	case x < 0.11:
+		return c.late(do)
 	case x < 0.14: // what stands in between repeats it
 		_ = do()
 	case x < 0.16 && w.lives <= maxCrash:
@@ -304,7 +321,7 @@ func (w *world) checkActs(r *record) {
 			w.fault("act %s reached the calendar and is not on record before", d.key)
 			continue
 		}
-		if owners := a.j.ownersAt(d.begun); !slices.Contains(owners, escalation.OwnerAgent) {
+		if owners := a.j.ownersAt(d.at); !slices.Contains(owners, escalation.OwnerAgent) {
 			w.fault("act %s is made while %s owns the conversation", d.key, owners[0])
 		}
 		if d.made && d.slot != "" {
@@ -384,7 +401,7 @@ func (t *thinker) calls(r model.Request) *model.Answer {
 		switch {
 		case last.Call.Tool == model.ToolCancel && last.Outcome.State == model.CallDone && len(r.Offered) > 0 && w.chance(0.8):
 			return book(r.Offered)
-		case last.Call.Tool == model.ToolFind && giveBack && r.Booked != nil && w.chance(0.5):
+		case last.Call.Tool == model.ToolFind && giveBack && r.Booked != nil && (w.books || w.chance(0.5)):
 			return call(model.ToolCancel, `{}`)
 		case w.chance(0.05):
 			return &model.Answer{Kind: model.KindCall, Call: &last.Call}
@@ -392,6 +409,8 @@ func (t *thinker) calls(r model.Request) *model.Answer {
 		return nil
 	}
 	switch {
+	case choose && len(r.Offered) > 0 && r.Booked != nil && w.chance(0.8): // a move
+		return call(model.ToolCancel, `{}`)
 	case choose && len(r.Offered) > 0 && w.chance(0.9):
 		return book(r.Offered)
 	case giveBack && r.Booked != nil && len(r.Offered) == 0 && w.chance(0.7):
@@ -444,7 +463,7 @@ func (p *patient) chooses(k *call) {
 		p.answers(choice, w.within(5*time.Second, 3*time.Minute))
 	case (strings.Contains(words, clarifyWords) || strings.Contains(words, clarifyWordsEs)) && w.chance(0.6):
 		p.answers(routine, w.within(5*time.Second, 2*time.Minute))
-	case (strings.Contains(words, "You are booked for") || strings.Contains(words, "Tiene su cita")) && w.chance(0.4):
+	case (strings.Contains(words, "You are booked for") || strings.Contains(words, "Tiene su cita")) && (w.books && w.chance(0.8) || w.chance(0.4)):
 		p.answers(regret, w.within(10*time.Second, 10*time.Minute))
 	case k.o.Class == channels.ClassAgent && w.quiet && w.chance(0.6):
 		p.answers(pick(w.r, routine, choice, choice, closer), w.within(5*time.Second, 4*time.Minute))
