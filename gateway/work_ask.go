@@ -234,8 +234,12 @@ func (g *Gateway) commitBegun(ctx context.Context, q *question) step {
 }
 
 // doAct makes the act, or looks what became of one that is over. Stopping does not
-// break it off: it has its own time.
+// break it off: it has its own time. A worker that stalled past its lease makes
+// nothing: whoever has the question since may have made it, and given it back.
 func (g *Gateway) doAct(ctx context.Context, q *question) step {
+	if molt.TimeOf(g.o.Now()) >= q.it.Lease.Until || !g.mayMake(ctx, q) {
+		return nil
+	}
 	var out model.Outcome
 	done := telemetry.Tool(q.told.In(ctx), q.act.Tool, true)
 	act := skill.Act{Tool: q.act.Tool, Key: q.act.Key, Slot: q.act.Slot, For: q.who}
@@ -250,6 +254,21 @@ func (g *Gateway) doAct(ctx context.Context, q *question) step {
 	done(out.State)
 	g.countCall(q.it, q.act.Tool, out)
 	return func(ctx context.Context) step { return g.commitCalled(ctx, q, out) }
+}
+
+// mayMake takes the last look before an act: one that somebody spoke over since it was
+// put on record is only looked up, by this worker as by any later one.
+func (g *Gateway) mayMake(ctx context.Context, q *question) bool {
+	_, err := g.desk.Step(context.WithoutCancel(ctx), q.it.Conversation, nil, func(s *turn.State, _ func(turn.Ref) molt.Words) intake.Plan {
+		if act, how := s.Making(q.it.ID); how != turn.MakeAgain || act.Key != q.act.Key {
+			q.making = turn.MakeLook
+		}
+		return intake.Plan{}
+	})
+	if err != nil {
+		g.stepError(q.it, "calling", err)
+	}
+	return err == nil
 }
 
 // commitCalled brings what came of an act as a fact, whoever owns the conversation

@@ -161,8 +161,7 @@ func (w *world) takeOver() {
 		return
 	}
 	p, n := pick(w.r, w.patients...), pick(w.r, w.nurses...)
-	id := p.conversation()
-	n.click(id, turn.Acted{Verb: turn.VerbTakeOver, Severity: pick(w.r, escalation.S2, escalation.S3, "")})
+	n.takesOver(p, pick(w.r, escalation.S2, escalation.S3, ""))
 }
 
 // clear ends the plot: the weather is good, the configuration the usual one,

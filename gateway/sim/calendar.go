@@ -84,7 +84,10 @@ func (c *calendar) taken(id string) bool {
 // Reserve implements schedule.Calendar.
 func (c *calendar) Reserve(ctx context.Context, b schedule.Booking) error {
 	d := c.begin(b.Key, b.Slot, molt.Address(b.Phone))
-	return c.exchange(ctx, func() error {
+	if c.w.books && !c.w.calm && c.w.chance(0.15) {
+		c.gone[d.slot] = true // somebody at the desk was quicker
+	}
+	return c.act(ctx, func() error {
 		stands, there := c.stands[d.key]
 		switch {
 		case there && stands.slot == d.slot:
@@ -114,7 +117,7 @@ func (c *calendar) Find(ctx context.Context, key string) (slot model.Slot, err e
 // Release implements schedule.Calendar.
 func (c *calendar) Release(ctx context.Context, key string) error {
 	d := c.begin(key, "", c.stands[key].of)
-	return c.exchange(ctx, func() error {
+	return c.act(ctx, func() error {
 		if _, d.made = c.stands[key]; d.made {
 			c.w.tell("the calendar takes %s back (%s)", c.stands[key].slot, key)
 		}
@@ -131,10 +134,66 @@ func (c *calendar) begin(key, slot string, of molt.Address) *deal {
 	if w.now >= w.job.work.Item.Lease.Until {
 		w.fault("act %s is made by a worker whose lease ended", key)
 	}
-	if p := w.patientAt(of); p != nil && w.alarmed(p, d.begun) {
+	p := w.patientAt(of)
+	if p == nil {
+		return d
+	}
+	if w.alarmed(p, d.at) {
 		w.fault("after %s wrote a red flag an act begins: %s", p.name, key)
 	}
+	w.intrudes(p)
 	return d
+}
+
+// intrudesOn intrudes on whom a model was asked for.
+func (w *world) intrudesOn(tag string) {
+	if i := slices.IndexFunc(w.patients, func(p *patient) bool { return p.tag == tag }); i >= 0 {
+		w.intrudes(w.patients[i])
+	}
+}
+
+// intrudes has somebody else speak while an act is about to be made, or is being made:
+// a nurse, or the patient herself, of danger.
+func (w *world) intrudes(p *patient) {
+	if w.calm || !w.books || !w.chance(0.15) {
+		return
+	}
+	in := w.within(0, w.took+400*time.Millisecond)
+	if w.chance(0.3) {
+		w.after(in, 0, p.name+" texts", func() { p.text(danger1) })
+		return
+	}
+	n := pick(w.r, w.nurses...)
+	w.after(in, 0, string(n.id)+" takes over", func() { n.takesOver(p, escalation.S3) })
+	w.after(in+w.within(10*time.Second, 3*time.Minute), 0, string(n.id)+" gives back", func() { n.givesBack(p) })
+}
+
+// act draws what becomes of a call that would change something. Where most is about
+// appointments the daemon often dies of it, before or with the answer on its way, and
+// the calendar is often late.
+func (c *calendar) act(ctx context.Context, do func() error) error {
+	w := c.w
+	if !w.books || w.calm || ctx.Err() != nil {
+		return c.exchange(ctx, do)
+	}
+	switch x := w.r.Float64(); {
+	case x < 0.05 && w.lives <= maxCrash:
+		panic(crashed{})
+	case x < 0.15 && w.lives <= maxCrash:
+		_ = do()
+		panic(crashed{})
+	case x >= 0.9:
+		return c.late(do)
+	}
+	return c.exchange(ctx, do)
+}
+
+// late does it when nobody waits for it any more.
+func (c *calendar) late(do func() error) error {
+	w := c.w
+	w.took += calendarTime
+	w.carriers[0].later(w.within(calendarTime, 20*time.Second), "the calendar is late", func() { _ = do() })
+	return context.DeadlineExceeded
 }
 
 var errCalendar = errors.New("calendar: the server answered 503")
@@ -162,9 +221,8 @@ func (c *calendar) exchange(ctx context.Context, do func() error) error {
 	case x < 0.09:
 		_ = do() // the answer is lost
 		return waited()
-	case x < 0.11: // done when nobody waits for it any more
-		w.carriers[0].later(w.within(calendarTime, 20*time.Second), "the calendar is late", func() { _ = do() })
-		return waited()
+	case x < 0.11:
+		return c.late(do)
 	case x < 0.14: // what stands in between repeats it
 		_ = do()
 	case x < 0.16 && w.lives <= maxCrash:
@@ -263,7 +321,7 @@ func (w *world) checkActs(r *record) {
 			w.fault("act %s reached the calendar and is not on record before", d.key)
 			continue
 		}
-		if owners := a.j.ownersAt(d.begun); !slices.Contains(owners, escalation.OwnerAgent) {
+		if owners := a.j.ownersAt(d.at); !slices.Contains(owners, escalation.OwnerAgent) {
 			w.fault("act %s is made while %s owns the conversation", d.key, owners[0])
 		}
 		if d.made && d.slot != "" {
@@ -343,7 +401,7 @@ func (t *thinker) calls(r model.Request) *model.Answer {
 		switch {
 		case last.Call.Tool == model.ToolCancel && last.Outcome.State == model.CallDone && len(r.Offered) > 0 && w.chance(0.8):
 			return book(r.Offered)
-		case last.Call.Tool == model.ToolFind && giveBack && r.Booked != nil && w.chance(0.5):
+		case last.Call.Tool == model.ToolFind && giveBack && r.Booked != nil && (w.books || w.chance(0.5)):
 			return call(model.ToolCancel, `{}`)
 		case w.chance(0.05):
 			return &model.Answer{Kind: model.KindCall, Call: &last.Call}
@@ -351,6 +409,8 @@ func (t *thinker) calls(r model.Request) *model.Answer {
 		return nil
 	}
 	switch {
+	case choose && len(r.Offered) > 0 && r.Booked != nil && w.chance(0.8): // a move
+		return call(model.ToolCancel, `{}`)
 	case choose && len(r.Offered) > 0 && w.chance(0.9):
 		return book(r.Offered)
 	case giveBack && r.Booked != nil && len(r.Offered) == 0 && w.chance(0.7):
@@ -399,11 +459,11 @@ func (p *patient) chooses(k *call) {
 	}
 	words := k.o.Words.Reveal()
 	switch {
-	case (strings.Contains(words, offerWords) || strings.Contains(words, offerWordsEs)) && w.chance(0.8):
+	case (strings.Contains(words, offerWords) || strings.Contains(words, offerWordsEs)) && (w.books || w.chance(0.8)):
 		p.answers(choice, w.within(5*time.Second, 3*time.Minute))
 	case (strings.Contains(words, clarifyWords) || strings.Contains(words, clarifyWordsEs)) && w.chance(0.6):
 		p.answers(routine, w.within(5*time.Second, 2*time.Minute))
-	case (strings.Contains(words, "You are booked for") || strings.Contains(words, "Tiene su cita")) && w.chance(0.4):
+	case (strings.Contains(words, "You are booked for") || strings.Contains(words, "Tiene su cita")) && (w.books && w.chance(0.8) || w.chance(0.4)):
 		p.answers(regret, w.within(10*time.Second, 10*time.Minute))
 	case k.o.Class == channels.ClassAgent && w.quiet && w.chance(0.6):
 		p.answers(pick(w.r, routine, choice, choice, closer), w.within(5*time.Second, 4*time.Minute))

@@ -189,6 +189,8 @@ func (w *world) checkTakenOnce(r *record) {
 				w.fault("text %s, sent %s, was never fetched", t.id, t.sent)
 			case n > 1:
 				w.fault("text %s was taken in %d times", t.id, n)
+			case t.acked > 0 && r.taken[t.id] > t.acked: // what a list brings afterwards heals it, and nobody answers for that
+				w.fault("text %s was answered 2xx at %s, and is on record from %s on", t.id, t.acked, r.taken[t.id])
 			}
 		}
 	}

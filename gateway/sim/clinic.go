@@ -68,6 +68,9 @@ func born(o Options, seed uint64) (*world, error) {
 	if w.quiet { // the agent gets far
 		w.weather.model = min(w.weather.model, 0.5)
 	}
+	if w.books = w.chance(0.25); w.books { // and here it acts
+		w.level, w.quiet, w.weather.model = turn.AutonomyExtended, true, min(w.weather.model, 0.2)
+	}
 	w.hasty, w.desk = w.chance(0.4), pick(w.r, 0.1, 0.2, 0.5)
 	w.unapproved = pick(w.r, turn.UnapprovedRefuse, turn.UnapprovedRefuse, turn.UnapprovedMake)
 	w.reviewWithin = pick(w.r, 3*time.Minute, 15*time.Minute)

@@ -153,7 +153,7 @@ func (w *world) pump() {
 	}
 	for _, work := range works {
 		j := &job{work: work}
-		w.after(w.pause(), d.life, "claimed "+string(work.Item.Lane), func() { w.step(j) })
+		w.after(w.pause(work), d.life, "claimed "+string(work.Item.Lane), func() { w.step(j) })
 	}
 	if next := d.steps.Next(); next > 0 && (d.wake <= w.now || next < d.wake) {
 		d.wake = next
@@ -163,10 +163,12 @@ func (w *world) pump() {
 
 // pause is how long a worker takes until its next step: seldom long, and at
 // times longer than its lease.
-func (w *world) pause() time.Duration {
+func (w *world) pause(work *gateway.Work) time.Duration {
 	switch {
 	case w.calm || !w.chance(w.weather.stall):
 		return w.within(0, 20*time.Millisecond)
+	case w.books && work.Item.Lane == molt.LaneAsk && w.chance(0.3): // the watchdog has the patient by then
+		return w.within(8*time.Minute, 12*time.Minute)
 	case w.chance(0.3):
 		return w.within(2*time.Minute, 4*time.Minute)
 	}
@@ -190,7 +192,7 @@ func (w *world) step(j *job) {
 		j.call.known = true
 	}
 	if more {
-		w.after(w.took+w.pause(), w.daemon.life, "step of "+string(j.work.Item.Lane), func() { w.step(j) })
+		w.after(w.took+w.pause(j.work), w.daemon.life, "step of "+string(j.work.Item.Lane), func() { w.step(j) })
 	}
 }
 

@@ -62,6 +62,9 @@ func (t *thinker) Ask(_ context.Context, r model.Request) (model.Answer, error) 
 		reply.Kind, reply.Text = model.KindClarify, t.phrase(r, tag, clarifyWords, clarifyWordsEs+" para ayudarle")
 	default:
 		if a := t.calls(r); a != nil {
+			if a.Call.Tool == model.ToolBook || a.Call.Tool == model.ToolCancel {
+				w.intrudesOn(tag)
+			}
 			return *a, nil
 		}
 	}

@@ -237,6 +237,34 @@ func (n *nurse) click(id molt.ConversationID, a turn.Acted) (done bool) {
 	return err == nil && out.Done
 }
 
+// takesOver takes a patient's conversation, in which no case may be.
+func (n *nurse) takesOver(p *patient, s escalation.Severity) {
+	if n.w.daemon == nil || n.w.daemon.work == nil || n.w.calm {
+		return
+	}
+	n.click(p.conversation(), turn.Acted{Verb: turn.VerbTakeOver, Severity: s})
+}
+
+// givesBack has called a patient whose case she has, and lets the agent go on.
+func (n *nurse) givesBack(p *patient) {
+	w := n.w
+	if w.daemon == nil || w.daemon.work == nil || w.calm {
+		return
+	}
+	w.settle()
+	rows, err := w.daemon.work.List(context.Background())
+	if err != nil {
+		w.fault("work list: %v", err)
+		return
+	}
+	for _, r := range rows {
+		if r.Conversation == p.conversation() && r.Claimant == n.id {
+			n.onCase(r, turn.VerbCalled)
+			n.onCase(r, turn.VerbResolve)
+		}
+	}
+}
+
 // chargeNurse works through the list once the plot is over, until it is empty.
 func (w *world) chargeNurse() {
 	again := func() { w.after(5*time.Minute, 0, "the charge nurse comes back", w.chargeNurse) }

@@ -23,6 +23,7 @@ const (
 	stop    kind = "stop"
 	start   kind = "start"
 	help    kind = "help"
+	wish    kind = "wish"   // for an appointment
 	choice  kind = "choice" // of an opening that was offered
 	regret  kind = "regret" // of an appointment
 	picture kind = "picture"
@@ -34,7 +35,9 @@ const (
 func (k kind) red() bool { return k == danger1 || k == danger2 }
 
 // wants reports whether a text of that kind wants an answer of the agent's.
-func (k kind) wants() bool { return k == routine || k == choice || k == regret || k == picture }
+func (k kind) wants() bool {
+	return k == routine || k == wish || k == choice || k == regret || k == picture
+}
 
 // said are the words of each kind.
 type said map[kind][]string
@@ -42,6 +45,7 @@ type said map[kind][]string
 func english() said {
 	return said{
 		routine: {"I need an appointment", "can I book an appointment?", "what are your hours?", "can I move my visit to Friday?", "do you take my insurance?", "how do I get there?"},
+		wish:    {"I need an appointment", "can I book an appointment?"},
 		choice:  {"the first one please", "yes the first one works"},
 		regret:  {"please cancel my appointment", "can I move my appointment to another day?"},
 		picture: {"here is my insurance card, do you take it?", "is this the form you need?"},
@@ -58,6 +62,7 @@ func english() said {
 func spanish() said {
 	return said{
 		routine: {"necesito una cita", "¿me da una cita?", "¿a que hora abren?", "¿puedo cambiar mi cita?"},
+		wish:    {"necesito una cita", "¿me da una cita?"},
 		choice:  {"la primera por favor"},
 		regret:  {"quiero cancelar mi cita", "¿puedo cambiar mi cita para otro dia?"},
 		picture: {"esta es mi tarjeta del seguro, ¿la aceptan?"},
@@ -116,6 +121,9 @@ func (p *patient) mood() kind {
 		r = p.own
 	}
 	x := r.IntN(100)
+	if p.own == nil && w.books && x < 92 && w.chance(0.85) {
+		return pick(r, wish, wish, choice, regret)
+	}
 	if p.own == nil && w.quiet && x >= 48 && x < 92 && w.chance(0.85) {
 		return pick(r, routine, routine, choice, choice, regret)
 	}

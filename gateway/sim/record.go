@@ -42,12 +42,13 @@ type attemptID struct {
 type record struct {
 	journals []*journal
 	inbound  map[string]int          // by provider id: in how many events
+	taken    map[string]molt.Time    // by provider id: when the first of them was committed
 	attempts map[attemptID]molt.Time // when it was first on record
 }
 
 func (w *world) read() (*record, error) {
 	ctx := context.Background()
-	r := &record{inbound: map[string]int{}, attempts: map[attemptID]molt.Time{}}
+	r := &record{inbound: map[string]int{}, taken: map[string]molt.Time{}, attempts: map[attemptID]molt.Time{}}
 	p, err := w.disk.Scan(ctx, molt.Query{Table: molt.TableConversations, Limit: molt.MaxPage})
 	if err != nil {
 		return nil, fmt.Errorf("read the record: %w", err)
@@ -162,6 +163,9 @@ func (r *record) note(j *journal) {
 		switch b := e.Body.(type) {
 		case *channels.Inbound:
 			r.inbound[b.ProviderID]++
+			if at, there := r.taken[b.ProviderID]; !there || e.At < at {
+				r.taken[b.ProviderID] = e.At
+			}
 		case *turn.Attempted:
 			id := attemptID{b.Item, b.Attempt}
 			if at, there := r.attempts[id]; !there || e.At < at { // a successor counts from 1

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/gateway/sim"
+	"github.com/tidegate/tidegate/gateway/turn"
 	"github.com/tidegate/tidegate/molt"
 	"github.com/tidegate/tidegate/molt/boltstore"
 	"github.com/tidegate/tidegate/molt/memstore"
@@ -141,8 +142,9 @@ func TestWorlds(t *testing.T) {
 	}
 	all.Wait()
 	// A world in which little happens proves little.
-	if each := uint64(sum.Events) / n; n >= 25 && !t.Failed() && (each < 200 || uint64(sum.Crashes) < n) {
-		t.Errorf("a world has %d events, and %d worlds have %d crashes", each, n, sum.Crashes)
+	acts := uint64(cover.Reasons[turn.ReasonCalling])
+	if each := uint64(sum.Events) / n; n >= 25 && !t.Failed() && (each < 200 || uint64(sum.Crashes) < n || acts < n/2) {
+		t.Errorf("a world has %d events, and %d worlds have %d crashes and %d acts of the agent's", each, n, sum.Crashes, acts)
 	}
 	var table strings.Builder
 	if err := cover.Print(&table); err != nil {

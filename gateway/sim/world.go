@@ -88,6 +88,7 @@ type world struct {
 	edits        int
 	letGo        []*call // texts that a nurse let go
 	quiet        bool    // little happens that frightens
+	books        bool    // nearly all that is wanted is appointments; see intrudes
 	hasty        bool    // what is for the same day is soon nobody's again
 	desk         float64 // share of what nurses do that they do at the console
 	chats        bool    // one patient has no phone but a page
