@@ -123,11 +123,10 @@ func NothingAsked(text string) bool {
 	return len(words) <= maxCloserWords && closing.MatchString(joined) && closingStrong.MatchString(joined)
 }
 
-// FoldAccents removes the accents of Spanish letters, which patients often
-
 var accents = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u",
 	"Á", "A", "É", "E", "Í", "I", "Ó", "O", "Ú", "U", "Ü", "U")
 
+// FoldAccents removes the accents of Spanish letters, which patients often
 // leave out.
 func FoldAccents(s string) string {
 	return accents.Replace(s)
