@@ -74,7 +74,7 @@ func born(o Options, seed uint64) (*world, error) {
 	w.hasty, w.desk = w.chance(0.4), pick(w.r, 0.1, 0.2, 0.5)
 	w.unapproved = pick(w.r, turn.UnapprovedRefuse, turn.UnapprovedRefuse, turn.UnapprovedMake)
 	w.reviewWithin = pick(w.r, 3*time.Minute, 15*time.Minute)
-	w.calendar = &calendar{w: w, stands: map[string]booking{}, gone: map[string]bool{}, adrift: map[string]bool{}}
+	w.calendar = &calendar{w: w, stands: map[string]booking{}, asked: map[string]molt.Time{}, gone: map[string]bool{}, adrift: map[string]bool{}}
 	w.attic = &shelf{w: w, files: map[string][]byte{}}
 	w.people()
 	return w, nil

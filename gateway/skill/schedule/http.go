@@ -30,11 +30,18 @@ const maxAnswer = 1 << 20
 //	GET    {base}/bookings/{key}  200 {"slot": {…}}; 404 when there is none
 //	DELETE {base}/bookings/{key}  200 or 204; 404 when there was none
 //
-// The same PUT twice is one booking.
+// The same PUT twice is one booking. Each PUT and DELETE says in the header
+// Tidegate-Asked when it was sent (RFC 3339, to the nanosecond). One that is older than
+// the last one of its key came late: it changes nothing and is answered 409, so that
+// nobody has an appointment again that was given back.
 type Remote struct {
 	base   string
 	client *http.Client
+	now    func() time.Time
 }
+
+// askedHeader tells the calendar's server when a change was asked for.
+const askedHeader = "Tidegate-Asked"
 
 // NewRemote checks the address and calls nobody. A key is sent as a bearer token.
 func NewRemote(base, key string, transport http.RoundTripper) (*Remote, error) {
@@ -42,7 +49,7 @@ func NewRemote(base, key string, transport http.RoundTripper) (*Remote, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("calendar: the address must be https://host/path or http://host:port/path")
 	}
-	return &Remote{base: strings.TrimRight(base, "/"), client: wire.Client(key, transport)}, nil
+	return &Remote{base: strings.TrimRight(base, "/"), client: wire.Client(key, transport), now: time.Now}, nil
 }
 
 // opening is a slot as the contract writes it.
@@ -146,6 +153,9 @@ func (r *Remote) call(ctx context.Context, method, path string, body, into any) 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	if method != http.MethodGet {
+		req.Header.Set(askedHeader, r.now().UTC().Format(time.RFC3339Nano))
+	}
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return 0, fault(ctx, err)

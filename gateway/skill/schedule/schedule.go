@@ -40,7 +40,8 @@ type Calendar interface {
 	Free(ctx context.Context, from, to time.Time, most int) ([]model.Slot, error)
 	// Reserve books an opening under a key. The same key for the same opening again
 	// changes nothing and is no error; ErrTaken when it is not free, ErrUnanswered when
-	// nobody can tell whether it will be booked.
+	// nobody can tell whether it will be booked. Where calls take time on their way, one
+	// that comes after a later Release of its key books nothing.
 	Reserve(ctx context.Context, b Booking) error
 	// Find returns what is booked under a key; ErrNone when nothing is.
 	Find(ctx context.Context, key string) (model.Slot, error)

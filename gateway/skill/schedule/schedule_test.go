@@ -42,10 +42,10 @@ func file(t *testing.T, rows string) (*File, string) {
 }
 
 // server speaks the contract over a map.
-func server(t *testing.T) Calendar {
+func server(t *testing.T) *Remote {
 	t.Helper()
 	var mu sync.Mutex
-	booked := map[string]string{}
+	booked, last := map[string]string{}, map[string]time.Time{}
 	slots := map[string]opening{}
 	for i, id := range []string{"b", "a"} {
 		slots[id] = opening{ID: id, Start: time.Date(2026, 5, 4, 15-i, 0, 0, 0, time.UTC), Minutes: 20}
@@ -66,11 +66,23 @@ func server(t *testing.T) Calendar {
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"slots": out})
 	})
+	late := func(r *http.Request) bool {
+		key, at := r.PathValue("key"), asked(t, r)
+		if at.Before(last[key]) {
+			return true
+		}
+		last[key] = at
+		return false
+	}
 	mux.HandleFunc("PUT /v1/bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		var b Booking
 		_ = json.NewDecoder(r.Body).Decode(&b)
+		if late(r) {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
 		for key, s := range booked {
 			if s == b.Slot && key != r.PathValue("key") || key == r.PathValue("key") && s != b.Slot {
 				w.WriteHeader(http.StatusConflict)
@@ -92,6 +104,10 @@ func server(t *testing.T) Calendar {
 	mux.HandleFunc("DELETE /v1/bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
+		if late(r) {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
 		delete(booked, r.PathValue("key"))
 		w.WriteHeader(http.StatusNoContent)
 	})
@@ -102,6 +118,47 @@ func server(t *testing.T) Calendar {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// asked is when a change was asked for, as the contract has it told.
+func asked(t *testing.T, r *http.Request) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, r.Header.Get("Tidegate-Asked"))
+	if err != nil {
+		t.Errorf("%s %s does not say when it was asked for: %v", r.Method, r.URL.Path, err)
+	}
+	return at
+}
+
+// TestALateBookingIsRefused: a request that was on its way while its booking was given
+// back tells the server that it is older, and a new one for the same opening is not.
+func TestALateBookingIsRefused(t *testing.T) {
+	c := server(t)
+	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) { c.now = func() time.Time { return now.Add(d) } }
+	b := Booking{Key: "k1", Slot: "a"}
+	at(time.Second)
+	if err := c.Reserve(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	at(2 * time.Second)
+	if err := c.Release(t.Context(), "k1"); err != nil {
+		t.Fatal(err)
+	}
+	at(1500 * time.Millisecond)
+	if err := c.Reserve(t.Context(), b); !errors.Is(err, ErrTaken) {
+		t.Errorf("a late booking: %v, want ErrTaken", err)
+	}
+	at(3 * time.Second)
+	if err := c.Reserve(t.Context(), b); err != nil {
+		t.Errorf("the same opening chosen anew: %v", err)
+	}
+	at(2500 * time.Millisecond)
+	if err := c.Release(t.Context(), "k1"); err == nil {
+		t.Error("a late giving back is taken for one that was done")
+	}
+	if _, err := c.Find(t.Context(), "k1"); err != nil {
+		t.Errorf("the opening chosen anew was given back by a late call: %v", err)
+	}
 }
 
 // TestCalendars holds both kinds to the same promises.
