@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/molt"
+	"github.com/tidegate/tidegate/molt/raced"
 )
 
 // checkStep judges one step of the machine against what must hold of every one.
@@ -327,8 +328,11 @@ func (l *life) silence() {
 
 // TestLives runs many random cases; a failure names the seed.
 func TestLives(t *testing.T) {
-	all := worlds(t)
-	for seed := range uint64(1000) {
+	all, lives := worlds(t), uint64(1000)
+	if raced.On {
+		lives = 250
+	}
+	for seed := range lives {
 		r := rand.New(rand.NewPCG(seed, 7))
 		l := &life{t: t, worlds: all, next: r.IntN}
 		l.run(80)

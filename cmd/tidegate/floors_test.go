@@ -45,7 +45,7 @@ var (
 var concrete = []string{"channels/twilio", "channels/webchat", "gateway/model/ollama", "gateway/model/openai", "gateway/model/scripted", "molt/boltstore", "molt/memstore"}
 
 // kits are test code in packages of their own: conformance suites, stories.
-var kits = []string{"channels/channeltest", "escalation/storytest", "gateway/model/ollama/ollamatest", "molt/storetest"}
+var kits = []string{"channels/channeltest", "escalation/storytest", "gateway/model/ollama/ollamatest", "molt/raced", "molt/storetest"}
 
 // reference is the store that says what a store is. Tests alone keep one in memory.
 const reference = "molt/memstore"

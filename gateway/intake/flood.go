@@ -17,7 +17,7 @@ const (
 	Brisk      = 16                     // texts of one number in one second; more are gathered
 	Gathers    = 100 * time.Millisecond // how long, before those that came meanwhile are decided
 	Apart      = 25 * time.Millisecond  // between what is decided of one number in several conversations
-	MaxGathers = 500 * time.Millisecond // how long nobody's text waits
+	MaxGathers = 500 * time.Millisecond // longer than that no text waits
 )
 
 // pace counts the texts of each number in the second that began.
@@ -38,15 +38,15 @@ type share struct {
 func (p *pace) wait(peer molt.Address, n int, now time.Time, waited bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.peers == nil || now.Sub(p.began) >= time.Second || now.Before(p.began) {
+	if p.peers == nil {
+		p.peers = map[molt.Address]*share{}
+	}
+	if now.Sub(p.began) >= time.Second || now.Before(p.began) {
 		maps.DeleteFunc(p.peers, func(_ molt.Address, s *share) bool {
 			s.texts = 0
 			return !now.Before(s.next)
 		})
 		p.began = now
-	}
-	if p.peers == nil {
-		p.peers = map[molt.Address]*share{}
 	}
 	s := p.peers[peer]
 	if s == nil {

@@ -1,10 +1,6 @@
 package screen
 
-import (
-	"hash/fnv"
-	"io"
-	"iter"
-)
+import "iter"
 
 // The rules are read once and then stay, tens of thousands of small lists of them. They
 // are kept in few pieces without a pointer inside: the garbage collector, which walks
@@ -62,10 +58,13 @@ func (t *table) add(spelling string, id int32) {
 
 func (t *table) find(spelling string) iter.Seq[int32] { return t.ids.of(t.rows[spelled(spelling)]) }
 
+// spelled is FNV-1a, written out so that it asks for no memory.
 func spelled(s string) uint64 {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, s) // a hash takes all
-	return h.Sum64()
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
 }
 
 // tree is all phrases, word by word. Node 0 is where each begins.

@@ -157,9 +157,6 @@ func (w *world) askLink() {
 
 // takeOver has a nurse take a conversation in which no case may be.
 func (w *world) takeOver() {
-	if w.daemon == nil || w.daemon.work == nil {
-		return
-	}
 	p, n := pick(w.r, w.patients...), pick(w.r, w.nurses...)
 	n.takesOver(p, pick(w.r, escalation.S2, escalation.S3, ""))
 }

@@ -138,13 +138,30 @@ func (n *nurse) text(code string, verb turn.Verb, rest string) {
 	n.w.carriers[0].send(n.phone, staff, code+" "+rest, false)
 }
 
+// console reports whether there is one to work at; what came in is decided by then.
+func (w *world) console() bool {
+	if w.daemon == nil || w.daemon.work == nil {
+		return false
+	}
+	w.settle()
+	return true
+}
+
+// workList is what the console lists, as far as it is decided.
+func (w *world) workList() []turn.WorkRow {
+	rows, err := w.daemon.work.List(context.Background())
+	if err != nil {
+		w.fault("work list: %v", err)
+	}
+	return rows
+}
+
 // atConsole acts on a page of the console. The page may be minutes old.
 func (n *nurse) atConsole(code string) {
 	w := n.w
-	if w.daemon == nil || w.daemon.work == nil {
+	if !w.console() {
 		return
 	}
-	w.settle()
 	id, c, err := w.daemon.work.Find(context.Background(), code)
 	if err != nil {
 		return
@@ -154,13 +171,8 @@ func (n *nurse) atConsole(code string) {
 		w.tell("%s reads %s: %v", n.id, id, err)
 		return
 	}
-	rows, err := w.daemon.work.List(context.Background())
-	if err != nil {
-		w.fault("work list: %v", err)
-		return
-	}
 	row := turn.WorkRow{Case: c, Conversation: id}
-	for _, r := range rows {
+	for _, r := range w.workList() {
 		if r.Case == c {
 			row = r
 		}
@@ -171,18 +183,11 @@ func (n *nurse) atConsole(code string) {
 // readsList looks over the work list at the desk and does something about one case:
 // what fits it as it stands.
 func (n *nurse) readsList() {
-	w := n.w
-	if w.daemon == nil || w.daemon.work == nil || w.calm {
+	if n.w.calm || !n.w.console() {
 		return
 	}
-	w.settle()
-	rows, err := w.daemon.work.List(context.Background())
-	if err != nil {
-		w.fault("work list: %v", err)
-		return
-	}
-	if len(rows) > 0 {
-		n.clicksOn(pick(w.r, rows...), true)
+	if rows := n.w.workList(); len(rows) > 0 {
+		n.clicksOn(pick(n.w.r, rows...), true)
 	}
 }
 
@@ -239,7 +244,7 @@ func (n *nurse) click(id molt.ConversationID, a turn.Acted) (done bool) {
 
 // takesOver takes a patient's conversation, in which no case may be.
 func (n *nurse) takesOver(p *patient, s escalation.Severity) {
-	if n.w.daemon == nil || n.w.daemon.work == nil || n.w.calm {
+	if n.w.calm || !n.w.console() {
 		return
 	}
 	n.click(p.conversation(), turn.Acted{Verb: turn.VerbTakeOver, Severity: s})
@@ -247,17 +252,10 @@ func (n *nurse) takesOver(p *patient, s escalation.Severity) {
 
 // givesBack has called a patient whose case she has, and lets the agent go on.
 func (n *nurse) givesBack(p *patient) {
-	w := n.w
-	if w.daemon == nil || w.daemon.work == nil || w.calm {
+	if n.w.calm || !n.w.console() {
 		return
 	}
-	w.settle()
-	rows, err := w.daemon.work.List(context.Background())
-	if err != nil {
-		w.fault("work list: %v", err)
-		return
-	}
-	for _, r := range rows {
+	for _, r := range n.w.workList() {
 		if r.Conversation == p.conversation() && r.Claimant == n.id {
 			n.onCase(r, turn.VerbCalled)
 			n.onCase(r, turn.VerbResolve)
@@ -268,17 +266,11 @@ func (n *nurse) givesBack(p *patient) {
 // chargeNurse works through the list once the plot is over, until it is empty.
 func (w *world) chargeNurse() {
 	again := func() { w.after(5*time.Minute, 0, "the charge nurse comes back", w.chargeNurse) }
-	if w.daemon == nil || w.daemon.work == nil {
+	if !w.console() {
 		again()
 		return
 	}
-	w.settle()
-	rows, err := w.daemon.work.List(context.Background())
-	if err != nil {
-		w.fault("work list: %v", err)
-		return
-	}
-	for _, r := range rows {
+	for _, r := range w.workList() {
 		if r.State != escalation.StateResolved && r.State != escalation.StateClosed {
 			w.seeThrough(r)
 		}
@@ -307,14 +299,10 @@ func (w *world) seeThrough(r turn.WorkRow) {
 
 // onCase clicks on the case as it stands.
 func (n *nurse) onCase(r turn.WorkRow, verb turn.Verb) bool {
-	if n.w.daemon == nil {
+	if n.w.daemon == nil || n.w.daemon.work == nil {
 		return false
 	}
-	rows, err := n.w.daemon.work.List(context.Background())
-	if err != nil {
-		n.w.fault("work list: %v", err)
-	}
-	for _, now := range rows {
+	for _, now := range n.w.workList() {
 		if now.Case == r.Case {
 			r = now
 		}

@@ -106,10 +106,9 @@ func (w *world) edit() string {
 // readsDrafts works through what waits at the console. Her page may be minutes old.
 func (n *nurse) readsDrafts() {
 	w := n.w
-	if w.daemon == nil || w.daemon.work == nil || w.calm {
+	if w.calm || !w.console() {
 		return
 	}
-	w.settle()
 	rows, err := w.daemon.work.Reviews(context.Background())
 	if err != nil {
 		w.fault("what waits: %v", err)

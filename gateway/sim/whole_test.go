@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tidegate/tidegate/gateway/sim"
+	"github.com/tidegate/tidegate/molt/raced"
 )
 
 // The worlds that have to reach everything. It ends with the one that does, which is
@@ -22,7 +23,7 @@ const (
 // TestCoverIsWhole: some worlds reach every reason that the core gives, and every move
 // that a case makes. One that is never reached is judged by nobody.
 func TestCoverIsWhole(t *testing.T) {
-	if testing.Short() || raced {
+	if testing.Short() || raced.On {
 		t.Skip("it lives some hundred worlds, in which nothing runs at once")
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(512 << 20)) // collecting seldom is twice as fast

@@ -10,6 +10,7 @@ import (
 // daemon: she reads each, pauses the agent, edits the configuration with a fault
 // found while she writes, applies it, and goes back.
 func TestAdminInABrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.start()
 	b := browse(t).window(360, 740)

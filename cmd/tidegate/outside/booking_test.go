@@ -127,6 +127,13 @@ func (w *world) ledgerOfModels() (tokens, micros int) {
 	return tokens, micros
 }
 
+// asked holds a change against the contract: it says when it was asked for.
+func asked(t *testing.T, r *http.Request) {
+	if at, err := time.Parse(time.RFC3339Nano, r.Header.Get("Tidegate-Asked")); err != nil || time.Since(at) > time.Minute {
+		t.Errorf("%s of a booking does not say when it was asked for: %q", r.Method, r.Header.Get("Tidegate-Asked"))
+	}
+}
+
 // calendarServer is a calendar as a clinic's server would be, with its moods.
 type calendarServer struct {
 	*httptest.Server
@@ -164,6 +171,7 @@ func newCalendarServer(t *testing.T) *calendarServer {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.puts++
+		asked(t, r)
 		if b.Phone != booker {
 			t.Errorf("a booking for %q", b.Phone)
 		}
@@ -202,6 +210,7 @@ func newCalendarServer(t *testing.T) *calendarServer {
 		answer(w, 200, map[string]any{"slot": slots[id]})
 	})
 	mux.HandleFunc("DELETE /bookings/{key}", func(w http.ResponseWriter, r *http.Request) {
+		asked(t, r)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.deletes++

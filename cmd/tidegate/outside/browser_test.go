@@ -42,6 +42,7 @@ const evil = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script
 // TestChatInABrowser is a patient's whole chat in a real browser: the page of
 // its own, on a small phone.
 func TestChatInABrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.start()
 	b := browse(t).window(320, 640)
@@ -103,6 +104,7 @@ func (b *tab) throughARestart(w *world, code string) {
 // TestChatOwnTextStandsOnce has the gateway's word that a text is committed come
 // before the text itself, as it may: the text stands in the chat once.
 func TestChatOwnTextStandsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.start()
 	b := browse(t).window(320, 640)
@@ -140,6 +142,7 @@ const texts = `[...document.querySelectorAll(".tidegate-message .tidegate-text")
 // TestChatOnAnotherSite is the script tag on a page of another registrable
 // domain, where no cookie of ours travels: everything by keyboard.
 func TestChatOnAnotherSite(t *testing.T) {
+	t.Parallel()
 	var gate string
 	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -104,6 +104,7 @@ const (
 // checkpoints hold any of it, the carrier has deleted its part, and what was copied
 // before opens under no key that is left.
 func TestCarver(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 11})
 	for _, dir := range []string{"copies", "safe", "proof"} {
 		if err := os.Mkdir(w.path(dir), 0o700); err != nil {

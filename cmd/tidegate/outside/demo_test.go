@@ -112,6 +112,7 @@ func occupy(t *testing.T, port int) string {
 }
 
 func TestDemoHeldFolder(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	d := demonstrate(t, inFolder(dir, bin, "demo"), dir)
 	config, err := os.ReadFile(filepath.Join(d.folder, "demo.yaml"))
@@ -198,6 +199,7 @@ func play(ctx context.Context, bin, dir string, more ...string) (out string, cod
 }
 
 func TestPlayTwiceInOneFolder(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	for range 2 {
 		out, code := play(within(t, 2*patience), bin, dir)

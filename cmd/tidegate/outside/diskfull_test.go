@@ -16,6 +16,7 @@ const mostTexts = 400
 // size of a file, which cuts writes short, and by a small file system. Red flags
 // come until one is not answered 2xx. Given room again, each that was is paged.
 func TestDiskWithoutRoom(t *testing.T) {
+	t.Parallel()
 	t.Run("a limit on the file", func(t *testing.T) {
 		if _, err := exec.LookPath("prlimit"); err != nil {
 			needs(t, "prlimit", "it limits the size of files; it is not here")

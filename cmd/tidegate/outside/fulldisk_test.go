@@ -18,6 +18,7 @@ import (
 // reserve a text gets no 2xx; with room again everything goes on, and whatever got
 // a 2xx is there.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://clinic.example"`})
 	w.onSmallDisk("48m")
 	w.start()

@@ -111,6 +111,7 @@ func (b *tab) dead(what string) {
 // formula, a terminal's or a writing direction's command, as their name and in a
 // red flag, and looks at every page that shows it.
 func TestHostileWordsAreInert(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.start()
 	codes := make([]string, len(hostile))

@@ -19,6 +19,7 @@ type side struct {
 // TestNursesSideBySide tells the whole story in a real browser, in three windows
 // side by side. The pages alone judge it.
 func TestNursesSideBySide(t *testing.T) {
+	t.Parallel()
 	s := newSide(t)
 	s.intakeThenRedFlag(t)
 	s.oneTakesIt(t)

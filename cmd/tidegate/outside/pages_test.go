@@ -68,6 +68,7 @@ func (b *tab) picture(name string) {
 
 // TestPagesAreAccessible looks at every page there is, with people in it.
 func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("TIDEGATE_AXE") == "" {
 		needs(t, "axe", "TIDEGATE_AXE names no axe.min.js (npm install axe-core)")
 	}

@@ -32,6 +32,7 @@ const (
 // TestPictures: what a patient sends is fetched from the carrier through all that
 // goes wrong there, kept through a kill, and shown to a nurse.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "mean", seed: 3})
 	w.start()
 	trapped := trap(t)

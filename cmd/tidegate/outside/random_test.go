@@ -22,6 +22,7 @@ const fewTalks = 6
 // it writes is anything at all. Every text ends as it is promised, and what reached
 // a patient is what the record says passed the gate.
 func TestRandomModel(t *testing.T) {
+	t.Parallel()
 	s := ollamatest.Start(t)
 	talks := fewTalks
 	if n, err := strconv.Atoi(os.Getenv("TIDEGATE_CONVERSATIONS")); err == nil && n > 0 {

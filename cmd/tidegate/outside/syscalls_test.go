@@ -38,6 +38,7 @@ func (s strike) String() string { return fmt.Sprintf("%s of %s %d", s.fault, s.c
 // every call of the story; otherwise ten are drawn, of those that its words name, as
 // "error=EIO of fdatasync".
 func TestEverySyscall(t *testing.T) {
+	t.Parallel()
 	if why := straceFault(); why != "" {
 		needs(t, "strace", why)
 	}

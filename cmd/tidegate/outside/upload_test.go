@@ -51,6 +51,7 @@ func (b *tab) sees(pictures int) {
 // TestChatSendsFiles: a patient sends pictures from the chat on a small phone,
 // through a kill; a nurse sees each once, and what is no picture she never gets.
 func TestChatSendsFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 1, chat: `"https://www.clinic.example"`})
 	w.write("rash.png", noise(t, 40, 30))
 	w.write("large.png", noise(t, 1600, 1200))
