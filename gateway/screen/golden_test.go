@@ -3,6 +3,8 @@ package screen
 import (
 	"sync"
 	"testing"
+
+	"github.com/tidegate/tidegate/molt/raced"
 )
 
 // example is one line of the golden set.
@@ -26,7 +28,7 @@ func golden(t testing.TB) []example {
 // sparse is every fourth line where the race detector watches, which needs no more
 // and is ten times as slow; and all of them otherwise.
 func sparse(all []example) (out []example) {
-	if !raced {
+	if !raced.On {
 		return all
 	}
 	for i := 0; i < len(all); i += 4 {

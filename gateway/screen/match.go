@@ -148,6 +148,9 @@ func (t *text) dropIdioms() {
 	hit := false
 	for i := range t.d.idioms {
 		for _, s := range t.conceptSpans(&t.d.idioms[i]) {
+			if t.toks[s.lo].line != t.toks[s.hi-1].line {
+				continue // "my dog says hi", and on the next line somebody swallowed pills
+			}
 			hit = true
 			for i := s.lo; i < s.hi; i++ {
 				t.skipped[i] = true

@@ -53,7 +53,7 @@ func TestDressNeverLowers(t *testing.T) {
 		"bidi":       func(x string) string { return "\u202e" + x + "\u202c" },
 		"spaces":     func(x string) string { return strings.ReplaceAll(x, " ", " \u00a0 ") },
 	}
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		base := s.Judge(e.text, nil, 0, "")
 		for name, f := range dress {
 			if name == "spaces" && strings.Contains(e.text, "   ") {
@@ -73,7 +73,7 @@ func TestJudgeIsPure(t *testing.T) {
 	}
 	recent := []Message{{"agent", "Any chest pain?", 1000}, {"patient", "my arm", 2000}}
 	kept := slices.Clone(recent)
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		a, b := s.Judge(e.text, recent, 3000, "en"), again.Judge(e.text, recent, 3000, "es")
 		if a.Severity != b.Severity || !slices.Equal(a.Rules, b.Rules) || !slices.Equal(a.Quotes, b.Quotes) {
 			t.Errorf("got %+v and %+v, want the same: %q", a, b, e.text)
@@ -169,7 +169,7 @@ func FuzzJudge(f *testing.F) {
 func TestTypoNeverLowers(t *testing.T) {
 	s := mustNew(t)
 	d := dice(4)
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		base := s.Judge(e.text, nil, 0, "")
 		if base.Severity.Rank() < S2.Rank() {
 			continue
@@ -197,7 +197,7 @@ func TestMethodNeverLowersSelfHarm(t *testing.T) {
 		"with pills", "i have a gun", "i bought a rope", "by jumping", "with my insulin", "in the garage",
 		"con pastillas", "tengo una pistola", "con una soga", "desde el puente",
 	}
-	for _, e := range golden(t) {
+	for _, e := range sparse(golden(t)) {
 		if e.category != "self-harm" {
 			continue
 		}
@@ -208,6 +208,57 @@ func TestMethodNeverLowersSelfHarm(t *testing.T) {
 					t.Errorf("got %s, want at least %s %v: %q", got.Severity, base.Severity, base.Rules, text)
 				}
 			}
+		}
+	}
+}
+
+// What one line says takes nothing of the next: no idiom reaches over the end of one.
+func TestAnIdiomEndsWithItsLine(t *testing.T) {
+	for _, text := range []string{
+		"my dog says hi\nswallowed too many of my pain meds trying to sleep, feel strange",
+		"my cat\nswallowed a button battery, my son did, help",
+	} {
+		if v := mustNew(t).Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
+		}
+	}
+}
+
+// Who, what and where: the plainest emergencies there are, of anybody and anywhere. No
+// weights, no scope and no guard may take one of them back.
+func TestAnybodyAnywhere(t *testing.T) {
+	s := mustNew(t)
+	for _, of := range []struct{ who, what, where []string }{
+		{
+			[]string{"my boss", "my teacher", "our pastor", "a guest", "a customer", "my coworker", "a lady", "my roommate", "dad", "my nephew", "the bus driver", "an old man"},
+			[]string{
+				"is choking", "is having a heart attack", "is having a seizure", "is having a stroke", "is not breathing", "has chest pain", "is unconscious", "drank bleach",
+				"overdosed", "is bleeding a lot", "was stabbed", "wants to kill himself", "cant breathe", "took all his pills",
+			},
+			[]string{
+				"", "at the wedding", "at the bank", "at school", "in the podcast studio", "at the golf course", "in your waiting room", "at the movies", "at the game", "in the library",
+				"at church", "during the meeting", "at the bookstore", "on the bus", "after the exam",
+			},
+		},
+		{
+			[]string{"mi jefe", "mi maestra", "mi papa", "un cliente", "mi companero", "una senora", "mi vecino", "mi nieto"},
+			[]string{"tiene un infarto", "se esta ahogando", "no respira", "esta convulsionando", "tiene dolor en el pecho", "no despierta", "se trago cloro", "se quiere matar", "esta sangrando mucho"},
+			[]string{"", "en la boda", "en el banco", "en la escuela", "en la junta", "en el cine", "en la iglesia", "en el camion", "en la fiesta", "viendo la novela"},
+		},
+	} {
+		n, lost := 0, []string{}
+		for _, who := range of.who {
+			for _, what := range of.what {
+				for _, where := range of.where {
+					text := strings.TrimSpace(who + " " + what + " " + where)
+					if n++; s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+						lost = append(lost, text)
+					}
+				}
+			}
+		}
+		if t.Logf("%d texts", n); len(lost) > 0 {
+			t.Errorf("of %d texts %d are lost: %q", n, len(lost), lost)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tidegate/tidegate/molt/raced"
 )
 
 // Judgments side by side, and one after the other in one room, come to what each comes
@@ -88,7 +90,7 @@ func held[T any](all []T) bool {
 const mostAllocs = 100
 
 func TestAJudgmentAsksForLittle(t *testing.T) {
-	if raced {
+	if raced.On {
 		t.Skip("under the race detector a pool forgets on purpose")
 	}
 	s := mustNew(t)

@@ -198,10 +198,35 @@ const maxSentence = 60
 // after it, and nobody who has it.
 func (t *text) hypothetical(s span, lo, hi int32) bool {
 	info := t.d.sets.info
-	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.touches(info, s.hi, t.tail(s.hi, min(hi, s.hi+reachInfoTail))) && !t.holds(info, s) {
+	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.says(info, s.hi, t.tail(s.hi, min(hi, s.hi+reachInfoTail))) && !t.says(info, s.lo, s.hi) {
 		return false
 	}
 	return !t.touches(t.d.sets.firsthand, lo, hi)
+}
+
+// says reports whether a class has a span that begins inside [lo, hi) and is spelled as
+// the rules spell it: what makes a matter of general interest of an emergency must not
+// come about by a slip in another word.
+func (t *text) says(class, lo, hi int32) bool {
+	spans := t.of(class)
+	i, _ := slices.BinarySearchFunc(spans, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
+	for ; i < len(spans) && spans[i].lo < hi; i++ {
+		if t.spelled(spans[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// spelled reports whether no word of a span was read as another, and no line ends inside.
+func (t *text) spelled(s span) bool {
+	for i := s.lo; i < s.hi; i++ {
+		tok := &t.toks[i]
+		if len(tok.ids) > 0 && !tok.isNum && t.d.exact(tok.word) == nil && t.d.alias[tok.word] == nil || i > s.lo && tok.brk >= brkLine {
+			return false
+		}
+	}
+	return true
 }
 
 // tail ends a reach behind a match at the next comma: in "I was raped last night,
@@ -221,7 +246,7 @@ func (t *text) bears(class, lo, hi int32) bool {
 	spans := t.of(class)
 	i, _ := slices.BinarySearchFunc(spans, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
 	for ; i < len(spans) && spans[i].lo < hi; i++ {
-		if !t.turns(spans[i].hi, hi) {
+		if t.spelled(spans[i]) && !t.turns(spans[i].hi, hi) {
 			return true
 		}
 	}
@@ -237,9 +262,6 @@ func (t *text) turns(lo, hi int32) bool {
 	}
 	return false
 }
-
-// holds reports whether a class has a span that starts inside s.
-func (t *text) holds(class int32, s span) bool { return t.touches(class, s.lo, s.hi) }
 
 // tense reads the words around a match for the past. A joint match is not over
 // because "last week" stands beside one of its parts.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/tidegate/tidegate/molt/raced"
 )
 
 var update = flag.Bool("update", false, "write the weights anew from the corpus")
@@ -19,7 +21,7 @@ const (
 	epochs    = 4
 	rate      = 0.5
 	decay     = 1e-5
-	maxFalses = 20   // of a thousand routine lines kept aside may reach the threshold
+	maxFalses = 15   // of a thousand routine lines kept aside may reach the threshold
 	brink     = 0.05 // by how much the threshold stays above what may not reach it
 )
 
@@ -77,7 +79,7 @@ func features(words []string) []uint32 {
 }
 
 func TestWeights(t *testing.T) {
-	if raced {
+	if raced.On {
 		t.Skip("it learns in one goroutine; the same runs without the race detector")
 	}
 	all := lessons(t)

@@ -7,54 +7,75 @@ import (
 	"testing"
 )
 
-// What the screen has to reach on lines that neither rules nor weights were made
-// with: testdata/unseen.jsonl is judged, and never learned from. See the README for
-// what was reached when it was new.
-const (
-	leastFound  = 0.97 // of the dangers
-	mostAlarms  = 0.04 // of the routine lines
-	mostApart   = 0.03 // between lines as written and the same misspelled, in capitals or wrapped
-	unseenLines = 5000
-)
+// unseenSets are lines that neither rules nor weights were made with: they are judged,
+// and never learned from. See the README for what was reached when they were new.
+var unseenSets = []struct {
+	path       string
+	lines      int
+	leastFound float64 // of the dangers
+	mostAlarms float64 // of the routine lines
+}{
+	{"testdata/unseen.jsonl", 5000, 0.97, 0.04},
+	{"testdata/strangers.jsonl", 1700, 0.90, 0.07},
+}
+
+// mostApart is how far lines as written and the same misspelled, in capitals or wrapped
+// may be from each other.
+const mostApart = 0.03
 
 func TestUnseen(t *testing.T) {
-	f, err := os.Open("testdata/unseen.jsonl")
-	if err != nil {
-		t.Fatal(err)
+	for _, set := range unseenSets {
+		t.Run(set.path, func(t *testing.T) {
+			f, err := os.Open(set.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			all, err := mustNew(t).judgeLabeled(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := ratesOf(all)
+			t.Logf("found %.3f, varied %+.3f; alarms %.3f, varied %+.3f", r.found, r.foundApart, r.alarms, r.alarmsApart)
+			if !(r.found >= set.leastFound && r.alarms <= set.mostAlarms) || -r.foundApart > mostApart || r.alarmsApart > mostApart {
+				t.Errorf("too far from what was reached; see tidegate screen --report gateway/screen/%s", set.path)
+			}
+			if len(all) < set.lines {
+				t.Errorf("got %d lines, want %d", len(all), set.lines)
+			}
+		})
 	}
-	defer f.Close()
-	all, err := mustNew(t).judgeLabeled(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+}
+
+// rates are the shares of dangers found and of routine lines that raise an alarm, as
+// written, and by how much those varied differ; 0 where none is varied.
+type rates struct{ found, foundApart, alarms, alarmsApart float64 }
+
+func ratesOf(all []judged) rates {
 	p := reporting{all: all, own: map[string]judged{}}
 	for _, j := range all {
 		p.own[j.ID] = j
 	}
-	rate := func(hit, of func(judged) bool) float64 {
-		k, n := 0, 0
+	rate := func(hit, of func(judged) bool) (written, apart float64) {
+		k, n := map[bool]float64{}, map[bool]float64{}
 		for _, j := range all {
-			if of(j) {
-				n++
+			if v := p.varies(j); of(j) {
+				n[v]++
 				if hit(j) {
-					k++
+					k[v]++
 				}
 			}
 		}
-		return float64(k) / float64(n)
+		written = k[false] / n[false]
+		if n[true] > 0 {
+			apart = k[true]/n[true] - written
+		}
+		return written, apart
 	}
-	written := func(j judged) bool { return !p.varies(j) }
-	found := rate(judged.now, func(j judged) bool { return j.clearDanger() && written(j) })
-	alarms := rate(judged.fires, func(j judged) bool { return j.routine() && written(j) })
-	varied := rate(judged.now, func(j judged) bool { return j.clearDanger() && p.varies(j) })
-	noisy := rate(judged.fires, func(j judged) bool { return j.routine() && p.varies(j) })
-	t.Logf("found %.3f, varied %.3f; alarms %.3f, varied %.3f", found, varied, alarms, noisy)
-	if found < leastFound || alarms > mostAlarms || found-varied > mostApart || noisy-alarms > mostApart {
-		t.Error("too far from what was reached; see tidegate screen --report gateway/screen/testdata/unseen.jsonl")
-	}
-	if len(all) < unseenLines {
-		t.Errorf("got %d lines, want %d", len(all), unseenLines)
-	}
+	var r rates
+	r.found, r.foundApart = rate(judged.now, judged.clearDanger)
+	r.alarms, r.alarmsApart = rate(judged.fires, judged.routine)
+	return r
 }
 
 // None of them is learned from, but for words that everybody writes alone.
@@ -70,7 +91,7 @@ func TestUnseenIsNotInTheCorpus(t *testing.T) {
 	}
 }
 
-// unseenLine is a line of testdata/unseen.jsonl.
+// unseenLine is a line of an unseen set.
 type unseenLine struct {
 	Text     string
 	Escalate []string
@@ -78,16 +99,18 @@ type unseenLine struct {
 
 func unseen(t *testing.T) (out []unseenLine) {
 	t.Helper()
-	b, err := os.ReadFile("testdata/unseen.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for l := range strings.Lines(string(b)) {
-		var e unseenLine
-		if err := json.Unmarshal([]byte(l), &e); err != nil {
+	for _, set := range unseenSets {
+		b, err := os.ReadFile(set.path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, e)
+		for l := range strings.Lines(string(b)) {
+			var e unseenLine
+			if err := json.Unmarshal([]byte(l), &e); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, e)
+		}
 	}
 	return out
 }
