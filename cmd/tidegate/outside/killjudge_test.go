@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/tidegate/tidegate/channels/twilio/twiliofake"
@@ -160,11 +161,11 @@ type judge struct {
 	judged
 	entries []twiliofake.Entry
 	people  *people
-	flagged map[string]*flagged // by the patient's number
-	arrived map[string]int      // texts by phone and body
-	begun   map[string]int64    // held requests by phone and body
-	ended   map[string]int      // webhooks answered 2xx, by the text
-	heard   map[string]bool     // phones that got something
+	flagged map[string]*flagged         // by the patient's number
+	arrived map[string]int              // texts by phone and body
+	begun   map[string]twiliofake.Entry // held requests by phone and body
+	ended   map[string]int              // webhooks answered 2xx, by the text
+	heard   map[string]bool             // phones that got something
 	faults  []error
 }
 
@@ -180,7 +181,7 @@ type flagged struct {
 
 func newJudge(entries []twiliofake.Entry, p *people) *judge {
 	return &judge{
-		entries: entries, people: p, flagged: map[string]*flagged{}, arrived: map[string]int{}, begun: map[string]int64{},
+		entries: entries, people: p, flagged: map[string]*flagged{}, arrived: map[string]int{}, begun: map[string]twiliofake.Entry{},
 		ended: map[string]int{}, heard: map[string]bool{},
 	}
 }
@@ -197,7 +198,7 @@ func (j *judge) judge() []error {
 		case twiliofake.KindWebhook:
 			j.posted(e)
 		case twiliofake.KindHeld:
-			j.begun[e.To+e.Body] = e.Seq
+			j.begun[e.To+e.Body] = e
 		case twiliofake.KindCreate:
 			j.created(e)
 		case twiliofake.KindHandset:
@@ -276,12 +277,24 @@ func (j *judge) created(e twiliofake.Entry) {
 	case f == nil:
 	case strings.Contains(e.Body, "Call 911 now") && f.told == 0:
 		f.told = e.Seq
-	case isRoutine(e) && f.told > 0 && f.back == 0:
-		before := j.begun[e.To+e.Body]
-		if (before == 0 || before > f.at) && (f.answered.IsZero() || e.At.Sub(f.answered) > inFlight) {
-			j.fault("spoken over: after the safety text and before a hand-back %s was sent %q (entry %d)", e.To, e.Body, e.Seq)
-		}
+	case isRoutine(e) && f.told > 0 && f.back == 0 && !f.mayFollow(e, j.begun[e.To+e.Body]):
+		j.fault("spoken over: after the safety text and before a hand-back %s was sent %q (entry %d)", e.To, e.Body, e.Seq)
 	}
+}
+
+// mayFollow reports whether a routine text had left before the red flag was committed.
+// The carrier holds a request where it was told to, and takes it later. Of a red flag
+// that was fetched from the list the ledger says no more than that it was committed when
+// the safety text left.
+func (f *flagged) mayFollow(e, held twiliofake.Entry) bool {
+	left, wasHeld := e.At, held.Seq > 0
+	if wasHeld {
+		left = held.At
+	}
+	if f.answered.IsZero() {
+		return wasHeld && held.Seq < f.told
+	}
+	return wasHeld && held.Seq < f.at || left.Sub(f.answered) <= inFlight
 }
 
 var restartPattern = regexp.MustCompile(`(?i)restart|reboot|crash|technical|outage|sorry for the delay|no_?reply`)
@@ -314,5 +327,45 @@ func (j *judge) reached(e twiliofake.Entry) {
 	key := e.To + "\x00" + e.Body
 	if j.arrived[key]++; j.arrived[key] == 2 {
 		j.fault("twice: %s got %q again (entry %d)", e.To, e.Body, e.Seq)
+	}
+}
+
+// The judge of kills tells what the carrier held from what was said over a red flag.
+func TestTheKillJudgeBites(t *testing.T) {
+	const ana, flag, routine = "+12005550148", "my chest hurts", "What is your date of birth?"
+	begin := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	at := func(seq int64, kind twiliofake.Kind, body string) twiliofake.Entry {
+		e := twiliofake.Entry{Seq: seq, At: begin.Add(time.Duration(seq) * time.Second), Kind: kind, Body: body, To: ana, Origin: twiliofake.OriginAPI}
+		if kind == twiliofake.KindInbound || kind == twiliofake.KindWebhook {
+			e.From, e.To = ana, ""
+		}
+		if kind == twiliofake.KindWebhook {
+			e.Phase, e.HTTPStatus, e.SID = twiliofake.PhaseEnded, 204, "SM1"
+		}
+		return e
+	}
+	in, answered := at(2, twiliofake.KindInbound, flag), at(4, twiliofake.KindWebhook, "")
+	safety, taken := at(6, twiliofake.KindCreate, "Harbor: Call 911 now"), at(8, twiliofake.KindCreate, routine)
+	for name, c := range map[string]struct {
+		entries []twiliofake.Entry
+		over    bool
+	}{
+		"said after it":                       {[]twiliofake.Entry{in, answered, safety, taken}, true},
+		"said after it, which was listed":     {[]twiliofake.Entry{in, safety, taken}, true},
+		"held before it came":                 {[]twiliofake.Entry{at(1, twiliofake.KindHeld, routine), in, answered, safety, taken}, false},
+		"held before it was answered":         {[]twiliofake.Entry{in, at(3, twiliofake.KindHeld, routine), answered, safety, taken}, false},
+		"held after it was answered":          {[]twiliofake.Entry{in, answered, at(5, twiliofake.KindHeld, routine), safety, taken}, true},
+		"held before it was fetched":          {[]twiliofake.Entry{in, at(3, twiliofake.KindHeld, routine), safety, taken}, false},
+		"held after the safety text, as well": {[]twiliofake.Entry{in, safety, at(7, twiliofake.KindHeld, routine), taken}, true},
+	} {
+		p := newPeople(nil, 1)
+		p.byNum[ana] = &patient{flag: flag}
+		over := false
+		for _, err := range newJudge(c.entries, p).judge() {
+			over = over || strings.HasPrefix(err.Error(), "spoken over")
+		}
+		if over != c.over {
+			t.Errorf("%s: spoken over %t, want %t", name, over, c.over)
+		}
 	}
 }
