@@ -21,6 +21,7 @@ import (
 const (
 	pageSize      = 1000 // the most the API gives
 	maxPages      = 5    // of one window of back-fill
+	secondPages   = 20   // of a window that is one second and cannot be halved: a flood must not end all looking
 	findPageSize  = 100
 	maxFindPages  = 5  // newest first between two numbers; what is looked for is minutes old
 	maxWindows    = 48 // a window is halved at most this often
@@ -39,9 +40,12 @@ var (
 // window is a stretch of time; to 0 leaves it open.
 type window struct{ from, to molt.Time }
 
+// second reports that it is one second, which cannot be halved.
+func (w window) second() bool { return w.to != 0 && w.to == w.from }
+
 // ListInbound returns what was sent to account since then, oldest first. The
 // API lists the newest first, so a window that holds more than its pages can is
-// halved until its oldest part fits.
+// halved until its oldest part fits; a second is read to its end.
 //
 // The list is never cut inside one second, the API's resolution: asking again
 // from the last one's time always gets further.
@@ -52,16 +56,25 @@ func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since m
 	from -= from % 1000
 	now := molt.TimeOf(a.now()).Add(findAfter)
 	w := window{from: from}
+	var first []openapi.ApiV2010Message // of the second asked from, where it was a window of its own
 	for range maxWindows {
-		found, whole, err := a.inboundIn(ctx, account, w)
+		most := maxPages
+		if w.second() {
+			most = secondPages
+		}
+		found, whole, err := a.inboundIn(ctx, account, w, most)
 		switch {
 		case err != nil:
 			return nil, false, err
+		case whole && w.second() && w.from == from:
+			first, w = found, window{from: from + 1000} // to end with it would ask for it again
 		case whole && len(found) == 0 && w.to != 0:
-			w = window{from: w.to} // nothing there: the rest lies in what was halved away
+			w = window{from: max(w.to, w.from+1000)} // nothing there: the rest lies in what was halved away
 		case whole:
-			out, more := a.firstOf(ctx, found, from, limit, w.to != 0)
+			out, more := a.firstOf(ctx, append(first, found...), from, limit, w.to != 0)
 			return out, more, nil
+		case w.second():
+			return nil, false, fmt.Errorf("list inbound: %w", errOverflow)
 		default:
 			to := w.to
 			if to == 0 {
@@ -69,17 +82,14 @@ func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since m
 			}
 			w.to = w.from + (to-w.from)/2
 			w.to -= w.to % 1000
-			if w.to <= w.from {
-				return nil, false, fmt.Errorf("list inbound: %w", errOverflow)
-			}
 		}
 	}
 	return nil, false, fmt.Errorf("list inbound: %w", errOverflow)
 }
 
 // inboundIn lists one window; whole is false when there were more pages than
-// are read.
-func (a *Adapter) inboundIn(ctx context.Context, account molt.Address, w window) (found []openapi.ApiV2010Message, whole bool, err error) {
+// are read, of which there may be most.
+func (a *Adapter) inboundIn(ctx context.Context, account molt.Address, w window, most int) (found []openapi.ApiV2010Message, whole bool, err error) {
 	p := &openapi.ListMessageParams{}
 	p.SetTo(account.Reveal())
 	p.SetPageSize(pageSize)
@@ -89,7 +99,7 @@ func (a *Adapter) inboundIn(ctx context.Context, account molt.Address, w window)
 	if w.to > 0 {
 		p.SetDateSentBefore(w.to.Std())
 	}
-	whole, err = a.pages(ctx, p, maxPages, func(m openapi.ApiV2010Message) {
+	whole, err = a.pages(ctx, p, most, func(m openapi.ApiV2010Message) {
 		// The filters may be coarser than asked for; what counts is checked here.
 		if value(m.Direction) == "inbound" && value(m.To) == account.Reveal() && sidForm.MatchString(value(m.Sid)) &&
 			IsAddress(value(m.From)) && max(timeOf(m.DateSent), sentAt(m)) >= w.from {

@@ -92,10 +92,21 @@ func TestListFindsWhatIsLateInAHalvedWindow(t *testing.T) {
 	}
 }
 
-func TestListGivesUpOnASecondWithoutEnd(t *testing.T) {
+// A flood in one second ends no look: what came behind it is found.
+func TestListReadsASecondToItsEnd(t *testing.T) {
 	s := newStandin(t)
 	since := s.Now()
 	s.fill(5200, 5200)
+	s.fill(3, 1)
+	if got := s.listAll(t, since, 1000, 10); len(got) != 5203 {
+		t.Errorf("%d texts, want all 5,203", len(got))
+	}
+}
+
+func TestListGivesUpOnASecondWithoutEnd(t *testing.T) {
+	s := newStandin(t)
+	since := s.Now()
+	s.fill(20_001, 20_001)
 	if in, _, err := s.adapter.ListInbound(t.Context(), clinic, since, 10); err == nil {
 		t.Errorf("ListInbound = %d texts, want an error rather than a gap", len(in))
 	}

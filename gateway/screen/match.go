@@ -280,12 +280,17 @@ func (t *text) endsSentence(hi int32) bool {
 	return int(hi) == len(t.toks) || t.startsSentence(hi)
 }
 
-// touches reports whether a class has a span inside [lo, hi).
-func (t *text) touches(class, lo, hi int32) bool {
+// begin are the spans of a class that begin inside [lo, hi).
+func (t *text) begin(class, lo, hi int32) []span {
 	s := t.of(class)
-	i, _ := slices.BinarySearchFunc(s, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
-	return i < len(s) && s[i].lo < hi
+	by := func(a span, x int32) int { return cmp.Compare(a.lo, x) }
+	i, _ := slices.BinarySearchFunc(s, lo, by)
+	n, _ := slices.BinarySearchFunc(s[i:], hi, by)
+	return s[i : i+n]
 }
+
+// touches reports whether a class has a span that begins inside [lo, hi).
+func (t *text) touches(class, lo, hi int32) bool { return len(t.begin(class, lo, hi)) > 0 }
 
 // startsAt reports whether a class has a span that begins at lo.
 func (t *text) startsAt(class, lo int32) bool { return t.touches(class, lo, lo+1) }

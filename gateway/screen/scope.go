@@ -1,7 +1,6 @@
 package screen
 
 import (
-	"cmp"
 	"slices"
 )
 
@@ -204,25 +203,19 @@ func (t *text) hypothetical(s span, lo, hi int32) bool {
 	return !t.touches(t.d.sets.firsthand, lo, hi)
 }
 
-// says reports whether a class has a span that begins inside [lo, hi) and is spelled as
-// the rules spell it: what makes a matter of general interest of an emergency must not
-// come about by a slip in another word.
+// says reports whether a class has a span that begins inside [lo, hi) and was written so:
+// what makes a matter of general interest of an emergency, or an animal's, must not come
+// about by a slip in another word.
 func (t *text) says(class, lo, hi int32) bool {
-	spans := t.of(class)
-	i, _ := slices.BinarySearchFunc(spans, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
-	for ; i < len(spans) && spans[i].lo < hi; i++ {
-		if t.spelled(spans[i]) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.begin(class, lo, hi), t.written)
 }
 
-// spelled reports whether no word of a span was read as another, and no line ends inside.
-func (t *text) spelled(s span) bool {
+// written reports whether no word of a span was read as another, and no line ends inside.
+func (t *text) written(s span) bool {
 	for i := s.lo; i < s.hi; i++ {
 		tok := &t.toks[i]
-		if len(tok.ids) > 0 && !tok.isNum && t.d.exact(tok.word) == nil && t.d.alias[tok.word] == nil || i > s.lo && tok.brk >= brkLine {
+		asIs := len(tok.ids) == 0 || tok.isNum || t.d.exact(tok.word) != nil || t.d.alias[tok.word] != nil
+		if !asIs || i > s.lo && tok.brk >= brkLine {
 			return false
 		}
 	}
@@ -240,17 +233,10 @@ func (t *text) tail(lo, hi int32) int32 {
 	return hi
 }
 
-// bears reports whether a class has a span inside [lo, hi) with no "but" or "now"
-// between it and hi: "we watched a movie and now chest pain" tells what is.
+// bears reports whether a class is said inside [lo, hi) with no "but" or "now" between it
+// and hi: "we watched a movie and now chest pain" tells what is.
 func (t *text) bears(class, lo, hi int32) bool {
-	spans := t.of(class)
-	i, _ := slices.BinarySearchFunc(spans, lo, func(a span, x int32) int { return cmp.Compare(a.lo, x) })
-	for ; i < len(spans) && spans[i].lo < hi; i++ {
-		if t.spelled(spans[i]) && !t.turns(spans[i].hi, hi) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.begin(class, lo, hi), func(s span) bool { return t.written(s) && !t.turns(s.hi, hi) })
 }
 
 // turns reports whether a contrast stands in [lo, hi).

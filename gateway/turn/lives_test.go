@@ -20,9 +20,10 @@ import (
 	"github.com/tidegate/tidegate/molt/raced"
 )
 
+// allLives of each kind are lived where there is time.
 const allLives = 60
 
-// lives are how many of each kind are lived.
+// lives are how many of each kind are lived now.
 func lives() uint64 {
 	if testing.Short() || raced.On {
 		return allLives / 2

@@ -174,6 +174,7 @@ type flagged struct {
 	words         string
 	at            int64 // the entry of the text
 	answered      time.Time
+	toldAt        time.Time
 	told, back    int64 // the safety text's request; the hand-back's text
 	paged, toldOf bool
 	call          bool // a nurse was told that texts do not reach the patient
@@ -276,25 +277,25 @@ func (j *judge) created(e twiliofake.Entry) {
 	switch {
 	case f == nil:
 	case strings.Contains(e.Body, "Call 911 now") && f.told == 0:
-		f.told = e.Seq
+		f.told, f.toldAt = e.Seq, e.At
 	case isRoutine(e) && f.told > 0 && f.back == 0 && !f.mayFollow(e, j.begun[e.To+e.Body]):
 		j.fault("spoken over: after the safety text and before a hand-back %s was sent %q (entry %d)", e.To, e.Body, e.Seq)
 	}
 }
 
-// mayFollow reports whether a routine text had left before the red flag was committed.
-// The carrier holds a request where it was told to, and takes it later. Of a red flag
-// that was fetched from the list the ledger says no more than that it was committed when
-// the safety text left.
+// mayFollow reports whether a routine text may have left before the red flag was
+// committed. The carrier holds a request where it was told to, and takes it later; of a
+// red flag the ledger says that it was committed when its webhook was answered, or else
+// when the safety text left.
 func (f *flagged) mayFollow(e, held twiliofake.Entry) bool {
-	left, wasHeld := e.At, held.Seq > 0
-	if wasHeld {
+	left, committed := e.At, f.toldAt
+	if held.Seq > 0 {
 		left = held.At
 	}
-	if f.answered.IsZero() {
-		return wasHeld && held.Seq < f.told
+	if !f.answered.IsZero() && f.answered.Before(committed) {
+		committed = f.answered
 	}
-	return wasHeld && held.Seq < f.at || left.Sub(f.answered) <= inFlight
+	return held.Seq > 0 && held.Seq < f.at || left.Sub(committed) <= inFlight
 }
 
 var restartPattern = regexp.MustCompile(`(?i)restart|reboot|crash|technical|outage|sorry for the delay|no_?reply`)

@@ -23,8 +23,8 @@ const (
 // TestRestartWithMany kills a daemon whose folder holds many conversations, and
 // starts it again: a red flag that came while it was dead, and one whose page was
 // cut off on its way, reach the nurse. How long that takes is printed, and not
-// judged. TIDEGATE_MANY says how many conversations; 100000 is what a large clinic
-// has after years.
+// judged. TIDEGATE_MANY says how many conversations. They all write within seconds, so
+// that the look through the list after the start has all of their texts to pass as well.
 func TestRestartWithMany(t *testing.T) {
 	n := number(t, "TIDEGATE_MANY", fewConversations)
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 5, agent: "{debounce: 0s, debounce_max: 1s}", backfill: "{every: 1m, overlap: 5m}"})
