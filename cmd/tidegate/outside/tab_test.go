@@ -22,6 +22,9 @@ import (
 // maxTabs bounds how often a key is pressed to get somewhere.
 const maxTabs = 80
 
+// maxPresses bounds how often the mouse is pressed on what moves.
+const maxPresses = 5
+
 // browser is a real browser with a window for each person.
 type browser struct {
 	t   *testing.T
@@ -111,11 +114,26 @@ func (b *tab) value(expression string) string {
 	return s
 }
 
-// click presses the mouse on what a CSS selector finds.
+// click presses the mouse on what a CSS selector finds, and once more where the
+// page moved under the mouse and something else took the press.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.is(`document.querySelector(%s).checkVisibility()`, quoted(selector))
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	for range maxPresses {
+		b.is(`document.querySelector(%s).checkVisibility()`, quoted(selector))
+		b.value(`(() => {
+			window.missed = "";
+			addEventListener("click", (e) => { if (!e.target.closest(` + quoted(selector) + `)) window.missed = e.target.outerHTML.slice(0, 80); }, {capture: true, once: true});
+			return "";
+		})()`)
+		b.do(chromedp.Click(chromedp.CSS(selector)))
+		// No answer, or none of this: the press has led to another page.
+		missed, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`window.missed || ""`))
+		if err != nil || missed == "" {
+			return
+		}
+		b.t.Logf("%s has moved away from under the mouse, which met %s", selector, missed)
+	}
+	b.t.Fatalf("%s moves away each time\n%s", selector, b.log())
 }
 
 // press holds the mouse down on it, and release lets it go.
