@@ -60,7 +60,7 @@ func pack(text string, cost func(rune) int, alone, part int) int {
 // that a decomposed é is the one GSM-7 has. Accents outside GSM-7 are dropped
 // only when the text would otherwise take twice the segments.
 func Fold(text string) string {
-	plain := norm.NFC.String(typography().Replace(norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD"))))
+	plain := norm.NFC.String(typography.Replace(norm.NFC.String(strings.ToValidUTF8(text, "\uFFFD"))))
 	bare := dropAccents(plain)
 	have, _ := Count(plain)
 	if need, _ := Count(bare); have >= 2*need {
@@ -69,16 +69,14 @@ func Fold(text string) string {
 	return plain
 }
 
-func typography() *strings.Replacer {
-	return strings.NewReplacer(
-		"\u2018", "'", "\u2019", "'", "\u201A", "'", "\u201B", "'", "\u2032", "'", "\u02BC", "'",
-		"\u201C", `"`, "\u201D", `"`, "\u201E", `"`, "\u201F", `"`, "\u2033", `"`, "\u00AB", `"`, "\u00BB", `"`,
-		"\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2015", "-", "\u2212", "-",
-		"\u2022", "-", "\u2026", "...",
-		"\t", " ", "\u00A0", " ", "\u2002", " ", "\u2003", " ", "\u2007", " ", "\u2008", " ", "\u2009", " ", "\u200A", " ", "\u202F", " ",
-		"\u2028", "\n", "\u2029", "\n", "\u00AD", "", "\u200B", "", "\u2060", "", "\uFEFF", "",
-	)
-}
+var typography = strings.NewReplacer(
+	"\u2018", "'", "\u2019", "'", "\u201A", "'", "\u201B", "'", "\u2032", "'", "\u02BC", "'",
+	"\u201C", `"`, "\u201D", `"`, "\u201E", `"`, "\u201F", `"`, "\u2033", `"`, "\u00AB", `"`, "\u00BB", `"`,
+	"\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2015", "-", "\u2212", "-",
+	"\u2022", "-", "\u2026", "...",
+	"\t", " ", "\u00A0", " ", "\u2002", " ", "\u2003", " ", "\u2007", " ", "\u2008", " ", "\u2009", " ", "\u200A", " ", "\u202F", " ",
+	"\u2028", "\n", "\u2029", "\n", "\u00AD", "", "\u200B", "", "\u2060", "", "\uFEFF", "",
+)
 
 // dropAccents replaces each Latin letter outside GSM-7 by its base letter where
 // that is inside, and drops the marks that composed with no letter; all else
