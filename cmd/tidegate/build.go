@@ -193,7 +193,7 @@ func (p *parts) buildRules() error {
 		Clinic: cfg.Clinic.Name, Phone: molt.Address(cfg.Clinic.Phone), Console: cfg.Console.URL, Zone: cfg.Clinic.Timezone.Location(), Plan: plan, Accounts: map[string]molt.Address{}, Senders: map[string][]molt.Address{}, Texts: texts,
 		Gate: policy.Gate{
 			MaxChars: p.persona.ReplyLimit(), Numbers: []string{string(cfg.Clinic.Phone), string(cfg.Clinic.Emergency), string(cfg.Clinic.Crisis)},
-			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: []string{prompt.Scaffold()}, Task: p.persona.Text,
+			Private: staffNumbers(cfg), Links: hostsOf(cfg.Agent.Links), Hidden: policy.LettersOf(prompt.Scaffold()), Task: policy.LettersOf(p.persona.Text),
 		},
 		Disclose: true,
 		Agent:    cfg.Agent.Enabled && len(p.chain) > 0, Debounce: cfg.Agent.Debounce.Std(), DebounceMax: cfg.Agent.DebounceMax.Std(),

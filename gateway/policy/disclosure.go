@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// humanWords are what the matches of humanPattern hold.
+const humanWords = `i am |i'm |soy `
+
 var (
 	// asksPattern is a patient who asks what answers them.
 	asksPattern = regexp.MustCompile(`(?i)\b(?:are|r) (?:you|u) (?:an? |the )?(?:actual |real |live |human |auto\w* |chat)*(?:bot|robot|ai|a\.i\.|machine|computer|human|person|people|nurse|doctor|real)\b` +
@@ -22,13 +25,7 @@ var (
 
 // AsksWho reports whether a patient's text asks what it is that answers. They
 // are told at once.
-func AsksWho(text string) bool { return asksPattern.MatchString(flat(text)) }
+func AsksWho(text string) bool { return asksPattern.MatchString(oneLine(shown(text))) }
 
-// discloses reports whether a text says that a machine answers.
-func discloses(text string) bool { return saysPattern.MatchString(flat(text)) }
-
-// claimsHuman reports whether a text says that none does.
-func claimsHuman(text string) bool { return humanPattern.MatchString(flat(text)) }
-
-// flat writes a text on one line, as a reader sees it, without accents.
-func flat(text string) string { return strings.Join(strings.Fields(FoldAccents(shown(text))), " ") }
+// oneLine writes a text that shown wrote on one line, without accents.
+func oneLine(plain string) string { return strings.Join(strings.Fields(FoldAccents(plain)), " ") }

@@ -18,8 +18,8 @@ type Gate struct {
 	Links    []string // hosts that may be linked
 	Numbers  []string // phone numbers that may be given
 	Private  []string // numbers that may never be given, whoever wrote them: the staff's
-	Hidden   []string // instructions to models, of which no sentence may be repeated
-	Task     string   // the persona's own instructions: no paragraph of them may be
+	Hidden   Letters  // of instructions to models, of which no sentence may be repeated
+	Task     Letters  // of the persona's own instructions: no paragraph of them may be
 
 	// What follows is the conversation's.
 	Given    []string // what the patient wrote that looks like a number: it may be read back, nobody may be told to call it
@@ -31,6 +31,13 @@ type Gate struct {
 // DefaultMaxChars is three segments of the seven-bit alphabet.
 const DefaultMaxChars = 459
 
+// What the matches of a pattern hold, in small letters: each of them one at least.
+const (
+	doseWords      = `mg|mcg|ml|cc|iu|milli|micro|mili|tablet|pill|capsul|drop|puff|unit|pastilla|gota|dose|dosis|medica|medici|insulin`
+	diagnosisWords = `ly have|sounds like|not serious|not dangerous|not urgent|not an emergency|nothing serious|nothing to worry|not need |n't need |dont need ` +
+		`|diagnosis is|no es |nada de que|tiene|diagnostico es`
+)
+
 var (
 	dosePattern = regexp.MustCompile(`(?i)\b\d+(?:[.,]\d+)?\s*(?:mg|mcg|ml|cc|iu|milligrams?|micrograms?|milliliters?|tablets?|pills?|capsules?|drops?|puffs?|units|miligramos?|mililitros?|pastillas?|tabletas?|capsulas?|gotas?)\b` +
 		`|\b(?:take|tome|double|duplique|stop taking|deje de tomar) (?:an?|un[ao]?|two|three|dos|tres|another|otra|more|mas|your|el|la|su) (?:extra )?(?:dose|dosis|pills?|tablets?|pastillas?|medications?|medicines?|medicinas?|insulin|insulina)\b`)
@@ -39,6 +46,19 @@ var (
 		`|\bnothing to worry about\b|\b(?:you|i|we|they) (?:do not|don't|dont) need (?:to see |to call |an? )(?:a )?(?:doctor|911|ambulance|emergency)|\b(?:my|your|the) diagnosis is\b` +
 		`|\bno es (?:nada )?(?:grave|serio|peligroso|urgente|una emergencia)\b|\bnada de que preocuparse\b|\b(?:probablemente|seguramente|parece que) (?:usted )?tiene\b|\bsu diagnostico es\b`)
 )
+
+// matches reports whether a pattern has a match in a text, all of whose matches hold one
+// of those words. Most texts hold none, and are not read letter by letter for it. The
+// text is as shown writes it: its letters are small or large and of no third form.
+func matches(p *regexp.Regexp, words, text string) bool {
+	low := strings.ToLower(text)
+	for w := range strings.SplitSeq(words, "|") {
+		if strings.Contains(low, w) {
+			return p.MatchString(text)
+		}
+	}
+	return false
+}
 
 // Check reads an agent's text. The first rule that blocks is returned.
 func (g Gate) Check(text string) Finding {
@@ -60,15 +80,23 @@ func (g Gate) Check(text string) Finding {
 		return Finding{"gate_link", Block, "link"}
 	case !g.numbersListed(plain):
 		return Finding{"gate_number", Block, "number"}
-	case dosePattern.MatchString(g.unquoted(plain)):
+	}
+	return g.said(plain)
+}
+
+// said looks at what the words say, once the text may be read as one.
+func (g Gate) said(plain string) Finding {
+	bare, line := g.unquoted(plain), oneLine(plain)
+	switch {
+	case matches(dosePattern, doseWords, bare):
 		return Finding{"gate_dose", Block, "dose"}
-	case diagnosisPattern.MatchString(g.unquoted(plain)):
+	case matches(diagnosisPattern, diagnosisWords, bare):
 		return Finding{"gate_diagnosis", Block, "diagnosis"}
-	case claimsHuman(text):
+	case matches(humanPattern, humanWords, line):
 		return Finding{"gate_human", Block, "claims_to_be_a_person"}
-	case g.Disclose && !discloses(text):
+	case g.Disclose && !saysPattern.MatchString(line):
 		return Finding{"gate_disclosure", Block, "does_not_say_it_is_a_machine"}
-	case g.Lang != "" && !inLanguage(g.unquoted(plain), g.Lang):
+	case g.Lang != "" && !inLanguage(bare, g.Lang):
 		return Finding{"gate_language", Block, "another_language"}
 	}
 	return Finding{"gate", Pass, ""}

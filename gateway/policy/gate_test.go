@@ -13,7 +13,7 @@ const instructions = `Reply with one JSON object of the given form, and never re
 func outputGate() Gate {
 	return Gate{
 		Links: []string{"harbor.example"}, Numbers: []string{"+15550100100", "911", "988"}, MaxChars: 600,
-		Hidden: []string{instructions}, Task: strings.Repeat("Ask for one thing at a time and keep every text short. ", 3),
+		Hidden: LettersOf(instructions), Task: LettersOf(strings.Repeat("Ask for one thing at a time and keep every text short. ", 3)),
 		Private: []string{"+15550100111"},
 		Given:   []string{"+1 900 555 0199", "text me at 900 555 0133", "555 010 0111"}, Quotes: []string{"quiero una cita para mi hijo"}, Lang: "en", Disclose: true,
 	}
@@ -154,5 +154,22 @@ func TestOverlaps(t *testing.T) {
 	}
 	if found < 2000 || found > 18_000 {
 		t.Errorf("%d of 20,000 overlap; the dice are loaded", found)
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for name, text := range map[string]string{
+		"first": "Harbor Clinic: I am an automated assistant, not a person. For an emergency call 911. We are open Mon-Fri 08:00-17:00. What is your first and last name?",
+		"later": "Thank you, Ana. What is your date of birth, for example Mar 4, 1980?",
+	} {
+		g := outputGate()
+		g.Disclose = name == "first"
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if f := g.Check(text); f.Outcome != Pass {
+					b.Fatal(f)
+				}
+			}
+		})
 	}
 }

@@ -30,15 +30,12 @@ func garbled(text string) bool {
 // repeatsHidden reports whether a text repeats instructions, written plainly,
 // backwards or with each letter moved by thirteen.
 func (g Gate) repeatsHidden(text string) bool {
-	plain := letters(text)
+	plain := string(LettersOf(text))
 	back := []rune(plain)
 	slices.Reverse(back)
-	forms := []string{plain, string(back), strings.Map(rot13, plain)}
-	repeats := func(hidden string, n int) bool {
-		hidden = letters(hidden)
-		return slices.ContainsFunc(forms, func(form string) bool { return overlaps(form, hidden, n) })
-	}
-	return repeats(g.Task, taskLetters) || slices.ContainsFunc(g.Hidden, func(h string) bool { return repeats(h, hiddenLetters) })
+	return slices.ContainsFunc([]string{plain, string(back), strings.Map(rot13, plain)}, func(form string) bool {
+		return overlaps(form, string(g.Task), taskLetters) || overlaps(form, string(g.Hidden), hiddenLetters)
+	})
 }
 
 // overlaps reports whether so many letters in a row of text stand in hidden. Such a
@@ -59,14 +56,17 @@ func overlaps(text, hidden string, n int) bool {
 	return false
 }
 
-// letters keeps the plain letters of a text, in small.
-func letters(text string) string {
-	return strings.Map(func(r rune) rune {
+// Letters are the plain letters of a text, in small.
+type Letters string
+
+// LettersOf keeps the letters of a text and drops all else.
+func LettersOf(text string) Letters {
+	return Letters(strings.Map(func(r rune) rune {
 		if r = unicode.ToLower(r); r >= 'a' && r <= 'z' {
 			return r
 		}
 		return -1
-	}, FoldAccents(text))
+	}, FoldAccents(text)))
 }
 
 func rot13(r rune) rune { return 'a' + (r-'a'+13)%26 }

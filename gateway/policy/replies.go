@@ -98,9 +98,9 @@ func (t Texts) wrongReply(lang, words string, g Gate) (rule, hint string) {
 		return "must link to nothing but what agent.links lists", "list the host there, or take the link out"
 	case !g.numbersListed(plain):
 		return "must give no number but the clinic's", "write {phone}, {emergency} or {crisis}"
-	case dosePattern.MatchString(FoldAccents(plain)):
+	case matches(dosePattern, doseWords, FoldAccents(plain)):
 		return "must not name a dose", "what is right for one patient stands ready for all"
-	case diagnosisPattern.MatchString(FoldAccents(plain)):
+	case matches(diagnosisPattern, diagnosisWords, FoldAccents(plain)):
 		return "must not diagnose, or say that nothing is wrong", "what is right for one patient stands ready for all"
 	case !slices.Contains([]string{"", lang}, Language(full)):
 		return "must be in the language it is listed under", "move it to its own language"
