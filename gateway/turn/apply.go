@@ -18,7 +18,7 @@ import (
 func Apply(s State, e Event) State {
 	c := s.clone()
 	c.Fold(e)
-	return *c
+	return c
 }
 
 // Fold is Apply in place, for who has the only copy of a state and reads a whole

@@ -20,7 +20,7 @@ func (s *State) foldCustody(e Event) {
 		}
 	case *Anchor:
 		seq, at := s.Seq, s.At
-		*s = *b.State.clone()
+		*s = b.State.clone()
 		s.Seq, s.At = seq, at
 	}
 }
@@ -39,7 +39,7 @@ func (s *State) Shed(upto uint64) State {
 	c.Turns = slices.DeleteFunc(c.Turns, func(r Ref) bool { return r.Seq <= upto })
 	c.Deeds = slices.DeleteFunc(c.Deeds, func(d Deed) bool { return d.Seq > 0 && d.Seq <= upto })
 	c.Files = slices.DeleteFunc(c.Files, func(f File) bool { return f.Seq <= upto && !f.open() })
-	return *c
+	return c
 }
 
 // Unfinished says why nothing of a conversation can be taken away yet; "": it can.

@@ -158,7 +158,7 @@ func newDecider(s State, env Env) *decider {
 	if s.Owner == "" {
 		s.Owner = escalation.OwnerAgent
 	}
-	x := &decider{base: s, s: *s.clone(), env: env}
+	x := &decider{base: s, s: s.clone(), env: env}
 	x.d = Decided{Reason: ReasonNothing, Rules: env.Rules.Digest, Entropy: hex.EncodeToString(env.Entropy)}
 	x.at = Event{Seq: s.Seq + 1, At: env.Now, Kind: KindDecided}
 	x.work = x.row()
@@ -240,7 +240,7 @@ func (x *decider) ended(e Effect) bool {
 // rest gives.
 func (x *decider) undo(i int) {
 	x.d.Effects[i] = Effect{Kind: EffectNone}
-	x.s = *x.base.clone()
+	x.s = x.base.clone()
 	x.s.foldChanges(x.at, &x.d)
 }
 

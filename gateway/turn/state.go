@@ -227,7 +227,7 @@ func (s *State) timer(name string) *Timer {
 }
 
 // clone copies the state so that folding into the copy leaves the original.
-func (s *State) clone() *State {
+func (s *State) clone() State {
 	c := *s
 	c.Ledger = append([]model.Fact(nil), s.Ledger...)
 	c.Turns = append([]Ref(nil), s.Turns...)
@@ -242,5 +242,5 @@ func (s *State) clone() *State {
 	c.Deeds = append([]Deed(nil), s.Deeds...)
 	c.Reviews = append([]Review(nil), s.Reviews...)
 	c.Digest = append([]Listed(nil), s.Digest...)
-	return &c
+	return c
 }
