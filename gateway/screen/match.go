@@ -24,8 +24,13 @@ type sequence struct {
 // pattern is one or more sequences that must all be found within a reach of each other.
 type pattern struct {
 	parts []sequence
+	needs int32  // the first class of the first part: most patterns are looked at no further
 	hint  bool   // no verdict by itself: the classifier is asked; see likely
 	src   string // as it is written, for an explanation
+}
+
+func patternOf(parts []sequence, src string) pattern {
+	return pattern{parts: parts, needs: parts[0].elems[0].class, src: src}
 }
 
 // text is the tokens of a text and the classes found in it.
@@ -176,7 +181,9 @@ func (t *text) dropIdioms() {
 func (t *text) conceptSpans(c *concept) []span {
 	out := t.room.union[:0]
 	for i := range c.patterns {
-		out = append(out, t.run(&c.patterns[i].parts[0])...)
+		if p := &c.patterns[i]; len(t.of(p.needs)) > 0 {
+			out = append(out, t.run(&p.parts[0])...)
+		}
 	}
 	t.room.union = out
 	return sorted(out)

@@ -19,7 +19,7 @@ func (d *data) readPattern(line string) ([]pattern, error) {
 		var next []pattern
 		for _, p := range out {
 			for _, s := range seqs {
-				next = append(next, pattern{parts: append(slices.Clip(p.parts), s), src: line})
+				next = append(next, patternOf(append(slices.Clip(p.parts), s), line))
 			}
 		}
 		out = next
@@ -131,7 +131,7 @@ func (d *data) elemClass(w string) (int32, error) {
 				return 0, err
 			}
 			for _, s := range seqs {
-				union.patterns = append(union.patterns, pattern{parts: []sequence{s}, src: alt})
+				union.patterns = append(union.patterns, patternOf([]sequence{s}, alt))
 			}
 		case strings.ContainsAny(alt, ">_~^$&"):
 			return 0, fmt.Errorf("choice %q in %s is not words", alt, w)

@@ -82,6 +82,9 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 
 // partsOf finds the spans of every part of a pattern, or nil when one is missing.
 func (t *text) partsOf(p *pattern) [][]span {
+	if len(t.of(p.needs)) == 0 {
+		return nil
+	}
 	for i := range p.parts {
 		if !t.mayRun(&p.parts[i]) {
 			return nil
