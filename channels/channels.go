@@ -162,11 +162,18 @@ type Sender interface {
 	Send(ctx context.Context, o Outbound) (Receipt, error)
 }
 
+// Cursor is a place in a provider's list that only its adapter can read; "" is the
+// top. What comes meanwhile does not move it.
+type Cursor string
+
 // Lister finds texts at the provider, to repair what was lost between us.
 type Lister interface {
-	// ListInbound returns what was sent to account since then, oldest first.
-	// more reports that the limit cut the list: ask again from the last one's time.
-	ListInbound(ctx context.Context, account molt.Address, since molt.Time, limit int) (in []Inbound, more bool, err error)
+	// ListInbound reads in the list of what was sent to account since then, from the
+	// top, which is the newest, or from where an earlier call said to go on. It reads a
+	// bounded part, and returns what of it is not known, oldest first. next is where to
+	// go on: what is older lies there; "" when there is no more. Beside an error stands
+	// what had been found until then, and where to try again.
+	ListInbound(ctx context.Context, account molt.Address, since molt.Time, from Cursor, known func(providerID string) bool) (in []Inbound, next Cursor, err error)
 	// FindOutbound looks for a text whose send had no answer, by To, From, body
 	// and the time of its attempt. Lists lag: not found is not proof of absence.
 	FindOutbound(ctx context.Context, o Outbound, attempted molt.Time) (r Receipt, found bool, err error)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
+	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/molt"
 )
 
@@ -44,44 +45,88 @@ func (f *force) eachAccount(do func(channels.Adapter, molt.Address) error) error
 	return nil
 }
 
-// looks is when the carriers' lists were last looked through.
-type looks struct{ last, wide time.Time }
+// lookBreath lies between two parts of a carrier's list, so that a long one takes no
+// more of what the carrier allows than a send now and then.
+const lookBreath = time.Second
 
-// backfill looks at the start, then every so often, once a day further back. A
-// look that goes wrong is counted and made again at the next turn.
+// looks is when the carriers' lists were last looked through, and what is still to be
+// read of them.
+type looks struct {
+	last, wide time.Time
+	searches   map[string]*intake.Search // by channel and account
+	open       map[string]bool           // of them, those with more to read
+	next       time.Time                 // the next part
+}
+
+// backfill looks at the start, then every so often; at the start and once a day further
+// back. A look that goes wrong is counted and made again at the next turn.
 func (g *Gateway) backfill(ctx context.Context) error {
 	var l looks
 	for {
-		if b := g.lookIfDue(ctx, &l); !g.untilLook(ctx, b, l.last) {
+		if b := g.lookIfDue(ctx, &l); !g.untilLook(ctx, b, l.next) {
 			return nil
 		}
 	}
 }
 
-// lookIfDue looks through all lists when it is time to, and says by which
-// settings.
+// lookIfDue begins a look through all lists when it is time to, or reads the next part
+// of those that were not read to the end, and says by which settings. A part of each
+// comes before a second one of any.
 func (g *Gateway) lookIfDue(ctx context.Context, l *looks) Backfill {
 	f, now := g.force.Load(), g.o.Now()
 	if f.Backfill.Enabled && (l.last.IsZero() || now.Sub(l.last) >= f.Backfill.Every) {
-		overlap := f.Backfill.Overlap
-		if now.Sub(l.wide) >= wideEvery {
-			l.wide, overlap = now, max(overlap, wideOverlap)
+		g.beginLook(ctx, f, now, l)
+	}
+	if !f.Backfill.Enabled || len(l.open) > 0 && now.Before(l.next) {
+		return f.Backfill
+	}
+	_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
+		if key := searchOf(a, account); l.open[key] && !g.readOn(ctx, a, account, l.searches[key]) {
+			delete(l.open, key)
 		}
-		l.last = now
-		_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
-			g.lookBack(ctx, a, account, overlap)
-			return nil
-		})
+		return nil
+	})
+	l.next = l.last.Add(f.Backfill.Every)
+	if soon := g.o.Now().Add(lookBreath); len(l.open) > 0 && soon.Before(l.next) {
+		l.next = soon
 	}
 	return f.Backfill
 }
 
+// beginLook has all lists looked through once more.
+func (g *Gateway) beginLook(ctx context.Context, f *force, now time.Time, l *looks) {
+	overlap := f.Backfill.Overlap
+	if now.Sub(l.wide) >= wideEvery {
+		l.wide, overlap = now, max(overlap, wideOverlap)
+	}
+	l.last, l.next = now, now
+	was := l.searches
+	l.searches, l.open = map[string]*intake.Search{}, map[string]bool{}
+	_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
+		key := searchOf(a, account)
+		s := was[key]
+		if s == nil {
+			s = &intake.Search{}
+		}
+		l.searches[key], l.open[key] = s, true
+		if err := g.desk.BeginLook(ctx, a.ID(), account, overlap, s); err != nil {
+			delete(l.open, key)
+			g.looked(ctx, a, intake.Look{}, err)
+		}
+		return nil
+	})
+}
+
+func searchOf(a channels.Adapter, account molt.Address) string {
+	return a.ID() + " " + account.Reveal()
+}
+
 // untilLook waits until a look is due or other parts are in force; it reports
 // false when all is to end.
-func (g *Gateway) untilLook(ctx context.Context, b Backfill, last time.Time) bool {
+func (g *Gateway) untilLook(ctx context.Context, b Backfill, next time.Time) bool {
 	var due <-chan time.Time
 	if b.Enabled {
-		t := time.NewTimer(last.Add(b.Every).Sub(g.o.Now()))
+		t := time.NewTimer(next.Sub(g.o.Now()))
 		defer t.Stop()
 		due = t.C
 	}
@@ -94,8 +139,14 @@ func (g *Gateway) untilLook(ctx context.Context, b Backfill, last time.Time) boo
 	return true
 }
 
-func (g *Gateway) lookBack(ctx context.Context, a channels.Adapter, account molt.Address, overlap time.Duration) {
-	look, err := g.desk.Backfill(ctx, a, a.ID(), account, overlap)
+// readOn reports whether there is more to read.
+func (g *Gateway) readOn(ctx context.Context, a channels.Adapter, account molt.Address, s *intake.Search) bool {
+	look, err := g.desk.ReadOn(ctx, a, a.ID(), account, s)
+	g.looked(ctx, a, look, err)
+	return look.More
+}
+
+func (g *Gateway) looked(ctx context.Context, a channels.Adapter, look intake.Look, err error) {
 	g.metrics.backfill.WithLabelValues(a.ID(), "listed").Add(float64(look.Listed))
 	g.metrics.backfill.WithLabelValues(a.ID(), "new").Add(float64(look.New))
 	g.traffic.looked(a.ID(), look, err)

@@ -55,8 +55,8 @@ func (w *wire) Send(ctx context.Context, o channels.Outbound) (channels.Receipt,
 	return channels.Receipt{ProviderID: "SM" + string(o.Item), Status: channels.StatusQueued}, nil
 }
 
-func (w *wire) ListInbound(context.Context, molt.Address, molt.Time, int) ([]channels.Inbound, bool, error) {
-	return nil, false, nil
+func (w *wire) ListInbound(context.Context, molt.Address, molt.Time, channels.Cursor, func(string) bool) ([]channels.Inbound, channels.Cursor, error) {
+	return nil, "", nil
 }
 
 func (w *wire) FindOutbound(context.Context, channels.Outbound, molt.Time) (channels.Receipt, bool, error) {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/tidegate/tidegate/gateway/intake"
 	"github.com/tidegate/tidegate/gateway/turn"
@@ -110,7 +109,7 @@ func (s *Steps) LookBack(ctx context.Context) molt.Time {
 	if !b.Enabled {
 		return 0
 	}
-	return molt.TimeOf(s.looks.last.Add(max(b.Every, time.Second)))
+	return molt.TimeOf(s.looks.next)
 }
 
 // Work is an item in a worker's hands.

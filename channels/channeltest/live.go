@@ -62,8 +62,8 @@ func attemptedIsFound(t *testing.T, l channels.Live) {
 }
 
 func nothingIsListed(t *testing.T, l channels.Live) {
-	if in, more, err := l.ListInbound(t.Context(), l.Accounts()[0], 0, 10); err != nil || more || len(in) != 0 {
-		t.Errorf("ListInbound = %d, %v, %v; want nothing, and no fault", len(in), more, err)
+	if in, next, err := l.ListInbound(t.Context(), l.Accounts()[0], 0, "", noneKnown); err != nil || next != "" || len(in) != 0 {
+		t.Errorf("ListInbound = %d, %q, %v; want nothing, and no fault", len(in), next, err)
 	}
 }
 

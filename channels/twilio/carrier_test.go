@@ -217,9 +217,9 @@ func TestBackfillFindsWhatTheWebhookLost(t *testing.T) {
 		Media: []twiliofake.Media{{ContentType: "image/png", Bytes: []byte("\x89PNG")}},
 	})
 	c.must(err)
-	in, more, err := c.adapter.ListInbound(t.Context(), clinic, since, 10)
-	if err != nil || more || len(in) != 1 || in[0].ProviderID != sid || in[0].Words != "my chest hurts" {
-		t.Fatalf("ListInbound = %+v, more %v, %v; want the lost text", in, more, err)
+	in, next, err := c.adapter.ListInbound(t.Context(), clinic, since, "", noneKnown)
+	if err != nil || next != "" || len(in) != 1 || in[0].ProviderID != sid || in[0].Words != "my chest hurts" {
+		t.Fatalf("ListInbound = %+v, next %q, %v; want the lost text", in, next, err)
 	}
 	if m := in[0].Media; len(m) != 1 || m[0].Type != "image/png" || !strings.HasPrefix(m[0].URL, c.client.Base) {
 		t.Errorf("media %+v, want the photo and where it is", m)

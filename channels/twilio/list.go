@@ -20,121 +20,95 @@ import (
 // Limits of listing.
 const (
 	pageSize      = 1000 // the most the API gives
-	maxPages      = 5    // of one window of back-fill
-	secondPages   = 20   // of a window that is one second and cannot be halved: a flood must not end all looking
+	maxPages      = 10   // of one call; the rest of the list is the next one's
+	maxPhotos     = 100  // texts with files, each a question of its own, after which no page more is read in a call
 	findPageSize  = 100
-	maxFindPages  = 5  // newest first between two numbers; what is looked for is minutes old
-	maxWindows    = 48 // a window is halved at most this often
+	maxFindPages  = 5 // newest first between two numbers; what is looked for is minutes old
 	maxPageURI    = 4096
 	listTimeout   = 2 * time.Minute
+	mediaTimeout  = 5 * time.Minute  // for the files of all texts of one call
 	findBefore    = 30 * time.Second // our clock may run ahead of Twilio's
 	findAfter     = 5 * time.Minute
 	apiPathPrefix = "/2010-04-01/Accounts/"
 )
 
-var (
-	errOverflow = errors.New("more messages in one second than can be listed")
-	errPageLink = errors.New("the link to the next page is not one of the API")
-)
+var errPageLink = errors.New("the link to the next page is not one of the API")
 
-// window is a stretch of time; to 0 leaves it open.
-type window struct{ from, to molt.Time }
-
-// second reports that it is one second, which cannot be halved.
-func (w window) second() bool { return w.to != 0 && w.to == w.from }
-
-// ListInbound returns what was sent to account since then, oldest first. The
-// API lists the newest first, so a window that holds more than its pages can is
-// halved until its oldest part fits; a second is read to its end.
-//
-// The list is never cut inside one second, the API's resolution: asking again
-// from the last one's time always gets further.
-func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since molt.Time, limit int) ([]channels.Inbound, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+// ListInbound implements [channels.Lister]. The API lists the newest first, and links
+// each page to the next by the last message on it, so that no text is passed over,
+// whatever its time and whatever comes meanwhile.
+func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since molt.Time, from channels.Cursor, known func(string) bool) ([]channels.Inbound, channels.Cursor, error) {
+	listing, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	from := max(since, 0)
-	from -= from % 1000
-	now := molt.TimeOf(a.now()).Add(findAfter)
-	w := window{from: from}
-	var first []openapi.ApiV2010Message // of the second asked from, where it was a window of its own
-	for range maxWindows {
-		most := maxPages
-		if w.second() {
-			most = secondPages
+	since = max(since, 0)
+	since -= since % 1000
+	var found []openapi.ApiV2010Message
+	for photos, n := 0, 0; n < maxPages && photos < maxPhotos; n++ {
+		page, err := a.inboundPage(listing, account, since, from)
+		if err != nil {
+			return a.textsOf(ctx, found), tryAgain(from, err), fmt.Errorf("list inbound: %w", err)
 		}
-		found, whole, err := a.inboundIn(ctx, account, w, most)
-		switch {
-		case err != nil:
-			return nil, false, err
-		case whole && w.second() && w.from == from:
-			first, w = found, window{from: from + 1000} // to end with it would ask for it again
-		case whole && len(found) == 0 && w.to != 0:
-			w = window{from: max(w.to, w.from+1000)} // nothing there: the rest lies in what was halved away
-		case whole:
-			out, more := a.firstOf(ctx, append(first, found...), from, limit, w.to != 0)
-			return out, more, nil
-		case w.second():
-			return nil, false, fmt.Errorf("list inbound: %w", errOverflow)
-		default:
-			to := w.to
-			if to == 0 {
-				to = now
+		for _, m := range page.Messages {
+			// The filters may be coarser than asked for; what counts is checked here.
+			if value(m.Direction) != "inbound" || value(m.To) != account.Reveal() || !sidForm.MatchString(value(m.Sid)) ||
+				!IsAddress(value(m.From)) || max(timeOf(m.DateSent), sentAt(m)) < since || known(value(m.Sid)) {
+				continue
 			}
-			w.to = w.from + (to-w.from)/2
-			w.to -= w.to % 1000
-		}
-	}
-	return nil, false, fmt.Errorf("list inbound: %w", errOverflow)
-}
-
-// inboundIn lists one window; whole is false when there were more pages than
-// are read, of which there may be most.
-func (a *Adapter) inboundIn(ctx context.Context, account molt.Address, w window, most int) (found []openapi.ApiV2010Message, whole bool, err error) {
-	p := &openapi.ListMessageParams{}
-	p.SetTo(account.Reveal())
-	p.SetPageSize(pageSize)
-	if w.from > 0 {
-		p.SetDateSentAfter(w.from.Std())
-	}
-	if w.to > 0 {
-		p.SetDateSentBefore(w.to.Std())
-	}
-	whole, err = a.pages(ctx, p, most, func(m openapi.ApiV2010Message) {
-		// The filters may be coarser than asked for; what counts is checked here.
-		if value(m.Direction) == "inbound" && value(m.To) == account.Reveal() && sidForm.MatchString(value(m.Sid)) &&
-			IsAddress(value(m.From)) && max(timeOf(m.DateSent), sentAt(m)) >= w.from {
 			found = append(found, m)
+			if number(value(m.NumMedia), 1<<31-1) > 0 {
+				photos++
+			}
 		}
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("list inbound: %w", err)
+		next, err := nextLink(page)
+		if from = channels.Cursor(next); err != nil || next == "" {
+			return a.textsOf(ctx, found), "", err
+		}
 	}
-	return found, whole, nil
+	return a.textsOf(ctx, found), from, nil
 }
 
-// firstOf sorts, cuts to the limit and turns records into texts.
-func (a *Adapter) firstOf(ctx context.Context, found []openapi.ApiV2010Message, from molt.Time, limit int, more bool) ([]channels.Inbound, bool) {
+// inboundPage reads one page; its fault is a *channels.SendError.
+func (a *Adapter) inboundPage(ctx context.Context, account molt.Address, since molt.Time, from channels.Cursor) (page *openapi.ListMessageResponse, err error) {
+	c := a.newCall(ctx)
+	if from != "" {
+		page, err = c.nextPage(string(from))
+	} else {
+		p := &openapi.ListMessageParams{}
+		p.SetTo(account.Reveal())
+		p.SetPageSize(pageSize)
+		if since > 0 {
+			p.SetDateSentAfter(since.Std())
+		}
+		page, err = c.api().PageMessage(p, "", "")
+	}
+	if err != nil {
+		return nil, c.fault(err)
+	}
+	return page, nil
+}
+
+// tryAgain is where to read on after a fault: where it was, unless the link is what was
+// refused, as one to a message that is gone may be.
+func tryAgain(from channels.Cursor, err error) channels.Cursor {
+	var fault *channels.SendError
+	if errors.As(err, &fault) && (!fault.Certain || fault.Kind == channels.FaultRate || fault.Kind == channels.FaultTransient) {
+		return from
+	}
+	return ""
+}
+
+// textsOf turns records into texts, oldest first.
+func (a *Adapter) textsOf(ctx context.Context, found []openapi.ApiV2010Message) []channels.Inbound {
+	ctx, cancel := context.WithTimeout(ctx, mediaTimeout)
+	defer cancel()
 	slices.SortStableFunc(found, func(x, y openapi.ApiV2010Message) int {
 		return cmp.Or(cmp.Compare(sentAt(x), sentAt(y)), cmp.Compare(value(x.Sid), value(y.Sid)))
 	})
-	if n := cut(found, from, limit); n < len(found) {
-		found, more = found[:n], true
-	}
 	out := make([]channels.Inbound, 0, len(found))
 	for _, m := range found {
 		out = append(out, a.inboundOf(ctx, m))
 	}
-	return out, more
-}
-
-// cut is how many of the sorted records to return: limit, and on to the end of
-// the second it falls into; a whole second further when that one is from.
-func cut(found []openapi.ApiV2010Message, from molt.Time, limit int) int {
-	n := min(max(limit, 1), len(found))
-	for n < len(found) && (sentAt(found[n]) == sentAt(found[n-1]) || sentAt(found[n-1]) <= from) {
-		n++
-	}
-	return n
+	return out
 }
 
 // sentAt is when Twilio took the text.
@@ -188,7 +162,7 @@ func (a *Adapter) FindOutbound(ctx context.Context, o channels.Outbound, attempt
 	p.SetFrom(o.Account.Reveal())
 	p.SetPageSize(findPageSize)
 	var best channels.Receipt
-	_, err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
+	err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
 		r, ok := receiptOf(&m)
 		if ok && isOurs(m, o) && near(r.At, attempted) && (best.ProviderID == "" || distance(r.At, attempted) < distance(best.At, attempted)) {
 			best = r
@@ -210,7 +184,7 @@ func (a *Adapter) Recall(ctx context.Context, o channels.Outbound, from, until m
 	p.SetFrom(o.Account.Reveal())
 	p.SetPageSize(findPageSize)
 	var found channels.Receipt
-	_, err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
+	err := a.pages(ctx, p, maxFindPages, func(m openapi.ApiV2010Message) {
 		r, ok := receiptOf(&m)
 		words := o
 		if o.Words == "" {
@@ -239,29 +213,35 @@ func near(at, attempted molt.Time) bool {
 
 func distance(x, y molt.Time) time.Duration { return x.Sub(y).Abs() }
 
-// pages reads at most limit pages. whole reports that there were no more. A
-// fault is a *channels.SendError, so that its kind and wait are at hand.
-func (a *Adapter) pages(ctx context.Context, p *openapi.ListMessageParams, limit int, each func(openapi.ApiV2010Message)) (whole bool, err error) {
+// pages reads at most limit pages. A fault is a *channels.SendError, so that its kind
+// and wait are at hand.
+func (a *Adapter) pages(ctx context.Context, p *openapi.ListMessageParams, limit int, each func(openapi.ApiV2010Message)) error {
 	c := a.newCall(ctx)
 	page, err := c.api().PageMessage(p, "", "")
 	for range limit {
 		if err != nil {
-			return false, c.fault(err)
+			return c.fault(err)
 		}
 		for _, m := range page.Messages {
 			each(m)
 		}
-		next := value(page.NextPageUri)
-		if next == "" {
-			return true, nil
-		}
-		if len(next) > maxPageURI || !strings.HasPrefix(next, apiPathPrefix) {
-			return false, errPageLink
+		next, bad := nextLink(page)
+		if bad != nil || next == "" {
+			return bad
 		}
 		c = a.newCall(ctx)
 		page, err = c.nextPage(next)
 	}
-	return false, err
+	return err
+}
+
+// nextLink is where the next page lies; "": there is none.
+func nextLink(page *openapi.ListMessageResponse) (string, error) {
+	next := value(page.NextPageUri)
+	if next != "" && (len(next) > maxPageURI || !strings.HasPrefix(next, apiPathPrefix)) {
+		return "", errPageLink
+	}
+	return next, nil
 }
 
 // nextPage follows a link the list gave; only its path and query count.

@@ -25,90 +25,133 @@ func (s *standin) fill(n, perSecond int) {
 	}
 }
 
-// listAll asks on from the last one's time until there is no more, as the
-// back-filler does, and returns each text once.
-func (s *standin) listAll(t *testing.T, since molt.Time, limit, maxRounds int) (words []string) {
+// listAll reads on until there is no more, as the back-filler does.
+func (s *standin) listAll(t *testing.T, since molt.Time) (words [][]string) {
 	t.Helper()
-	seen := map[string]bool{}
-	for range maxRounds {
-		in, more, err := s.adapter.ListInbound(t.Context(), clinic, since, limit)
+	from := channels.Cursor("")
+	for range 10 {
+		in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, from, noneKnown)
 		if err != nil {
 			t.Fatalf("ListInbound: %v", err)
 		}
-		for _, i := range in {
-			if !seen[i.ProviderID] {
-				seen[i.ProviderID] = true
-				words = append(words, i.Words.Reveal())
-			}
-		}
-		if !more {
+		words = append(words, wordsOf(in))
+		if from = next; next == "" {
 			return words
 		}
-		since = in[len(in)-1].At
 	}
-	t.Fatalf("no end after %d rounds, %d texts", maxRounds, len(words))
+	t.Fatalf("no end after %d parts", len(words))
 	return nil
 }
 
+func wordsOf(in []channels.Inbound) (words []string) {
+	for _, i := range in {
+		words = append(words, i.Words.Reveal())
+	}
+	return words
+}
+
+func noneKnown(string) bool { return false }
+
+// numbered are the words that fill gives texts.
+func numbered(from, to int) (words []string) {
+	for i := from; i < to; i++ {
+		words = append(words, fmt.Sprint("text ", i))
+	}
+	return words
+}
+
 func TestListReadsAllPages(t *testing.T) {
-	for _, c := range []struct{ n, perSecond, limit, rounds int }{
-		{0, 1, 10, 1},
-		{250, 1, 1000, 1},
-		{2500, 10, 5000, 1}, // three pages
-		{250, 1, 100, 4},
-		{250, 50, 20, 6}, // a second is never cut, so each round gets further
-		{30, 30, 1, 2},
-		{6000, 3, 5000, 20}, // more than one window's pages: the window is halved
+	for _, c := range []struct{ n, perSecond, requests int }{
+		{0, 1, 1},
+		{250, 1, 1},
+		{1000, 1000, 1},
+		{2500, 10, 3},
+		{9999, 9999, 10}, // one second of a flood
 	} {
 		s := newStandin(t)
 		since := s.Now()
 		s.fill(c.n, c.perSecond)
 		s.Tick()
-		got := s.listAll(t, since, c.limit, c.rounds)
-		if len(got) != c.n {
-			t.Errorf("%+v: %d texts, want %d", c, len(got), c.n)
-			continue
+		got := s.listAll(t, since)
+		if diff := cmp.Diff([][]string{numbered(0, c.n)}, got); diff != "" || len(s.requests) != c.requests {
+			t.Errorf("%+v: %d requests; want oldest first and in one part (-want +got):\n%s", c, len(s.requests), diff)
 		}
-		if c.perSecond == 1 {
-			for i, w := range got {
-				if w != fmt.Sprint("text ", i) {
-					t.Errorf("%+v: text %d is %q; want oldest first", c, i, w)
-					break
-				}
+	}
+}
+
+// A list that is longer than a call reads comes in parts, the newest first: what came
+// last waits for nothing, and what comes meanwhile moves nothing, a flood's second too.
+func TestListGoesOnWhereItStopped(t *testing.T) {
+	for _, perSecond := range []int{1, 40, 25_000} {
+		s := newStandin(t)
+		since := s.Now()
+		s.fill(21_000, perSecond)
+		in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, "", noneKnown)
+		if err != nil || next == "" || len(in) != 10_000 || in[9999].Words != "text 20999" {
+			t.Fatalf("%d a second: %d texts, next %q, %v; want the newest 10,000, and more", perSecond, len(in), next, err)
+		}
+		got := [][]string{wordsOf(in)}
+		for next != "" {
+			s.fill(3, 1)
+			if in, next, err = s.adapter.ListInbound(t.Context(), clinic, since, next, noneKnown); err != nil {
+				t.Fatal(err)
 			}
+			got = append(got, wordsOf(in))
+		}
+		if diff := cmp.Diff([][]string{numbered(11_000, 21_000), numbered(1000, 11_000), numbered(0, 1000)}, got); diff != "" {
+			t.Errorf("%d a second (-want +got):\n%s", perSecond, diff)
 		}
 	}
 }
 
-func TestListFindsWhatIsLateInAHalvedWindow(t *testing.T) {
+// Photos are asked for one by one; a part that holds many ends early.
+func TestListEndsAPartWithManyPhotos(t *testing.T) {
 	s := newStandin(t)
 	since := s.Now()
-	s.mu.Lock()
-	s.clock = s.clock.Add(30 * 24 * time.Hour)
-	s.mu.Unlock()
-	s.fill(5200, 10)
-	if got := s.listAll(t, since, 1000, 10); len(got) != 5200 || got[0] != "text 0" {
-		t.Errorf("%d texts, want all 5,200", len(got))
+	s.fill(2500, 1)
+	for i := range 120 {
+		s.messages[2499-i].media = 1
+	}
+	got := s.listAll(t, since)
+	if diff := cmp.Diff([][]string{numbered(1500, 2500), numbered(0, 1500)}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	before := len(s.requests)
+	if _, _, err := s.adapter.ListInbound(t.Context(), clinic, since, "", func(string) bool { return true }); err != nil || len(s.requests) != before+3 {
+		t.Errorf("%d requests, %v; want three: no photo of a known text is asked for", len(s.requests)-before, err)
 	}
 }
 
-// A flood in one second ends no look: what came behind it is found.
-func TestListReadsASecondToItsEnd(t *testing.T) {
-	s := newStandin(t)
-	since := s.Now()
-	s.fill(5200, 5200)
-	s.fill(3, 1)
-	if got := s.listAll(t, since, 1000, 10); len(got) != 5203 {
-		t.Errorf("%d texts, want all 5,203", len(got))
-	}
-}
-
-func TestListGivesUpOnASecondWithoutEnd(t *testing.T) {
-	s := newStandin(t)
-	since := s.Now()
-	s.fill(20_001, 20_001)
-	if in, _, err := s.adapter.ListInbound(t.Context(), clinic, since, 10); err == nil {
-		t.Errorf("ListInbound = %d texts, want an error rather than a gap", len(in))
+// A list that breaks off gives what it had, and where to try again: there, unless it is
+// the place itself that the carrier refuses.
+func TestListThatBreaksOff(t *testing.T) {
+	for _, c := range []struct {
+		status, code int
+		there        bool
+	}{{503, 20500, true}, {429, 20429, true}, {400, 20001, false}, {404, 20404, false}, {401, 20003, false}} {
+		s := newStandin(t)
+		since := s.Now()
+		s.fill(2500, 1)
+		s.respond = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Get("Page") != "2" {
+				return false
+			}
+			refuse(w, c.status, c.code, "x")
+			return true
+		}
+		in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, "", noneKnown)
+		faultIn(t, err)
+		if diff := cmp.Diff(numbered(500, 2500), wordsOf(in)); diff != "" || c.there != (next != "") {
+			t.Fatalf("%d: next %q, want one %v; texts (-want +got):\n%s", c.status, next, c.there, diff)
+		}
+		s.respond = nil
+		want := numbered(0, 500)
+		if !c.there {
+			want = numbered(0, 2500)
+		}
+		if in, next, err = s.adapter.ListInbound(t.Context(), clinic, since, next, noneKnown); err != nil || next != "" || cmp.Diff(want, wordsOf(in)) != "" {
+			t.Errorf("%d: then %d texts, next %q, %v; want the %d that are left", c.status, len(in), next, err, len(want))
+		}
 	}
 }
 
@@ -123,13 +166,13 @@ func TestListTakesOnlyWhatCameIn(t *testing.T) {
 	s.keep("MM", "inbound", patient.Reveal(), clinic.Reveal(), "a\x00b")
 	s.messages[3].media = 2
 	s.mu.Unlock()
-	in, more, err := s.adapter.ListInbound(t.Context(), clinic, since, 10)
+	in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, "", noneKnown)
 	want := []channels.Inbound{{
 		Channel: "sms", Account: clinic, Peer: patient, ProviderID: fmt.Sprintf("MM%032x", 4), At: s.Now(), Words: "a\uFFFDb", Via: "backfill",
 		Media: []channels.Media{{URL: s.server.URL + "/2010-04-01/Accounts/" + accountSID + "/Messages/" + fmt.Sprintf("MM%032x", 4) + "/Media/ME1", Type: "image/jpeg"}, {}},
 	}}
-	if diff := cmp.Diff(want, in); err != nil || more || diff != "" {
-		t.Errorf("ListInbound: more %v, %v (-want +got):\n%s", more, err, diff)
+	if diff := cmp.Diff(want, in); err != nil || next != "" || diff != "" {
+		t.Errorf("ListInbound: next %q, %v (-want +got):\n%s", next, err, diff)
 	}
 }
 
@@ -145,7 +188,7 @@ func TestListDoesNotWaitForAPhoto(t *testing.T) {
 		refuse(w, 500, 20500, "x")
 		return true
 	}
-	in, _, err := s.adapter.ListInbound(t.Context(), clinic, since, 10)
+	in, _, err := s.adapter.ListInbound(t.Context(), clinic, since, "", noneKnown)
 	if err != nil || len(in) != 1 || len(in[0].Media) != 1 || in[0].Media[0].URL != "" {
 		t.Errorf("ListInbound = %+v, %v; want the text with a place for its photo", in, err)
 	}
@@ -158,7 +201,7 @@ func TestListFollowsNoStrangeLink(t *testing.T) {
 			writeJSON(w, 200, map[string]any{"messages": []any{}, "next_page_uri": next})
 			return true
 		}
-		if _, _, err := s.adapter.ListInbound(t.Context(), clinic, s.Now(), 10); err == nil || len(s.requests) != 1 {
+		if _, _, err := s.adapter.ListInbound(t.Context(), clinic, s.Now(), "", noneKnown); err == nil || len(s.requests) != 1 {
 			t.Errorf("next page %.50q: error %v after %d requests; want an error after one", next, err, len(s.requests))
 		}
 	}
@@ -171,7 +214,7 @@ func TestListFaultsKeepTheirKind(t *testing.T) {
 		refuse(w, 429, 20429, "slow down")
 		return true
 	}
-	_, _, err := s.adapter.ListInbound(t.Context(), clinic, s.Now(), 10)
+	_, _, err := s.adapter.ListInbound(t.Context(), clinic, s.Now(), "", noneKnown)
 	if fault := faultIn(t, err); fault.Kind != channels.FaultRate || fault.RetryAfter != 5*time.Second {
 		t.Errorf("ListInbound: %+v, want a rate fault and its wait", fault)
 	}
@@ -197,6 +240,26 @@ func TestFindTakesTheClosest(t *testing.T) {
 	r, found, err := s.adapter.FindOutbound(t.Context(), o, attempted)
 	if err != nil || !found || r.ProviderID != want.sid || r.Status != channels.StatusQueued || r.At != want.created {
 		t.Errorf("FindOutbound = %+v, %v, %v; want %s", r, found, err, want.sid)
+	}
+}
+
+// A search that breaks off on its second page is a fault, and nothing worse.
+func TestFindThatBreaksOff(t *testing.T) {
+	s := newStandin(t)
+	o := text()
+	for range 150 {
+		s.keep("SM", "outbound-api", clinic.Reveal(), patient.Reveal(), "other words")
+	}
+	s.respond = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("Page") != "1" {
+			return false
+		}
+		refuse(w, 503, 20500, "x")
+		return true
+	}
+	_, found, err := s.adapter.FindOutbound(t.Context(), o, s.Now())
+	if fault := faultIn(t, err); found || fault.HTTP != 503 {
+		t.Errorf("FindOutbound: found %v, %v; want the fault of the second page", found, err)
 	}
 }
 

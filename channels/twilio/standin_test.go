@@ -248,23 +248,36 @@ func (s *standin) list(w http.ResponseWriter, r *http.Request) {
 	page, _ := strconv.Atoi(q.Get("Page"))
 	after, _ := time.Parse(time.RFC3339, q.Get("DateSent>"))
 	before, _ := time.Parse(time.RFC3339, q.Get("DateSent<"))
-	var found []any
+	// A token stands for the last message of the page before.
+	token, last, on := strings.TrimPrefix(q.Get("PageToken"), "PA"), "", false
+	found := []any{}
 	s.mu.Lock()
 	for _, m := range slices.Backward(s.messages) {
+		if token != "" {
+			if m.sid == token {
+				token = ""
+			}
+			continue
+		}
 		if (q.Get("To") == "" || q.Get("To") == m.to) && (q.Get("From") == "" || q.Get("From") == m.from) &&
 			(after.IsZero() || !m.created.Std().Before(after)) && (before.IsZero() || !m.created.Std().After(before)) {
-			found = append(found, resource(m))
+			if on = len(found) == size; on {
+				break
+			}
+			found, last = append(found, resource(m)), m.sid
 		}
 	}
 	s.mu.Unlock()
-	answer := map[string]any{"page": page, "page_size": size}
-	from, to := min(page*size, len(found)), min((page+1)*size, len(found))
-	if to < len(found) {
+	if token != "" {
+		refuse(w, 400, 20001, "the page token is none")
+		return
+	}
+	answer := map[string]any{"page": page, "page_size": size, "messages": found}
+	if on {
 		q.Set("Page", strconv.Itoa(page+1))
-		q.Set("PageToken", "PASM"+strconv.Itoa(to))
+		q.Set("PageToken", "PA"+last)
 		answer["next_page_uri"] = r.URL.Path + "?" + q.Encode()
 	}
-	answer["messages"] = found[from:to]
 	writeJSON(w, 200, answer)
 }
 

@@ -122,8 +122,8 @@ func (a *Adapter) Typing(peer molt.Address) { a.hub.typing(peer) }
 
 // ListInbound has nothing to list: no carrier holds texts for us, and a visitor's
 // page repeats its own until it reads that they are committed.
-func (*Adapter) ListInbound(context.Context, molt.Address, molt.Time, int) ([]channels.Inbound, bool, error) {
-	return nil, false, nil
+func (*Adapter) ListInbound(context.Context, molt.Address, molt.Time, channels.Cursor, func(string) bool) ([]channels.Inbound, channels.Cursor, error) {
+	return nil, "", nil
 }
 
 // FindOutbound finds every text whose attempt is committed: it is published.

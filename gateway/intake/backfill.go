@@ -1,19 +1,28 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/molt"
 )
 
-// Limits of one look into a carrier's list.
+// Limits of looking through a carrier's list.
 const (
-	backfillPage    = 200
-	maxBackfillRuns = 50 // pages of one look; the rest is the next look's
+	atOnce   = 200  // texts that wait for their commits together
+	maxReads = 1000 // parts of one stretch; a list that has more has no end
+	maxOwed  = 4    // stretches of a list; further ones become one with the last
+)
+
+var (
+	errEndless = errors.New("the list has no end")
+	errHeld    = errors.New("a text of the list could not be taken in: it is fetched again")
 )
 
 // watermark is how far a channel's account was looked through.
@@ -49,93 +58,128 @@ func (d *Desk) MarkStart(ctx context.Context, channel string, account molt.Addre
 	return err
 }
 
-// Look is what one look into a carrier's list found.
+// Search is how far the list of one account was looked through since its watermark. It
+// is in memory alone: the watermark moves when nothing more is owed, so what is lost
+// with it is looked through again. The zero value has everything before it.
+type Search struct {
+	start molt.Time // see watermark
+	began molt.Time // the last look; 0: none yet
+	owed  []stretch // what is to be read, in this order
+	again []stretch // what the next look has to go through once more
+}
+
+// stretch is a list down to a time, read from the top to a place in it.
+type stretch struct {
+	since molt.Time
+	from  channels.Cursor
+	reads int
+	held  bool // a text of it was not taken
+}
+
+// Look is what a part of a carrier's list held.
 type Look struct {
-	Listed int // texts in the list
-	New    int // of them, those that no webhook had brought
+	Listed int  // texts in it
+	New    int  // of them, those that no webhook had brought
+	More   bool // there is more to read before the next look
 }
 
-// Backfill looks through an account's list from its watermark, less the
-// overlap, and takes in what is not known yet. The watermark moves only after
-// the texts are committed.
-func (d *Desk) Backfill(ctx context.Context, l channels.Lister, channel string, account molt.Address, overlap time.Duration) (Look, error) {
+// BeginLook has an account's list looked through anew from the top, which is what came
+// last, down to the overlap before the last look, or before the watermark where this is
+// the first. What is still owed of earlier looks comes after it.
+func (d *Desk) BeginLook(ctx context.Context, channel string, account molt.Address, overlap time.Duration, s *Search) error {
+	now := molt.TimeOf(d.o.Now())
+	if s.began == 0 {
+		w, err := d.watermark(ctx, channel, account)
+		if err != nil {
+			return err
+		}
+		s.start, s.began = w.Start, w.At
+	}
+	// A clock that ran ahead and was set back must not hide what came meanwhile.
+	since := max(min(s.began, now).Add(-overlap), s.start)
+	s.began = now
+	s.owed = slices.DeleteFunc(append(s.owed, s.again...), func(o stretch) bool { return o.since >= since })
+	s.owed, s.again = append([]stretch{{since: since}}, s.owed...), nil
+	for n := len(s.owed); n > maxOwed; n-- {
+		last := s.owed[n-1].since
+		s.owed = s.owed[:n-1]
+		s.owed[n-2] = stretch{since: min(s.owed[n-2].since, last)}
+	}
+	return nil
+}
+
+// ReadOn reads the next part of what is owed and takes in what is not known yet. The
+// watermark moves once nothing is owed and every text is committed. A list that breaks
+// off ends the look; a text that cannot be taken does not.
+func (d *Desk) ReadOn(ctx context.Context, l channels.Lister, channel string, account molt.Address, s *Search) (Look, error) {
 	var look Look
-	from, err := d.watermark(ctx, channel, account)
-	if err != nil {
-		return look, err
+	if len(s.owed) == 0 {
+		return look, nil
 	}
-	began := molt.TimeOf(d.o.Now())
-	since := max(from.At.Add(-overlap), from.Start)
-	var held error // one text that is not taken holds the watermark, not the others
-	for range maxBackfillRuns {
-		texts, more, err := l.ListInbound(ctx, account, since, backfillPage)
-		if err != nil {
-			return look, fmt.Errorf("list %s: %w", channel, err)
+	o := s.owed[0]
+	texts, next, err := l.ListInbound(ctx, account, o.since, o.from, func(id string) bool {
+		// One that becomes known meanwhile is refused by name.
+		_, known, err := d.Mark(ctx, d.seen(channels.Inbound{Channel: channel, Account: account, ProviderID: id}))
+		if known = known && err == nil; known {
+			look.Listed++
 		}
-		last, err := d.takeListed(ctx, texts, &look)
-		if err != nil {
-			held = err
-		}
-		if !more && held == nil {
-			return look, d.moveWatermark(ctx, channel, account, watermark{At: began, Start: from.Start})
-		}
-		if !more || ctx.Err() != nil {
-			return look, held
-		}
-		if last <= since {
-			last = since + 1 // a whole page of one moment: go on rather than in circles
-		}
-		since = last
-		if held != nil {
-			continue
-		}
-		if err := d.moveWatermark(ctx, channel, account, watermark{At: max(from.At, last), Start: from.Start}); err != nil {
-			return look, err
-		}
+		return known
+	})
+	held := d.takeListed(ctx, texts, &look)
+	o.from, o.reads, o.held = next, o.reads+1, o.held || held != nil
+	s.owed = s.owed[1:]
+	if err == nil && next != "" && o.reads >= maxReads {
+		err, o = errEndless, stretch{since: o.since}
 	}
-	return look, held
+	switch {
+	case err != nil:
+		s.owed = append(s.owed, o) // last, so that one that never gets further is in nobody's way
+		return look, fmt.Errorf("list %s: %w", channel, err)
+	case next != "":
+		s.owed = append([]stretch{o}, s.owed...)
+	case o.held:
+		s.again = append(s.again, stretch{since: o.since})
+	}
+	if look.More = len(s.owed) > 0; look.More {
+		return look, held
+	}
+	if len(s.again) > 0 {
+		return look, cmp.Or(held, errHeld)
+	}
+	return look, d.moveWatermark(ctx, channel, account, watermark{At: s.began, Start: s.start})
 }
 
-// takeListed takes in one page of a list. A text that cannot be taken keeps no
-// other from being taken; the first such fault is returned.
-func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *Look) (last molt.Time, first error) {
+// takeListed takes in texts of a list. One that cannot be taken keeps no other from
+// being taken; the first such fault is returned.
+func (d *Desk) takeListed(ctx context.Context, texts []channels.Inbound, look *Look) (first error) {
 	fault := func(err error) {
 		if first == nil {
 			first = err
 		}
 	}
-	tickets := make([]Ticket, 0, len(texts))
-	for _, in := range texts {
-		last = max(last, in.At)
-		in.Via = channels.ViaBackfill
-		// Nearly all are known. What becomes known meanwhile is refused by name.
-		_, known, err := d.Mark(ctx, d.seen(in))
-		switch {
-		case err != nil:
-			fault(err)
-			continue
-		case known:
+	for some := range slices.Chunk(texts, atOnce) {
+		tickets := make([]Ticket, 0, len(some))
+		for _, in := range some {
+			in.Via = channels.ViaBackfill
 			look.Listed++
-			continue
+			t, err := d.Accept(ctx, in)
+			if err != nil {
+				fault(err)
+				continue
+			}
+			tickets = append(tickets, t)
 		}
-		t, err := d.Accept(ctx, in)
-		if err != nil {
-			fault(err)
-			continue
-		}
-		tickets = append(tickets, t)
-	}
-	for _, t := range tickets {
-		look.Listed++
-		a, err := t.Wait(ctx)
-		switch {
-		case err != nil:
-			fault(err)
-		case !a.Duplicate:
-			look.New++
+		for _, t := range tickets {
+			a, err := t.Wait(ctx)
+			switch {
+			case err != nil:
+				fault(err)
+			case !a.Duplicate:
+				look.New++
+			}
 		}
 	}
-	return last, first
+	return first
 }
 
 func (d *Desk) watermark(ctx context.Context, channel string, account molt.Address) (watermark, error) {

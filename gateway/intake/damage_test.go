@@ -134,14 +134,14 @@ func TestDamageHoldsNobodyElsesBackfill(t *testing.T) {
 		l.texts = append(l.texts, in)
 	}
 	add(patient, "SM2", time.Minute, "hello again")
-	for i := range backfillPage {
+	for i := range 2 * atOnce {
 		add(molt.Address(fmt.Sprintf("+1555020%04d", i)), fmt.Sprintf("SMa%d", i), 2*time.Minute+time.Duration(i)*time.Second, "hello")
 	}
 	other := molt.Address("+15550107777")
 	add(other, "SMred", 30*time.Minute, "my chest hurts")
 	w.clock.add(time.Hour)
 	d = w.newDesk(nil)
-	if _, err := d.Backfill(t.Context(), l, "main", clinic, time.Hour); err != nil {
+	if _, err := lookThrough(t.Context(), d, l, &Search{}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	got, err := w.store.Load(t.Context(), d.ConversationOf("main", clinic, other), 0)
@@ -169,7 +169,7 @@ func TestADamagedWatermark(t *testing.T) {
 	d = w.newDesk(nil)
 	l := &lister{texts: []channels.Inbound{old, in}}
 	for n, want := range []int{1, 0} {
-		look, err := d.Backfill(t.Context(), l, "main", clinic, time.Hour)
+		look, err := lookThrough(t.Context(), d, l, &Search{}, time.Hour)
 		if err != nil || look.New != want {
 			t.Fatalf("look %d: %+v, %v; want %d new", n, look, err, want)
 		}

@@ -219,7 +219,7 @@ func TestListedTextsAreNotGathered(t *testing.T) {
 	w.clock.add(time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if look, err := d.Backfill(ctx, l, "main", clinic, time.Hour); err != nil || look.New != 3*Brisk {
+	if look, err := lookThrough(ctx, d, l, &Search{}, time.Hour); err != nil || look.New != 3*Brisk {
 		t.Errorf("look %+v, %v; want %d new", look, err, 3*Brisk)
 	}
 }

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/molt"
 )
+
+// listPart is how many texts the list gives at once.
+const listPart = 25
 
 // carrier stands between phones and the daemon. Its records are the judge's:
 // the daemon cannot write to them, and no crash touches them.
@@ -21,7 +25,8 @@ type carrier struct {
 	inbound  []*text
 	calls    []*call
 	stopped  map[molt.Address]bool // who texted STOP: the carrier blocks what goes to them
-	looked   molt.Time             // when its list was last given out
+	opened   molt.Time             // when its list was last read from the top
+	looked   molt.Time             // when a list was opened that was then read to its end
 	underway int                   // webhooks, receipts and texts that have not arrived yet
 }
 
@@ -279,24 +284,37 @@ func (w *world) report(r channels.StatusReport) (taken bool) {
 	return true
 }
 
-// ListInbound implements channels.Lister. The list lags, and at times fails.
-func (c *carrier) ListInbound(_ context.Context, account molt.Address, since molt.Time, limit int) (in []channels.Inbound, more bool, err error) {
+// ListInbound implements channels.Lister. The list lags, and at times fails, now and
+// then halfway.
+func (c *carrier) ListInbound(_ context.Context, account molt.Address, since molt.Time, from channels.Cursor, known func(string) bool) (in []channels.Inbound, next channels.Cursor, err error) {
 	if !c.w.calm && c.w.chance(0.1*c.w.weather.carrier) {
-		return nil, false, errList
+		return nil, from, errList
 	}
-	c.looked = c.w.now
-	for _, t := range c.inbound {
+	at, err := strconv.Atoi(string(from))
+	if from == "" {
+		at, c.opened, err = len(c.inbound), c.w.now, nil
+	}
+	if err != nil || account != c.account {
+		return nil, "", err
+	}
+	for n := 0; at > 0 && n < listPart; n++ {
+		at--
+		t := c.inbound[at]
 		i := t.in()
-		if i.At = t.sent - t.sent%1000; i.At < since-since%1000 || t.listed > c.w.now || account != c.account {
+		if i.At = t.sent - t.sent%1000; i.At < since-since%1000 || t.listed > c.w.now || known(t.id) {
 			continue
 		}
 		in = append(in, i)
 	}
 	slices.SortStableFunc(in, func(a, b channels.Inbound) int { return int(a.At - b.At) })
-	if len(in) > limit {
-		return in[:limit], true, nil
+	switch {
+	case at == 0:
+		c.looked = c.opened
+		return in, "", nil
+	case !c.w.calm && c.w.chance(0.1*c.w.weather.carrier):
+		return in, channels.Cursor(strconv.Itoa(at)), errList
 	}
-	return in, false, nil
+	return in, channels.Cursor(strconv.Itoa(at)), nil
 }
 
 // FindOutbound implements channels.Lister.

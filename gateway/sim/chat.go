@@ -37,8 +37,8 @@ func (l *ledger) Parse(r channels.Request) (channels.Arrival, error) {
 }
 
 // ListInbound implements channels.Lister: what a page wrote is only with its page.
-func (l *ledger) ListInbound(context.Context, molt.Address, molt.Time, int) ([]channels.Inbound, bool, error) {
-	return nil, false, nil
+func (l *ledger) ListInbound(context.Context, molt.Address, molt.Time, channels.Cursor, func(string) bool) ([]channels.Inbound, channels.Cursor, error) {
+	return nil, "", nil
 }
 
 // FindOutbound implements channels.Lister: what is attempted is published.
