@@ -45,9 +45,11 @@ func (f *force) eachAccount(do func(channels.Adapter, molt.Address) error) error
 	return nil
 }
 
-// lookBreath lies between two parts of a carrier's list, so that a long one takes no
-// more of what the carrier allows than a send now and then.
-const lookBreath = time.Second
+// What a carrier allows is shared with the sends, so lists take little of it.
+const (
+	lookBreath = time.Second      // between two parts of a list
+	lookAgain  = 30 * time.Second // after a list that broke off, where that is sooner than the next look
+)
 
 // looks is when the carriers' lists were last looked through, and what is still to be
 // read of them.
@@ -56,10 +58,12 @@ type looks struct {
 	searches   map[string]*intake.Search // by channel and account
 	open       map[string]bool           // of them, those with more to read
 	next       time.Time                 // the next part
+	broke      bool                      // a list did since the last look
 }
 
 // backfill looks at the start, then every so often; at the start and once a day further
-// back. A look that goes wrong is counted and made again at the next turn.
+// back. A look that goes wrong is counted and made again soon: at the start the network
+// may not be up yet.
 func (g *Gateway) backfill(ctx context.Context) error {
 	var l looks
 	for {
@@ -74,23 +78,36 @@ func (g *Gateway) backfill(ctx context.Context) error {
 // comes before a second one of any.
 func (g *Gateway) lookIfDue(ctx context.Context, l *looks) Backfill {
 	f, now := g.force.Load(), g.o.Now()
-	if f.Backfill.Enabled && (l.last.IsZero() || now.Sub(l.last) >= f.Backfill.Every) {
+	if f.Backfill.Enabled && (l.last.IsZero() || now.Sub(l.last) >= l.every(f.Backfill)) {
 		g.beginLook(ctx, f, now, l)
 	}
 	if !f.Backfill.Enabled || len(l.open) > 0 && now.Before(l.next) {
 		return f.Backfill
 	}
 	_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
-		if key := searchOf(a, account); l.open[key] && !g.readOn(ctx, a, account, l.searches[key]) {
-			delete(l.open, key)
+		if key := searchOf(a, account); l.open[key] {
+			look, err := g.desk.ReadOn(ctx, a, a.ID(), account, l.searches[key])
+			g.looked(ctx, a, look, err)
+			l.broke = l.broke || look.Broke
+			if !look.More {
+				delete(l.open, key)
+			}
 		}
 		return nil
 	})
-	l.next = l.last.Add(f.Backfill.Every)
+	l.next = l.last.Add(l.every(f.Backfill))
 	if soon := g.o.Now().Add(lookBreath); len(l.open) > 0 && soon.Before(l.next) {
 		l.next = soon
 	}
 	return f.Backfill
+}
+
+// every is how far apart looks begin.
+func (l *looks) every(b Backfill) time.Duration {
+	if l.broke {
+		return min(b.Every, lookAgain)
+	}
+	return b.Every
 }
 
 // beginLook has all lists looked through once more.
@@ -99,7 +116,7 @@ func (g *Gateway) beginLook(ctx context.Context, f *force, now time.Time, l *loo
 	if now.Sub(l.wide) >= wideEvery {
 		l.wide, overlap = now, max(overlap, wideOverlap)
 	}
-	l.last, l.next = now, now
+	l.last, l.next, l.broke = now, now, false
 	was := l.searches
 	l.searches, l.open = map[string]*intake.Search{}, map[string]bool{}
 	_ = f.eachAccount(func(a channels.Adapter, account molt.Address) error {
@@ -137,13 +154,6 @@ func (g *Gateway) untilLook(ctx context.Context, b Backfill, next time.Time) boo
 		return false
 	}
 	return true
-}
-
-// readOn reports whether there is more to read.
-func (g *Gateway) readOn(ctx context.Context, a channels.Adapter, account molt.Address, s *intake.Search) bool {
-	look, err := g.desk.ReadOn(ctx, a, a.ID(), account, s)
-	g.looked(ctx, a, look, err)
-	return look.More
 }
 
 func (g *Gateway) looked(ctx context.Context, a channels.Adapter, look intake.Look, err error) {

@@ -48,6 +48,7 @@ func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since m
 		if err != nil {
 			return a.textsOf(ctx, found), tryAgain(from, err), fmt.Errorf("list inbound: %w", err)
 		}
+		before := len(found)
 		for _, m := range page.Messages {
 			// The filters may be coarser than asked for; what counts is checked here.
 			if value(m.Direction) != "inbound" || value(m.To) != account.Reveal() || !sidForm.MatchString(value(m.Sid)) ||
@@ -62,6 +63,9 @@ func (a *Adapter) ListInbound(ctx context.Context, account molt.Address, since m
 		next, err := nextLink(page)
 		if from = channels.Cursor(next); err != nil || next == "" {
 			return a.textsOf(ctx, found), "", err
+		}
+		if before > 0 && before == len(found) {
+			break // what nobody brought mostly lies together, and it waits
 		}
 	}
 	return a.textsOf(ctx, found), from, nil

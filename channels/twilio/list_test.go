@@ -104,6 +104,28 @@ func TestListGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// What is not known is given as soon as a page holds nothing more of it: a red flag that
+// came during an outage does not wait for nine pages of what is known.
+func TestListGivesWhatIsNewBeforeWhatIsKnown(t *testing.T) {
+	s := newStandin(t)
+	since := s.Now()
+	s.fill(6000, 3)
+	sids := map[string]bool{}
+	for _, m := range s.messages[:4500] {
+		sids[m.sid] = true
+	}
+	in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, "", func(sid string) bool { return sids[sid] })
+	if err != nil || next == "" || len(s.requests) != 3 {
+		t.Fatalf("%d texts after %d requests, next %q, %v; want three requests", len(in), len(s.requests), next, err)
+	}
+	if diff := cmp.Diff(numbered(4500, 6000), wordsOf(in)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if in, next, err := s.adapter.ListInbound(t.Context(), clinic, since, next, func(sid string) bool { return sids[sid] }); err != nil || len(in) != 0 || next != "" || len(s.requests) != 6 {
+		t.Errorf("then %d texts, next %q, %v after %d requests; want nothing more after the six pages", len(in), next, err, len(s.requests))
+	}
+}
+
 // Photos are asked for one by one; a part that holds many ends early.
 func TestListEndsAPartWithManyPhotos(t *testing.T) {
 	s := newStandin(t)

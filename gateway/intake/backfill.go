@@ -81,6 +81,7 @@ type Look struct {
 	Listed int  // texts in it
 	New    int  // of them, those that no webhook had brought
 	More   bool // there is more to read before the next look
+	Broke  bool // the list broke off, which ends the look
 }
 
 // BeginLook has an account's list looked through anew from the top, which is what came
@@ -134,6 +135,7 @@ func (d *Desk) ReadOn(ctx context.Context, l channels.Lister, channel string, ac
 	switch {
 	case err != nil:
 		s.owed = append(s.owed, o) // last, so that one that never gets further is in nobody's way
+		look.Broke = true
 		return look, fmt.Errorf("list %s: %w", channel, err)
 	case next != "":
 		s.owed = append([]stretch{o}, s.owed...)
