@@ -16,7 +16,8 @@ import (
 const (
 	fewConversations = 200
 	fillers          = 32
-	fillTime         = 30 * time.Minute
+	fillAtOnce       = 1000 // that wait for their answer; a carrier holds only so much
+	fillTime         = 90 * time.Minute
 	fillPrefix       = "+1556"
 )
 
@@ -30,13 +31,12 @@ func TestRestartWithMany(t *testing.T) {
 	w := newWorld(t, t.TempDir(), setting{profile: "calm", seed: 5, agent: "{debounce: 0s, debounce_max: 1s}", backfill: "{every: 1m, overlap: 5m}"})
 	w.start()
 	began := time.Now()
-	w.fill(t, n)
+	at := w.fill(t, n)
 	t.Logf("%d conversations in %s; the store is %s, the daemon holds %s", n, time.Since(began).Round(time.Second), w.sizeOf("data"), w.memory())
 
 	if err := w.carrier.Hold(within(t, patience), twiliofake.Hold{Match: twiliofake.Match{BodyContains: "A to take"}, Where: twiliofake.BeforeAccept, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
-	at := w.end()
 	w.text("+12015550901", "my chest hurts, cut off")
 	if _, err := w.carrier.Held(within(t, patience)); err != nil {
 		t.Fatal(err)
@@ -52,41 +52,54 @@ func TestRestartWithMany(t *testing.T) {
 	w.gets(at, alice, "while it was dead")
 	missed := time.Since(began)
 	w.gets(at, alice, "cut off")
-	t.Logf("from exec to open doors %s; to the page of a red flag that came meanwhile %s, and of one whose page was cut off %s", ready.Round(time.Millisecond), missed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	t.Logf("from exec to open doors %s; to the page of a red flag that came meanwhile %s, and of one whose page was cut off %s; the daemon holds %s",
+		ready.Round(time.Millisecond), missed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond), w.memory())
 	w.stop()
 }
 
-// fill has so many patients text once, and waits until each was answered.
-func (w *world) fill(t *testing.T, n int) {
+// fill has so many patients text once, waits until each was answered, and returns where
+// in the ledger that is. No more than some wait for their answer at a time.
+func (w *world) fill(t *testing.T, n int) (at int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), fillTime)
 	defer cancel()
-	next := make(chan int)
+	next, unanswered := make(chan int), make(chan struct{}, fillAtOnce)
 	var all sync.WaitGroup
+	defer all.Wait()
 	for range fillers {
 		all.Go(func() { // ends with the numbers
 			for i := range next {
 				if _, err := w.carrier.Text(ctx, twiliofake.Text{From: fmt.Sprintf("%s%07d", fillPrefix, i), To: clinic, Body: "hi, I need an appointment"}); err != nil {
 					t.Error(err)
+					cancel()
 				}
 			}
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	all.Wait()
+	all.Go(func() { // ends with the numbers, or the time
+		defer close(next)
+		for i := range n {
+			select {
+			case unanswered <- struct{}{}:
+				next <- i
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	answered := map[string]bool{}
-	_, err := w.carrier.Await(ctx, 0, func(e twiliofake.Entry) bool {
-		if e.Kind == twiliofake.KindHandset && strings.HasPrefix(e.To, fillPrefix) {
+	e, err := w.carrier.Await(ctx, 0, func(e twiliofake.Entry) bool {
+		if e.Kind == twiliofake.KindHandset && strings.HasPrefix(e.To, fillPrefix) && !answered[e.To] {
 			answered[e.To] = true
+			<-unanswered
 		}
 		return len(answered) == n
 	})
 	if err != nil {
+		cancel()
 		t.Fatalf("%d of %d were answered: %v", len(answered), n, err)
 	}
+	return e.Seq
 }
 
 // sizeOf is how much room a folder takes.
