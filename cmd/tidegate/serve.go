@@ -65,7 +65,7 @@ func serve(ctx context.Context, path string, e env, ready func(public, private s
 // keeps little and asks for much: at the usual growth its few megabytes would be walked
 // through many times a second, at the cost of the texts that come meanwhile.
 const (
-	heapGrowth = 1000    // percent of what is kept
+	heapGrowth = 400     // percent of what is kept
 	heapBound  = 1 << 30 // bytes; beyond them they are walked through as often as it takes
 )
 

@@ -179,7 +179,7 @@ func TestTheCollectorIsBounded(t *testing.T) {
 	w := newWorld(t, t.TempDir(), setting{})
 	w.start()
 	_, page := get(t, "http://"+w.private+"/metrics")
-	for _, want := range []string{"\ngo_gc_gogc_percent 1000\n", "\ngo_gc_gomemlimit_bytes 1.073741824e+09\n"} {
+	for _, want := range []string{"\ngo_gc_gogc_percent 400\n", "\ngo_gc_gomemlimit_bytes 1.073741824e+09\n"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("/metrics does not say %q", want)
 		}
