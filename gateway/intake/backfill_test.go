@@ -18,10 +18,11 @@ import (
 type lister struct {
 	channels.Lister
 	texts  []channels.Inbound
-	part   int         // texts in a part; 0: 20
-	since  []molt.Time // of each call
-	err    error       // of every call, beside nothing
-	breaks int         // this call, from 1, breaks off after its texts
+	part   int             // texts in a part; 0: 20
+	since  []molt.Time     // of each call
+	err    error           // of every call, beside nothing
+	breaks int             // this call, from 1, breaks off after its texts
+	bad    channels.Cursor // a place where nothing can be read, ever
 }
 
 var errDown = errors.New("down")
@@ -30,6 +31,9 @@ func (l *lister) ListInbound(_ context.Context, _ molt.Address, since molt.Time,
 	l.since = append(l.since, since)
 	if l.err != nil {
 		return nil, from, l.err
+	}
+	if from != "" && from == l.bad {
+		return nil, from, errDown
 	}
 	byTime := func(a, b channels.Inbound) int { return cmp.Compare(a.At, b.At) }
 	slices.SortStableFunc(l.texts, byTime)
@@ -214,13 +218,50 @@ func TestALookGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// A place in a list that cannot be read holds the watermark, and nothing that lies in
+// another look's part.
+func TestAPlaceThatCannotBeRead(t *testing.T) {
+	w, start := looked(t, 10*time.Hour)
+	was := w.through()
+	l := &lister{bad: "60"}
+	for i := range 100 {
+		l.texts = append(l.texts, listed(fmt.Sprint("SM", i), start.Add(time.Duration(i)*time.Minute), "hello"))
+	}
+	var s Search
+	if look, err := lookThrough(t.Context(), w.desk, l, &s, 24*time.Hour); !errors.Is(err, errDown) || look.New != 40 {
+		t.Fatalf("%+v, %v; want the 40 texts above the place", look, err)
+	}
+	const looks, down = 10, 7 // the list of the first ones is down altogether
+	for n := range looks {
+		w.clock.add(5 * time.Minute)
+		l.texts = append(l.texts, listed(fmt.Sprint("SMred", n), molt.TimeOf(w.clock.Now()).Add(-3*time.Minute), "my chest hurts"))
+		if l.err = nil; n < down {
+			l.err = errDown
+		}
+		if _, err := lookThrough(t.Context(), w.desk, l, &s, time.Minute); !errors.Is(err, errDown) {
+			t.Fatalf("look %d: %v", n, err)
+		}
+	}
+	for n := range looks {
+		if !w.knows(fmt.Sprint("SMred", n)) {
+			t.Errorf("red flag %d was not fetched", n)
+		}
+	}
+	if w.knows("SM59") || w.through() != was {
+		t.Errorf("looked through up to %v, want %v", w.through(), was)
+	}
+	if _, err := lookThrough(t.Context(), w.desk, &lister{texts: l.texts}, &s, time.Minute); err != nil || !w.knows("SM0") || w.through() == was {
+		t.Errorf("it can be read again: %v, oldest taken %v, looked through up to %v", err, w.knows("SM0"), w.through())
+	}
+}
+
 // A carrier that is down for hours is asked for no more than before, and for all of it
 // once it is up.
 func TestALongOutageOfTheListIsMadeUpFor(t *testing.T) {
 	w, start := looked(t, time.Minute)
-	l := &lister{err: errDown, texts: []channels.Inbound{listed("SMred", start.Add(30*time.Second), "my chest hurts")}}
+	l := &lister{err: errDown, texts: []channels.Inbound{listed("SM", start.Add(30*time.Second), "my chest hurts")}}
 	var s Search
-	for range 50 {
+	for n := range 50 {
 		calls := len(l.since)
 		if _, err := lookThrough(t.Context(), w.desk, l, &s, time.Minute); !errors.Is(err, errDown) {
 			t.Fatalf("got %v, want the list's fault", err)
@@ -229,10 +270,30 @@ func TestALongOutageOfTheListIsMadeUpFor(t *testing.T) {
 			t.Fatalf("%d stretches owed, %d calls of one look; want at most %d, and one", len(s.owed), len(l.since)-calls, maxOwed)
 		}
 		w.clock.add(5 * time.Minute)
+		l.texts = append(l.texts, listed(fmt.Sprint("SM", n), molt.TimeOf(w.clock.Now()).Add(-2*time.Minute), "my chest hurts"))
 	}
 	l.err = nil
-	if look, err := lookThrough(t.Context(), w.desk, l, &s, time.Minute); err != nil || !w.knows("SMred") || w.through() != molt.TimeOf(w.clock.Now()) {
-		t.Errorf("%+v, %v, looked through up to %v; want the red flag of before the outage", look, err, w.through())
+	if look, err := lookThrough(t.Context(), w.desk, l, &s, time.Minute); err != nil || look.New != 51 || w.through() != molt.TimeOf(w.clock.Now()) {
+		t.Errorf("%+v, %v, looked through up to %v; want the 51 red flags of before and of the outage", look, err, w.through())
+	}
+}
+
+// Of more stretches than are kept, the last two become one from the top that reaches as
+// far back as both.
+func TestStretchesBecomeOne(t *testing.T) {
+	w, start := looked(t, 10*time.Hour)
+	now := molt.TimeOf(w.clock.Now())
+	for _, last := range [][]molt.Time{{start.Add(time.Hour), start.Add(2 * time.Hour)}, {start.Add(2 * time.Hour), start.Add(time.Hour)}} {
+		s := Search{start: start, began: now, owed: []stretch{
+			{since: start.Add(4 * time.Hour), from: "a"}, {since: start.Add(3 * time.Hour), from: "b"}, {since: last[0], from: "c"}, {since: last[1], from: "d"},
+		}}
+		if err := w.desk.BeginLook(t.Context(), "main", clinic, time.Minute, &s); err != nil {
+			t.Fatal(err)
+		}
+		want := []stretch{{since: now.Add(-time.Minute)}, {since: start.Add(4 * time.Hour), from: "a"}, {since: start.Add(3 * time.Hour), from: "b"}, {since: start.Add(time.Hour)}}
+		if !slices.Equal(s.owed, want) {
+			t.Errorf("owed %+v, want %+v", s.owed, want)
+		}
 	}
 }
 
