@@ -2,6 +2,7 @@ package screen
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // for the weights
 	"encoding/binary"
 	"fmt"
@@ -22,8 +23,9 @@ var weightsFile []byte
 // Named limits of the classifier.
 const (
 	minPiece   = 4  // tokens; fewer say too little without the rules
-	maxPiece   = 24 // tokens judged at once; a longer sentence is read in windows that overlap by half
-	closeUp    = 10 // tokens of the windows in which a sentence longer than that is read again
+	maxPiece   = 64 // tokens judged at once; a longer sentence is read in windows that overlap by half
+	maxRun     = 8  // sentences judged at once
+	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
 	elbow      = 3  // tokens beside a hint with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
@@ -36,7 +38,7 @@ const (
 const harmless = -2.0
 
 // weightsMagic begins the file of weights; its last digit is the form.
-const weightsMagic = "TGW2"
+const weightsMagic = "TGW3"
 
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
@@ -46,6 +48,7 @@ const weightsMagic = "TGW2"
 type classifier struct {
 	danger    regression
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
+	closely   float64 // the same for what is read close up
 	harmless  float64 // of danger, below which a hint says nothing
 	kinds     []kindWeights
 }
@@ -66,13 +69,15 @@ type regression struct {
 // newClassifier reads the file of weights: the threshold, the regression for
 // danger, and those of the kinds with their names.
 func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
+	const thresholds = 2 * 8
 	rest, ok := bytes.CutPrefix(file, []byte(weightsMagic))
-	if !ok || len(rest) < 1+8 || rest[0] > maxKinds {
+	if !ok || len(rest) < 1+thresholds || rest[0] > maxKinds {
 		return nil, fmt.Errorf("weights: not a file of weights")
 	}
 	n := int(rest[0])
-	c := &classifier{threshold: math.Float64frombits(binary.LittleEndian.Uint64(rest[1:])), harmless: harmless}
-	if rest, ok = c.danger.read(rest[1+8:]); !ok {
+	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
+	c := &classifier{threshold: number(1), closely: number(1 + 8), harmless: harmless}
+	if rest, ok = c.danger.read(rest[1+thresholds:]); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
 	for range n {
@@ -111,107 +116,103 @@ func (r *regression) read(file []byte) (rest []byte, ok bool) {
 	return file[numbers+1<<weightBits:], true
 }
 
-// piece is a run of words the classifier judges at once.
+// piece is a run of sentences, or of tokens of a long one, that the classifier judges
+// at once.
 type piece struct {
-	words      []string
-	start, end int // raw bytes
-	lo, hi     int // tokens
+	span
+	close bool // a part of a sentence
 }
 
-// pieces parts a text into its sentences and lines, and long ones into windows;
-// and two that follow each other, where they are short, are read together as well,
-// and what commas part by itself, so that its company does not dilute it.
-// Its words are those that were meant, as far as the rules know them.
-func (d *data) pieces(toks []token, r *room) []piece {
-	words := r.words.take(len(toks))
+func (p piece) words() int { return int(p.hi - p.lo) }
+
+// pieces are the sentences and lines of a text and all runs of them that are short
+// enough, so that what is told in several is read as a whole; of a sentence that is
+// too long, windows; and of one that is not short, narrow ones, close up, so that its
+// company does not dilute what a part of it says. Whatever else a text holds, what
+// could be judged without it still is: nothing that is added takes anything back.
+func pieces(toks []token) (out []piece) {
+	ends := []int32{} // of the sentences and lines
 	for i := range toks {
-		words[i] = d.meant(&toks[i])
-	}
-	of := func(lo, hi int) piece { return piece{words[lo:hi], toks[lo].start, toks[hi-1].end, lo, hi} }
-	var out, near []piece
-	for lo := 0; lo < len(toks); {
-		hi := lo + 1
-		for hi < len(toks) && toks[hi].brk < brkLine {
-			hi++
+		if i+1 == len(toks) || toks[i+1].brk >= brkLine {
+			ends = append(ends, int32(i)+1) //nolint:gosec // a text is bounded
 		}
-		for at := lo; ; at += maxPiece / 2 {
-			end := min(hi, at+maxPiece)
-			out = append(out, of(at, end))
-			if end == hi {
+	}
+	lo := int32(0)
+	for i, end := range ends {
+		out = windows(out, span{lo, end}, maxPiece, false)
+		out = windows(out, span{lo, end}, closeUp, true)
+		for _, hi := range ends[i:min(i+maxRun, len(ends))] {
+			if hi-lo > maxPiece {
 				break
 			}
+			out = append(out, piece{span{lo, hi}, false})
 		}
-		near = append(near, clauses(toks, lo, hi, of)...)
-		for at := lo; hi-lo > closeUp; at += closeUp / 2 {
-			end := min(hi, at+closeUp)
-			near = append(near, of(end-closeUp, end))
-			if end == hi {
-				break
-			}
-		}
-		lo = hi
+		lo = end
 	}
-	whole := len(out)
-	for i := range whole - 1 {
-		if a, b := out[i], out[i+1]; b.lo >= a.hi && len(a.words)+len(b.words) <= maxPiece {
-			out = append(out, of(a.lo, b.hi))
-		}
-	}
-	out = append(out, near...)
+	slices.SortStableFunc(out, func(a, b piece) int { return cmp.Compare(a.lo, b.lo) })
 	return out
 }
 
-// clauses are what commas part in a sentence, as far as it says enough by itself.
-func clauses(toks []token, lo, hi int, of func(lo, hi int) piece) (out []piece) {
-	for at := lo; at < hi; {
-		end := at + 1
-		for end < hi && toks[end].brk == brkNone {
-			end++
-		}
-		if n := end - at; n >= minPiece && n <= maxPiece && n < hi-lo {
-			out = append(out, of(at, end))
-		}
-		at = end
+// windows are those of a width in a sentence that is longer; they overlap by half.
+func windows(out []piece, of span, width int32, near bool) []piece {
+	if of.hi-of.lo <= width {
+		return out
 	}
-	return out
+	for at := of.lo; at < of.hi-width; at += width / 2 {
+		out = append(out, piece{span{at, at + width}, near})
+	}
+	return append(out, piece{span{of.hi - width, of.hi}, near})
 }
 
-// features hashes the words of a piece, their pairs, those with one word between
-// them, and the runs of three to five characters in them. A digit is any digit.
-// Each feature counts once; they come in no order, and last until the next piece's.
-func (r *room) features(words []string) []uint32 {
-	if r.hashed == nil {
-		r.hashed = make([]uint64, 1<<weightBits/64)
-	}
-	out := r.hashes[:0]
-	add := func(h hash) {
-		f := uint32(h^h>>16) & (1<<weightBits - 1)
-		if bit := uint64(1) << (f % 64); r.hashed[f/64]&bit == 0 {
-			r.hashed[f/64] |= bit
-			out = append(out, f)
-		}
-	}
+// traits are what the classifier reads a text by, of all its tokens in order, and
+// where those of each begin; one more says where they end.
+type traits struct {
+	hashes []uint32
+	at     []int32
+}
+
+func (f traits) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
+
+// traits hashes the words of a text as they were meant, as far as the rules know them,
+// their pairs and those with one word between them within a sentence, and the runs of
+// characters in them; a mark is a word, and a digit any digit. They last until those of
+// the next text are asked for.
+func (d *data) traits(toks []token, r *room) traits {
+	out, at := r.hashes[:0], r.counts.take(len(toks)+1)
 	second, before := "^", "^"
-	for _, w := range words {
-		add(hashOf('w').word(w))
-		add(hashOf('p').word(before).word(w))
-		add(hashOf('s').word(second).word(w))
-		second, before = before, w
-		r.letters = append(append(append(r.letters[:0], '^'), w...), '$')
-		for i := range r.letters {
-			h := hashOf('c')
-			for n, c := range r.letters[i:min(len(r.letters), i+longGram)] {
-				if h = h.letter(c); n+1 >= shortGram {
-					add(h.letter(0))
-				}
+	for i := range toks {
+		if i > 0 && toks[i].brk >= brkLine {
+			second, before = "^", "^"
+		}
+		at[i] = int32(len(out)) //nolint:gosec // a text is bounded
+		for _, w := range [...]string{d.meant(&toks[i]), marks[toks[i].mark]} {
+			if w == "" {
+				continue
+			}
+			out = append(out, hashOf('w').word(w).trait(), hashOf('p').word(before).word(w).trait(), hashOf('s').word(second).word(w).trait())
+			second, before = before, w
+			out = r.runs(out, w)
+		}
+		if i+1 == len(toks) || toks[i+1].brk >= brkLine {
+			out = append(out, hashOf('p').word(before).word("$").trait())
+		}
+	}
+	at[len(toks)] = int32(len(out)) //nolint:gosec // a text is bounded
+	r.hashes = out
+	return traits{out, at}
+}
+
+// runs hashes the runs of three to five characters in a word, its ends marked.
+func (r *room) runs(out []uint32, w string) []uint32 {
+	r.letters = append(append(append(r.letters[:0], '^'), w...), '$')
+	for i := range r.letters {
+		h := hashOf('c')
+		for n, c := range r.letters[i:min(len(r.letters), i+longGram)] {
+			if h = h.letter(c); n+1 >= shortGram {
+				out = append(out, h.letter(0).trait())
 			}
 		}
 	}
-	add(hashOf('p').word(before).word("$"))
-	for _, f := range out {
-		r.hashed[f/64] = 0
-	}
-	r.hashes = out
 	return out
 }
 
@@ -228,6 +229,9 @@ func (h hash) letter(c byte) hash {
 	return (h ^ hash(c)) * 16777619
 }
 
+// trait is the number of a weight.
+func (h hash) trait() uint32 { return uint32(h^h>>16) & (1<<weightBits - 1) }
+
 // word is a whole word and its end.
 func (h hash) word(w string) hash {
 	sum := h
@@ -237,18 +241,23 @@ func (h hash) word(w string) hash {
 	return sum.letter(0)
 }
 
-// score is how far features speak for it; 0 is even odds. The conversions keep a
-// compiler from joining a product and a sum, which would round otherwise on other
-// machines.
+// score is how far traits speak for it; 0 is even odds.
 func (r *regression) score(f []uint32) float64 {
 	sum := 0
 	for _, i := range f {
 		sum += int(r.w[i])
 	}
-	return r.bias + float64(r.scale*float64(float64(sum)/math.Sqrt(float64(len(f)))))
+	return r.odds(sum, len(f))
 }
 
-// kindOf is the kind that features speak for most.
+// odds are those of so many traits whose weights have a sum. The conversions keep a
+// compiler from joining a product and a sum, which would round otherwise on other
+// machines.
+func (r *regression) odds(sum, n int) float64 {
+	return r.bias + float64(r.scale*float64(float64(sum)/math.Sqrt(float64(n))))
+}
+
+// kindOf is the kind that traits speak for most.
 func (c *classifier) kindOf(f []uint32) *kindWeights {
 	best := &c.kinds[0]
 	for i := range c.kinds[1:] {
@@ -271,34 +280,56 @@ func (j *judgment) classify(c *classifier, t *text) {
 			return
 		}
 	}
-	for _, p := range t.scores(c) {
-		if len(p.words) < minPiece || p.danger < c.threshold || j.settled(t, p.piece) {
+	tally := t.tallied(c)
+	for _, p := range tally.pieces {
+		if p.words() < minPiece || tally.danger(&c.danger, p) < c.from(p) || j.settled(t, p) {
 			continue
 		}
-		k, at := c.kindOf(t.room.features(p.words)), t.within(p.piece)
-		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(at), at: at, quotes: []rawSpan{{0, p.start, p.end}}})
+		k := c.kindOf(t.d.traits(t.toks, t.room).of(p))
+		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(p.span), at: p.span, quotes: t.quote(nil, p.span)})
 	}
+}
+
+// from is the score from which a piece is danger.
+func (c *classifier) from(p piece) float64 {
+	if p.close {
+		return c.closely
+	}
+	return c.threshold
 }
 
 // reads reports whether there are weights to read with.
 func (c *classifier) reads() bool { return c != nil && c.danger.w != nil }
 
-// scored is a piece and how far it speaks of danger.
-type scored struct {
-	piece
-	danger float64
+// tally is what a classifier needs of a text to say of any run of its tokens how far
+// it speaks of danger: the weights of all traits before a token, added up, and how
+// many they are.
+type tally struct {
+	sums, counts []int32
+	pieces       []piece // in order of their first tokens
 }
 
-// scores are those of all pieces of a text, which are asked for more than once.
-func (t *text) scores(c *classifier) []scored {
-	if t.scored == nil {
-		pieces := t.d.pieces(t.toks, t.room)
-		t.scored = make([]scored, 0, len(pieces))
-		for _, p := range pieces {
-			t.scored = append(t.scored, scored{p, c.danger.score(t.room.features(p.words))})
+// tallied reads a text once, however often it is asked.
+func (t *text) tallied(c *classifier) tally {
+	if t.tally.sums != nil {
+		return t.tally
+	}
+	f := t.d.traits(t.toks, t.room)
+	sums := t.room.counts.take(len(f.at))
+	sum := int32(0)
+	for i := range t.toks {
+		sums[i] = sum
+		for _, h := range f.hashes[f.at[i]:f.at[i+1]] {
+			sum += int32(c.danger.w[h])
 		}
 	}
-	return t.scored
+	sums[len(t.toks)] = sum
+	t.tally = tally{sums, f.at, pieces(t.toks)}
+	return t.tally
+}
+
+func (a tally) danger(by *regression, p piece) float64 {
+	return by.odds(int(a.sums[p.hi]-a.sums[p.lo]), int(a.counts[p.hi]-a.counts[p.lo]))
 }
 
 // likely reports whether a hint found at a span counts: some piece it stands in is
@@ -306,18 +337,20 @@ func (t *text) scores(c *classifier) []scored {
 // enough, so that harmless company takes nothing back; for which it is also read with
 // no more of it than its next words.
 func (t *text) likely(c *classifier, at span) bool {
-	for _, p := range t.scores(c) {
-		if p.lo < int(at.hi) && p.hi > int(at.lo) && (len(p.words) < minPiece || p.danger >= c.harmless) {
+	lo, hi := t.bare(at)
+	near := piece{span: span{max(lo, at.lo-elbow), min(hi, at.hi+elbow)}}
+	tally := t.tallied(c)
+	harmless := func(p piece) bool { return p.words() >= minPiece && tally.danger(&c.danger, p) < c.harmless }
+	from, _ := slices.BinarySearchFunc(tally.pieces, at.lo-maxPiece, func(p piece, lo int32) int { return cmp.Compare(p.lo, lo) })
+	for _, p := range tally.pieces[from:] {
+		if p.lo >= at.hi {
+			break
+		}
+		if p.hi > at.lo && !harmless(p) {
 			return true
 		}
 	}
-	lo, hi := t.bare(at)
-	lo, hi = max(lo, at.lo-elbow), min(hi, at.hi+elbow)
-	words := t.room.words.take(int(hi - lo))
-	for i := range words {
-		words[i] = t.d.meant(&t.toks[int(lo)+i])
-	}
-	return len(words) < minPiece || c.danger.score(t.room.features(words)) >= c.harmless
+	return !harmless(near)
 }
 
 // bare is the clause around a span without the greeting before it and the thanks after
@@ -341,36 +374,21 @@ func (t *text) bare(at span) (lo, hi int32) {
 // settled reports whether the rules have judged a piece: set a finding in it
 // aside, or read in it a question for information, an idiom, or that it is over.
 func (j *judgment) settled(t *text, p piece) bool {
+	start, end := t.toks[p.lo].start, t.toks[p.hi-1].end
 	for _, f := range j.aside {
 		inside := len(f.quotes) > 0
 		for _, q := range f.quotes {
-			inside = inside && q.frag == 0 && q.start >= p.start && q.end <= p.end
+			inside = inside && q.frag == 0 && q.start >= start && q.end <= end
 		}
 		if inside {
 			return true
 		}
 	}
-	at := t.within(p)
 	switch {
-	case at.hi == at.lo:
-		return true
-	case t.touches(t.d.sets.info, at.lo, at.hi):
-		return !t.touches(t.d.sets.firsthand, at.lo, at.hi)
-	case t.touches(t.d.sets.resolved, at.lo, at.hi):
-		return !t.touches(t.d.sets.present, at.lo, at.hi)
+	case t.touches(t.d.sets.info, p.lo, p.hi):
+		return !t.touches(t.d.sets.firsthand, p.lo, p.hi)
+	case t.touches(t.d.sets.resolved, p.lo, p.hi):
+		return !t.touches(t.d.sets.present, p.lo, p.hi)
 	}
-	return slices.Contains(t.skipped[at.lo:at.hi], true)
-}
-
-// within is the span of tokens that lie in a piece.
-func (t *text) within(p piece) span {
-	lo := 0
-	for lo < len(t.toks) && t.toks[lo].start < p.start {
-		lo++
-	}
-	hi := lo
-	for hi < len(t.toks) && t.toks[hi].end <= p.end {
-		hi++
-	}
-	return span{int32(lo), int32(hi)}
+	return slices.Contains(t.skipped[p.lo:p.hi], true)
 }

@@ -85,7 +85,7 @@ func TestHints(t *testing.T) {
 func TestClassifierLeavesScopesToTheRules(t *testing.T) {
 	s := mustNew(t)
 	deaf := *s.c
-	deaf.threshold = math.Inf(-1)
+	deaf.threshold, deaf.closely = math.Inf(-1), math.Inf(-1)
 	loud := &Screen{d: s.d, c: &deaf, version: s.version}
 	for text, want := range map[string]string{
 		"i have no chest pain at all today":                                       "no",
@@ -108,8 +108,8 @@ func TestWeightsAreReadStrictly(t *testing.T) {
 		"another file":  []byte("TGW9\x01........"),
 		"cut off":       weightsFile[:len(weightsFile)-1],
 		"too long":      append(slices.Clone(weightsFile), 0),
-		"too many":      []byte("TGW2\xff........"),
-		"ends at count": []byte("TGW2\x01"),
+		"too many":      []byte("TGW3\xff........"),
+		"ends at count": []byte("TGW3\x01"),
 	} {
 		if _, err := newClassifier(file, ranks); err == nil || !strings.HasPrefix(err.Error(), "weights: ") {
 			t.Errorf("%s: got %v, want it refused", name, err)
@@ -126,15 +126,13 @@ func TestPiecesHoldEveryWord(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("word ", 3*maxPiece+5))
 	for _, text := range []string{long, "one. two\nthree", "a b c", ""} {
 		seen := map[int]bool{}
-		r := &room{}
-		for _, p := range d.pieces(d.parseOne(text, d.newSpeller()).toks, r) {
-			if len(p.words) > maxPiece || len(p.words) == 0 {
-				t.Errorf("got a piece of %d words", len(p.words))
+		toks := d.parseOne(text, d.newSpeller()).toks
+		for _, p := range pieces(toks) {
+			if p.words() > maxPiece || p.words() == 0 {
+				t.Errorf("got a piece of %d words", p.words())
 			}
-			for _, k := range d.cut(d.fold(text, r), 0, r) {
-				if k.start >= p.start && k.end <= p.end {
-					seen[k.start] = true
-				}
+			for _, k := range toks[p.lo:p.hi] {
+				seen[k.start] = true
 			}
 		}
 		if got, want := len(seen), len(strings.Fields(strings.ReplaceAll(text, ".", " "))); got != want {

@@ -123,21 +123,21 @@ func quoted(text string, f finding) string {
 
 // explainScores writes the best score of each kind over the pieces of the text.
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
-	best, kind := math.Inf(-1), ""
-	for _, p := range s.d.pieces(t.toks, t.room) {
-		if len(p.words) < minPiece || j.settled(t, p) {
+	best, kind, from := math.Inf(-1), "", 0.0
+	tally := t.tallied(s.c)
+	for _, p := range tally.pieces {
+		if p.words() < minPiece || j.settled(t, p) {
 			continue
 		}
-		f := t.room.features(p.words)
-		if z := s.c.danger.score(f); z > best {
-			best, kind = z, s.c.kindOf(f).rule.category
+		if z := tally.danger(&s.c.danger, p); z-s.c.from(p) > best-from {
+			best, from, kind = z, s.c.from(p), s.c.kindOf(t.d.traits(t.toks, t.room).of(p)).rule.category
 		}
 	}
 	if kind == "" {
 		fmt.Fprintln(w, "  classifier: not asked (too short, or the rules have judged it)")
 		return
 	}
-	fmt.Fprintf(w, "  classifier: %.2f, most like %s, fires from %.2f\n", best, kind, s.c.threshold)
+	fmt.Fprintf(w, "  classifier: %.2f, most like %s, fires from %.2f\n", best, kind, from)
 }
 
 // missing is a rule that lacked one thing.

@@ -43,10 +43,10 @@ type text struct {
 	lastLo  []int32  // scratch of run: start of the partial match that ends here
 	stamp   []int32
 	clock   int32
-	pseudo  []bool   // tokens whose "no" denies nothing
-	denial  []bool   // tokens that deny what follows them
-	skipped []bool   // tokens an idiom has taken
-	scored  []scored // what the classifier says of its pieces; see scores
+	pseudo  []bool // tokens whose "no" denies nothing
+	denial  []bool // tokens that deny what follows them
+	skipped []bool // tokens an idiom has taken
+	tally   tally  // of the classifier; see tallied
 }
 
 // firstSpans is the room that a class has at first: most are found once or twice.

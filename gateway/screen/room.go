@@ -25,8 +25,7 @@ type room struct {
 	words   slab[string]
 	letters []byte   // of the word being read
 	union   []span   // of the concept being found
-	hashes  []uint32 // of the piece being classified
-	hashed  []uint64 // a bit for each feature; all 0 between pieces
+	hashes  []uint32 // of the text being classified
 	seen    map[string]reading
 }
 
