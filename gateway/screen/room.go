@@ -6,7 +6,7 @@ const (
 	roomTokens = 1 << 10
 	roomGlyphs = 1 << 11
 	roomSpans  = 1 << 14
-	roomLists  = 1 << 10
+	roomLists  = 1 << 12
 	roomCounts = 1 << 15 // of which each text read takes one for each class
 	roomFlags  = 1 << 11
 	roomWords  = 1 << 10

@@ -232,10 +232,10 @@ func quantise(w []float64, bias float64) regression {
 
 // score is the highest score of a text among the pieces of a sort that the rules leave
 // to the classifier.
-func (l *lesson) score(r *regression, close bool) float64 {
+func (l *lesson) score(r *regression, near bool) float64 {
 	best := math.Inf(-1)
 	for i, p := range l.pieces {
-		if l.asked[i] && p.close == close {
+		if l.asked[i] && p.close == near {
 			best = max(best, r.score(l.traits.of(p)))
 		}
 	}
