@@ -127,8 +127,8 @@ func (p piece) words() int { return int(p.hi - p.lo) }
 
 // pieces are the sentences and lines of a text and all runs of them that are short
 // enough, so that what is told in several is read as a whole; of a sentence that is
-// too long, windows; and of one that is not short, narrow ones, close up, so that its
-// company does not dilute what a part of it says. Whatever else a text holds, what
+// too long, windows; and of one that is not short, close up, narrow ones and what commas
+// part, so that its company does not dilute what a part of it says. Whatever else a text holds, what
 // could be judged without it still is: nothing that is added takes anything back.
 func pieces(toks []token) (out []piece) {
 	ends := []int32{} // of the sentences and lines
@@ -141,6 +141,7 @@ func pieces(toks []token) (out []piece) {
 	for i, end := range ends {
 		out = windows(out, span{lo, end}, maxPiece, false)
 		out = windows(out, span{lo, end}, closeUp, true)
+		out = clauses(out, toks, span{lo, end})
 		for _, hi := range ends[i:min(i+maxRun, len(ends))] {
 			if hi-lo > maxPiece {
 				break
@@ -150,6 +151,21 @@ func pieces(toks []token) (out []piece) {
 		lo = end
 	}
 	slices.SortStableFunc(out, func(a, b piece) int { return cmp.Compare(a.lo, b.lo) })
+	return out
+}
+
+// clauses are what commas part in a sentence, as far as it says enough by itself.
+func clauses(out []piece, toks []token, of span) []piece {
+	for lo := of.lo; lo < of.hi; {
+		hi := lo + 1
+		for hi < of.hi && toks[hi].brk == brkNone {
+			hi++
+		}
+		if n := hi - lo; n >= minPiece && n <= maxPiece && n < of.hi-of.lo {
+			out = append(out, piece{span{lo, hi}, true})
+		}
+		lo = hi
+	}
 	return out
 }
 
@@ -175,8 +191,8 @@ func (f traits) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
 
 // traits hashes the words of a text as they were meant, as far as the rules know them,
 // their pairs and those with one word between them within a sentence, and the runs of
-// characters in them; a mark is a word, and a digit any digit. They last until those of
-// the next text are asked for.
+// characters in them. A digit is any digit. They last until those of the next text are
+// asked for.
 func (d *data) traits(toks []token, r *room) traits {
 	out, at := r.hashes[:0], r.counts.take(len(toks)+1)
 	second, before := "^", "^"
@@ -185,14 +201,10 @@ func (d *data) traits(toks []token, r *room) traits {
 			second, before = "^", "^"
 		}
 		at[i] = int32(len(out)) //nolint:gosec // a text is bounded
-		for _, w := range [...]string{d.meant(&toks[i]), marks[toks[i].mark]} {
-			if w == "" {
-				continue
-			}
-			out = append(out, hashOf('w').word(w).trait(), hashOf('p').word(before).word(w).trait(), hashOf('s').word(second).word(w).trait())
-			second, before = before, w
-			out = r.runs(out, w)
-		}
+		w := d.meant(&toks[i])
+		out = append(out, hashOf('w').word(w).trait(), hashOf('p').word(before).word(w).trait(), hashOf('s').word(second).word(w).trait())
+		second, before = before, w
+		out = r.runs(out, w)
 		if i+1 == len(toks) || toks[i+1].brk >= brkLine {
 			out = append(out, hashOf('p').word(before).word("$").trait())
 		}
@@ -281,11 +293,15 @@ func (j *judgment) classify(c *classifier, t *text) {
 		}
 	}
 	tally := t.tallied(c)
+	var all traits
 	for _, p := range tally.pieces {
 		if p.words() < minPiece || tally.danger(&c.danger, p) < c.from(p) || j.settled(t, p) {
 			continue
 		}
-		k := c.kindOf(t.d.traits(t.toks, t.room).of(p))
+		if all.at == nil {
+			all = t.d.traits(t.toks, t.room)
+		}
+		k := c.kindOf(all.of(p))
 		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(p.span), at: p.span, quotes: t.quote(nil, p.span)})
 	}
 }
@@ -338,9 +354,14 @@ func (a tally) danger(by *regression, p piece) float64 {
 // no more of it than its next words.
 func (t *text) likely(c *classifier, at span) bool {
 	lo, hi := t.bare(at)
-	near := piece{span: span{max(lo, at.lo-elbow), min(hi, at.hi+elbow)}}
 	tally := t.tallied(c)
 	harmless := func(p piece) bool { return p.words() >= minPiece && tally.danger(&c.danger, p) < c.harmless }
+	near := func(beside int32) piece { return piece{span: span{max(lo, at.lo-beside), min(hi, at.hi+beside)}} }
+	for beside := range int32(elbow) {
+		if p := near(beside); p.words() >= minPiece && !harmless(p) {
+			return true
+		}
+	}
 	from, _ := slices.BinarySearchFunc(tally.pieces, at.lo-maxPiece, func(p piece, lo int32) int { return cmp.Compare(p.lo, lo) })
 	for _, p := range tally.pieces[from:] {
 		if p.lo >= at.hi {
@@ -350,7 +371,7 @@ func (t *text) likely(c *classifier, at span) bool {
 			return true
 		}
 	}
-	return !harmless(near)
+	return !harmless(near(elbow))
 }
 
 // bare is the clause around a span without the greeting before it and the thanks after

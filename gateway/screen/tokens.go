@@ -16,7 +16,6 @@ type token struct {
 	from, to   int     // glyphs
 	brk        uint8   // the break before it
 	asked      bool    // the break before it holds a question mark
-	mark       uint8   // what stands after it of marks; see marks
 	isNum      bool
 	dec        bool // the number was written with a decimal point
 	num        float64
@@ -110,27 +109,12 @@ func (d *data) cut(g []glyph, frag int32, room *room) []token {
 				out = append(out, t)
 				brk, asked = brkNone, false
 			}
-			if len(out) > 0 {
-				out[len(out)-1].marked(r)
-			}
 			b, q := breakOf(g, i)
 			brk, asked, money = max(brk, b), asked || q, r == '$'
 			i++
 		}
 	}
 	return room.tokens.keep(out)
-}
-
-// marks are the questions and exclamations after a token, two of each at most.
-var marks = [...]string{"", "?", "??", "!", "?!", "??!", "!!", "?!!", "??!!"}
-
-func (t *token) marked(r rune) {
-	switch {
-	case r == '?' && t.mark%3 < 2:
-		t.mark++
-	case r == '!' && t.mark/3 < 2:
-		t.mark += 3
-	}
 }
 
 func (d *data) newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool, room *room) token {
