@@ -21,7 +21,7 @@ const (
 	epochs    = 6
 	rate      = 1
 	decay     = 1e-4
-	maxFalses = 7    // of a thousand routine lines kept aside may reach the threshold
+	maxFalses = 8    // of a thousand routine lines kept aside may reach the threshold
 	maxClose  = 2    // may reach the one for what is read close up, and not the other
 	brink     = 0.05 // by how much the threshold stays above what may not reach it
 )
