@@ -26,6 +26,7 @@ const (
 	maxPiece   = 64 // tokens judged at once; a longer sentence is read in windows that overlap by half
 	maxRun     = 8  // sentences judged at once
 	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
+	repeated   = 8  // tokens of a sentence within which a trait counts once
 	elbow      = 3  // tokens beside a hint with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
@@ -194,24 +195,48 @@ func (f traits) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
 // characters in them. A digit is any digit. They last until those of the next text are
 // asked for.
 func (d *data) traits(toks []token, r *room) traits {
+	clear(r.recent[:])
 	out, at := r.hashes[:0], r.counts.take(len(toks)+1)
-	second, before := "^", "^"
+	second, before, first := "^", "^", 0
 	for i := range toks {
 		if i > 0 && toks[i].brk >= brkLine {
-			second, before = "^", "^"
+			second, before, first = "^", "^", i
 		}
 		at[i] = int32(len(out)) //nolint:gosec // a text is bounded
 		w := d.meant(&toks[i])
+		from := len(out)
 		out = append(out, hashOf('w').word(w).trait(), hashOf('p').word(before).word(w).trait(), hashOf('s').word(second).word(w).trait())
 		second, before = before, w
 		out = r.runs(out, w)
 		if i+1 == len(toks) || toks[i+1].brk >= brkLine {
 			out = append(out, hashOf('p').word(before).word("$").trait())
 		}
+		out = out[:from+r.fresh(out[from:], max(first, i-repeated), i)]
 	}
 	at[len(toks)] = int32(len(out)) //nolint:gosec // a text is bounded
 	r.hashes = out
 	return traits{out, at}
+}
+
+// seenAt is a trait and one more than the token it was last seen at.
+type seenAt struct {
+	trait uint32
+	at    int32
+}
+
+// fresh moves to the front those of a token's traits that no token since one has had,
+// and says how many they are: what is written again and again is no more by that.
+func (r *room) fresh(of []uint32, since, token int) (n int) {
+	for _, f := range of {
+		last := &r.recent[f%uint32(len(r.recent))]
+		again := last.trait == f && int(last.at) > since
+		*last = seenAt{f, int32(token) + 1} //nolint:gosec // a text is bounded
+		if !again {
+			of[n] = f
+			n++
+		}
+	}
+	return n
 }
 
 // runs hashes the runs of three to five characters in a word, its ends marked.
@@ -262,10 +287,14 @@ func (r *regression) score(f []uint32) float64 {
 	return r.odds(sum, len(f))
 }
 
-// odds are those of so many traits whose weights have a sum. The conversions keep a
+// odds are those of so many traits whose weights have a sum; of none they are even. The
+// conversions keep a
 // compiler from joining a product and a sum, which would round otherwise on other
 // machines.
 func (r *regression) odds(sum, n int) float64 {
+	if n == 0 {
+		return 0
+	}
 	return r.bias + float64(r.scale*float64(float64(sum)/math.Sqrt(float64(n))))
 }
 

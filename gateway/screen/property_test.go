@@ -212,6 +212,18 @@ func TestMethodNeverLowersSelfHarm(t *testing.T) {
 	}
 }
 
+// What is written again and again is no more dangerous by that.
+func TestRepetitionRaisesNothing(t *testing.T) {
+	s := mustNew(t)
+	for _, w := range []string{"numbat", "ja", "no", "thanks", "gracias", "lol", "yes", "ok", "monday", "blah", "please", "appointment"} {
+		for _, n := range []int{1, 8, 60, 1400} {
+			if v := s.Judge(strings.Repeat(w+" ", n), nil, 0, ""); v.Severity != None {
+				t.Errorf("%q %d times: got %s %v, want nothing", w, n, v.Severity, v.Rules)
+			}
+		}
+	}
+}
+
 // What one line says takes nothing of the next: no idiom reaches over the end of one.
 func TestAnIdiomEndsWithItsLine(t *testing.T) {
 	for _, text := range []string{

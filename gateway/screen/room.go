@@ -10,6 +10,7 @@ const (
 	roomCounts = 1 << 15 // of which each text read takes one for each class
 	roomFlags  = 1 << 11
 	roomWords  = 1 << 10
+	roomRecent = 1 << 12 // traits
 )
 
 // room is memory that judgments use one after the other, so that a text costs the
@@ -26,6 +27,7 @@ type room struct {
 	letters []byte   // of the word being read
 	union   []span   // of the concept being found
 	hashes  []uint32 // of the text being classified
+	recent  [roomRecent]seenAt
 	seen    map[string]reading
 }
 
@@ -62,6 +64,7 @@ func (sp *speller) done() {
 	r.words.wipe()
 	clear(r.letters[:cap(r.letters)])
 	clear(r.hashes[:cap(r.hashes)])
+	clear(r.recent[:])
 	guessed := len(r.seen)
 	clear(r.seen)
 	if max(guessed, cap(r.union), cap(r.hashes), cap(r.letters)) <= roomSpans { // a hostile text's is not kept

@@ -70,7 +70,7 @@ func TestARoomIsWiped(t *testing.T) {
 		if held(r.tokens.all) || held(r.glyphs.all) || held(r.words.all) || held(r.letters[:cap(r.letters)]) || held(r.hashes[:cap(r.hashes)]) || len(r.seen) > 0 {
 			t.Errorf("after %.20q a room holds words", text)
 		}
-		if held(r.spans.all) || held(r.lists.all) || held(r.counts.all) || held(r.flags.all) {
+		if held(r.spans.all) || held(r.lists.all) || held(r.counts.all) || held(r.flags.all) || held(r.recent[:]) {
 			t.Errorf("after %.20q a room holds what was found", text)
 		}
 	}

@@ -137,6 +137,9 @@ type student struct {
 }
 
 func (s *student) score(f []uint32) float64 {
+	if len(f) == 0 {
+		return 0
+	}
 	z := 0.0
 	for _, i := range f {
 		z += s.w[i]
@@ -146,6 +149,9 @@ func (s *student) score(f []uint32) float64 {
 
 // learn moves towards what a piece is.
 func (s *student) learn(f []uint32, is bool) {
+	if len(f) == 0 {
+		return
+	}
 	norm := 1 / math.Sqrt(float64(len(f)))
 	g := sigmoid(s.score(f))
 	if is {
