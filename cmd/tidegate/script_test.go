@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -56,7 +57,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "daemon": scriptDaemon, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
+			"exits": scriptExits, "daemon": scriptDaemon, "busy": scriptBusy, "halt": scriptStop, "crash": scriptCrash, "text": scriptText,
 			"forge": scriptForge, "call": scriptCall, "certificate": scriptCertificate, "env-is": scriptEnvIs, "settle": scriptSettle, "code": scriptCode, "hold": scriptHold, "tamper": scriptTamper,
 			"newer": scriptNewer, "truncate": scriptTruncate, "swap": scriptSwap, "mode": scriptMode,
 		},
@@ -87,6 +88,24 @@ type running struct{ stop, kill func() }
 
 // runningKey finds it among the script's values.
 type runningKey struct{}
+
+// scriptBusy gives a configuration a carrier that asks for patience each time: a text to
+// a patient is under way for as long as the script takes.
+func scriptBusy(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: busy FILE")
+	}
+	carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", "25")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte(`{"code": 20429, "message": "Too Many Requests", "status": 429}`))
+	}))
+	ts.Defer(carrier.Close)
+	file := ts.MkAbs(args[0])
+	text := strings.Replace(ts.ReadFile(args[0]), `base_url: "http://127.0.0.1:9"`, `base_url: "`+carrier.URL+`"`, 1)
+	ts.Check(os.WriteFile(file, []byte(text), 0o600))
+}
 
 func scriptDaemon(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command("tidegate", "serve", "-c", ts.MkAbs(args[0]), "--end-with-stdin")
