@@ -21,10 +21,15 @@ type owner struct {
 	id    string
 }
 
-// drop takes away what an earlier change of the key of this store left in a folder.
+// drop takes away what an earlier change of the key of this store left in a folder, also
+// what it had half written when it was killed.
 func (o owner) drop(ctx context.Context, folder, suffix, keep string) error {
 	if folder == "" {
 		return nil
+	}
+	its := copyPrefix + o.id + "-"
+	if err := seal.SweepKeyFilesOf(folder, its); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -32,6 +37,11 @@ func (o owner) drop(ctx context.Context, folder, suffix, keep string) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
+		if strings.HasPrefix(e.Name(), "."+its) { // a backup that did not get its name
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
 		name, ours := strings.CutPrefix(e.Name(), copyPrefix)
 		if !ours || !strings.HasSuffix(name, suffix) || path == keep {
 			continue

@@ -63,8 +63,8 @@ type copies struct {
 	backup, escrow string // folders; "": none is taken
 }
 
-// take writes both and reads them back, and then does away with those of before:
-// what was erased could still be read with them.
+// take writes both and reads them back, and then does away with those of before, whole
+// or half written by who was killed: what was erased could still be read with them.
 func (c copies) take(ctx context.Context, of custody.Copying) (done custody.Copies, err error) {
 	key, stamp := of.Key, copyPrefix+of.Store+"-"+of.At.Std().Format(copyStamp)
 	if c.escrow != "" {
@@ -90,7 +90,7 @@ func (c copies) take(ctx context.Context, of custody.Copying) (done custody.Copi
 // writeBackup copies the store and wants every chain whole and every data key to
 // open under the key alone.
 func (c copies) writeBackup(ctx context.Context, path string, key *seal.Keyring) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".tidegate-backup-*") // mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}

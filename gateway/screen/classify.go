@@ -26,7 +26,7 @@ const (
 	maxPiece   = 64 // tokens judged at once; a longer sentence is read in windows that overlap by half
 	maxRun     = 8  // sentences judged at once
 	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
-	repeated   = 8  // tokens of a sentence within which a trait counts once
+	repeated   = 8  // tokens of a sentence within which a feature counts once
 	elbow      = 3  // tokens beside a hint with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
@@ -129,8 +129,9 @@ func (p piece) words() int { return int(p.hi - p.lo) }
 // pieces are the sentences and lines of a text and all runs of them that are short
 // enough, so that what is told in several is read as a whole; of a sentence that is
 // too long, windows; and of one that is not short, close up, narrow ones and what commas
-// part, so that its company does not dilute what a part of it says. Whatever else a text holds, what
-// could be judged without it still is: nothing that is added takes anything back.
+// part, so that its company does not dilute what a part of it says. Whatever else a text
+// holds, its sentences are judged without it as well: none that is added takes anything
+// back.
 func pieces(toks []token) (out []piece) {
 	ends := []int32{} // of the sentences and lines
 	for i := range toks {
@@ -181,20 +182,20 @@ func windows(out []piece, of span, width int32, near bool) []piece {
 	return append(out, piece{span{of.hi - width, of.hi}, near})
 }
 
-// traits are what the classifier reads a text by, of all its tokens in order, and
+// features are what the classifier reads a text by, of all its tokens in order, and
 // where those of each begin; one more says where they end.
-type traits struct {
+type features struct {
 	hashes []uint32
 	at     []int32
 }
 
-func (f traits) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
+func (f features) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
 
-// traits hashes the words of a text as they were meant, as far as the rules know them,
+// features hashes the words of a text as they were meant, as far as the rules know them,
 // their pairs and those with one word between them within a sentence, and the runs of
-// characters in them. A digit is any digit. They last until those of the next text are
-// asked for.
-func (d *data) traits(toks []token, r *room) traits {
+// characters in them. A digit is any digit, and what a word shortly before has said is
+// not said again. They last until those of the next text are asked for.
+func (d *data) features(toks []token, r *room) features {
 	clear(r.recent[:])
 	out, at := r.hashes[:0], r.counts.take(len(toks)+1)
 	second, before, first := "^", "^", 0
@@ -205,31 +206,31 @@ func (d *data) traits(toks []token, r *room) traits {
 		at[i] = int32(len(out)) //nolint:gosec // a text is bounded
 		w := d.meant(&toks[i])
 		from := len(out)
-		out = append(out, hashOf('w').word(w).trait(), hashOf('p').word(before).word(w).trait(), hashOf('s').word(second).word(w).trait())
+		out = append(out, hashOf('w').word(w).feature(), hashOf('p').word(before).word(w).feature(), hashOf('s').word(second).word(w).feature())
 		second, before = before, w
 		out = r.runs(out, w)
 		if i+1 == len(toks) || toks[i+1].brk >= brkLine {
-			out = append(out, hashOf('p').word(before).word("$").trait())
+			out = append(out, hashOf('p').word(before).word("$").feature())
 		}
 		out = out[:from+r.fresh(out[from:], max(first, i-repeated), i)]
 	}
 	at[len(toks)] = int32(len(out)) //nolint:gosec // a text is bounded
 	r.hashes = out
-	return traits{out, at}
+	return features{out, at}
 }
 
-// seenAt is a trait and one more than the token it was last seen at.
+// seenAt is a feature and one more than the token it was last seen at.
 type seenAt struct {
-	trait uint32
-	at    int32
+	feature uint32
+	at      int32
 }
 
-// fresh moves to the front those of a token's traits that no token since one has had,
+// fresh moves to the front those of a token's features that no token since one has had,
 // and says how many they are: what is written again and again is no more by that.
 func (r *room) fresh(of []uint32, since, token int) (n int) {
 	for _, f := range of {
 		last := &r.recent[f%uint32(len(r.recent))]
-		again := last.trait == f && int(last.at) > since
+		again := last.feature == f && int(last.at) > since
 		*last = seenAt{f, int32(token) + 1} //nolint:gosec // a text is bounded
 		if !again {
 			of[n] = f
@@ -246,7 +247,7 @@ func (r *room) runs(out []uint32, w string) []uint32 {
 		h := hashOf('c')
 		for n, c := range r.letters[i:min(len(r.letters), i+longGram)] {
 			if h = h.letter(c); n+1 >= shortGram {
-				out = append(out, h.letter(0).trait())
+				out = append(out, h.letter(0).feature())
 			}
 		}
 	}
@@ -266,8 +267,8 @@ func (h hash) letter(c byte) hash {
 	return (h ^ hash(c)) * 16777619
 }
 
-// trait is the number of a weight.
-func (h hash) trait() uint32 { return uint32(h^h>>16) & (1<<weightBits - 1) }
+// feature is the number of a weight.
+func (h hash) feature() uint32 { return uint32(h^h>>16) & (1<<weightBits - 1) }
 
 // word is a whole word and its end.
 func (h hash) word(w string) hash {
@@ -278,7 +279,7 @@ func (h hash) word(w string) hash {
 	return sum.letter(0)
 }
 
-// score is how far traits speak for it; 0 is even odds.
+// score is how far features speak for it; 0 is even odds.
 func (r *regression) score(f []uint32) float64 {
 	sum := 0
 	for _, i := range f {
@@ -287,10 +288,9 @@ func (r *regression) score(f []uint32) float64 {
 	return r.odds(sum, len(f))
 }
 
-// odds are those of so many traits whose weights have a sum; of none they are even. The
-// conversions keep a
-// compiler from joining a product and a sum, which would round otherwise on other
-// machines.
+// odds are those of so many features whose weights have a sum; of none they are even. The
+// conversions keep a compiler from joining a product and a sum, which would round
+// otherwise on other machines.
 func (r *regression) odds(sum, n int) float64 {
 	if n == 0 {
 		return 0
@@ -298,7 +298,7 @@ func (r *regression) odds(sum, n int) float64 {
 	return r.bias + float64(r.scale*float64(float64(sum)/math.Sqrt(float64(n))))
 }
 
-// kindOf is the kind that traits speak for most.
+// kindOf is the kind that features speak for most.
 func (c *classifier) kindOf(f []uint32) *kindWeights {
 	best := &c.kinds[0]
 	for i := range c.kinds[1:] {
@@ -322,13 +322,13 @@ func (j *judgment) classify(c *classifier, t *text) {
 		}
 	}
 	tally := t.tallied(c)
-	var all traits
+	var all features
 	for _, p := range tally.pieces {
-		if p.words() < minPiece || tally.danger(&c.danger, p) < c.from(p) || j.settled(t, p) {
+		if p.words() < minPiece || c.danger.odds(tally.of(p)) < c.from(p) || j.settled(t, p) {
 			continue
 		}
 		if all.at == nil {
-			all = t.d.traits(t.toks, t.room)
+			all = t.d.features(t.toks, t.room)
 		}
 		k := c.kindOf(all.of(p))
 		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(p.span), at: p.span, quotes: t.quote(nil, p.span)})
@@ -347,8 +347,8 @@ func (c *classifier) from(p piece) float64 {
 func (c *classifier) reads() bool { return c != nil && c.danger.w != nil }
 
 // tally is what a classifier needs of a text to say of any run of its tokens how far
-// it speaks of danger: the weights of all traits before a token, added up, and how
-// many they are.
+// it speaks of danger: the weights for danger of all features before a token, added up,
+// and how many they are.
 type tally struct {
 	sums, counts []int32
 	pieces       []piece // in order of their first tokens
@@ -359,7 +359,7 @@ func (t *text) tallied(c *classifier) tally {
 	if t.tally.sums != nil {
 		return t.tally
 	}
-	f := t.d.traits(t.toks, t.room)
+	f := t.d.features(t.toks, t.room)
 	sums := t.room.counts.take(len(f.at))
 	sum := int32(0)
 	for i := range t.toks {
@@ -373,8 +373,9 @@ func (t *text) tallied(c *classifier) tally {
 	return t.tally
 }
 
-func (a tally) danger(by *regression, p piece) float64 {
-	return by.odds(int(a.sums[p.hi]-a.sums[p.lo]), int(a.counts[p.hi]-a.counts[p.lo]))
+// of is the sum of the weights of a piece's features, and how many they are.
+func (a tally) of(p piece) (sum, n int) {
+	return int(a.sums[p.hi] - a.sums[p.lo]), int(a.counts[p.hi] - a.counts[p.lo])
 }
 
 // likely reports whether a hint found at a span counts: some piece it stands in is
@@ -384,7 +385,7 @@ func (a tally) danger(by *regression, p piece) float64 {
 func (t *text) likely(c *classifier, at span) bool {
 	lo, hi := t.bare(at)
 	tally := t.tallied(c)
-	harmless := func(p piece) bool { return p.words() >= minPiece && tally.danger(&c.danger, p) < c.harmless }
+	harmless := func(p piece) bool { return p.words() >= minPiece && c.danger.odds(tally.of(p)) < c.harmless }
 	near := func(beside int32) piece { return piece{span: span{max(lo, at.lo-beside), min(hi, at.hi+beside)}} }
 	for beside := range int32(elbow) {
 		if p := near(beside); p.words() >= minPiece && !harmless(p) {

@@ -124,12 +124,12 @@ func quoted(text string, f finding) string {
 // explainScores writes the best score of each kind over the pieces of the text.
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
 	best, kind, from := math.Inf(-1), "", 0.0
-	tally, all := t.tallied(s.c), t.d.traits(t.toks, t.room)
+	tally, all := t.tallied(s.c), t.d.features(t.toks, t.room)
 	for _, p := range tally.pieces {
 		if p.words() < minPiece || j.settled(t, p) {
 			continue
 		}
-		if z := tally.danger(&s.c.danger, p); z-s.c.from(p) > best-from {
+		if z := s.c.danger.odds(tally.of(p)); z-s.c.from(p) > best-from {
 			best, from, kind = z, s.c.from(p), s.c.kindOf(all.of(p)).rule.category
 		}
 	}

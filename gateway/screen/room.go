@@ -9,8 +9,7 @@ const (
 	roomLists  = 1 << 12
 	roomCounts = 1 << 15 // of which each text read takes one for each class
 	roomFlags  = 1 << 11
-	roomWords  = 1 << 10
-	roomRecent = 1 << 12 // traits
+	roomRecent = 1 << 12 // features
 )
 
 // room is memory that judgments use one after the other, so that a text costs the
@@ -23,7 +22,6 @@ type room struct {
 	lists   slab[[]span]
 	counts  slab[int32]
 	flags   slab[bool]
-	words   slab[string]
 	letters []byte   // of the word being read
 	union   []span   // of the concept being found
 	hashes  []uint32 // of the text being classified
@@ -37,7 +35,7 @@ func newRoom() *room {
 		tokens: slab[token]{all: make([]token, roomTokens)}, glyphs: slab[glyph]{all: make([]glyph, roomGlyphs)},
 		spans: slab[span]{all: make([]span, roomSpans)}, lists: slab[[]span]{all: make([][]span, roomLists)},
 		counts: slab[int32]{all: make([]int32, roomCounts)}, flags: slab[bool]{all: make([]bool, roomFlags)},
-		words: slab[string]{all: make([]string, roomWords)}, seen: map[string]reading{},
+		seen: map[string]reading{},
 	}
 }
 
@@ -61,7 +59,6 @@ func (sp *speller) done() {
 	r.lists.wipe()
 	r.counts.wipe()
 	r.flags.wipe()
-	r.words.wipe()
 	clear(r.letters[:cap(r.letters)])
 	clear(r.hashes[:cap(r.hashes)])
 	clear(r.recent[:])

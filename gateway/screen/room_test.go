@@ -62,12 +62,12 @@ func TestARoomIsWiped(t *testing.T) {
 		sp := d.borrow()
 		r := sp.room
 		read := d.parseOne(text, sp)
-		d.traits(read.toks, r)
+		d.features(read.toks, r)
 		if len(read.toks) == 0 || len(r.seen) == 0 {
 			t.Fatal("nothing was read")
 		}
 		sp.done()
-		if held(r.tokens.all) || held(r.glyphs.all) || held(r.words.all) || held(r.letters[:cap(r.letters)]) || held(r.hashes[:cap(r.hashes)]) || len(r.seen) > 0 {
+		if held(r.tokens.all) || held(r.glyphs.all) || held(r.letters[:cap(r.letters)]) || held(r.hashes[:cap(r.hashes)]) || len(r.seen) > 0 {
 			t.Errorf("after %.20q a room holds words", text)
 		}
 		if held(r.spans.all) || held(r.lists.all) || held(r.counts.all) || held(r.flags.all) || held(r.recent[:]) {

@@ -31,14 +31,14 @@ var kindNames = []string{"distress", "self-harm", "violence"}
 
 // lesson is one text as the classifier sees it.
 type lesson struct {
-	traits traits
-	pieces []piece
-	asked  []bool // which of them the rules leave to the classifier
-	kind   string
-	aside  bool
-	line   bool // as it stands in the lines
-	found  bool // the rules have found what must be acted on: the classifier is not asked
-	held   bool // a routine line of the golden set, which may not reach the threshold
+	features features
+	pieces   []piece
+	asked    []bool // which of them the rules leave to the classifier
+	kind     string
+	aside    bool
+	line     bool // as it stands in the lines
+	found    bool // the rules have found what must be acted on: the classifier is not asked
+	held     bool // a routine line of the golden set, which may not reach the threshold
 }
 
 // lessons are those of the corpus, read once: to read is half of the work.
@@ -62,7 +62,7 @@ func readLessons(t *testing.T) (all []lesson) {
 		j := judgment{d: d}
 		j.read(text, d.rules, kindPatient)
 		l.found = slices.ContainsFunc(j.found, func(f finding) bool { return f.severity.Rank() >= S2.Rank() })
-		l.traits, l.pieces = d.traits(text.toks, &room{}), pieces(text.toks)
+		l.features, l.pieces = d.features(text.toks, &room{}), pieces(text.toks)
 		for _, p := range l.pieces {
 			l.asked = append(l.asked, p.words() >= minPiece && !j.settled(text, p))
 		}
@@ -173,7 +173,7 @@ func (s *student) loudest(l *lesson) (loudest, widest piece) {
 		if p.close {
 			continue
 		}
-		if z := s.score(l.traits.of(p)); z > best {
+		if z := s.score(l.features.of(p)); z > best {
 			loudest, best = p, z
 		}
 		if p.words() > widest.words() {
@@ -205,9 +205,9 @@ func regress(all []lesson, kind string, aside bool) regression {
 				continue
 			}
 			loud, wide := s.loudest(e)
-			s.learn(e.traits.of(wide), e.kind != "")
+			s.learn(e.features.of(wide), e.kind != "")
 			if loud != wide {
-				s.learn(e.traits.of(loud), e.kind != "")
+				s.learn(e.features.of(loud), e.kind != "")
 			}
 		}
 	}
@@ -242,7 +242,7 @@ func (l *lesson) score(r *regression, near bool) float64 {
 	best := math.Inf(-1)
 	for i, p := range l.pieces {
 		if l.asked[i] && p.close == near {
-			best = max(best, r.score(l.traits.of(p)))
+			best = max(best, r.score(l.features.of(p)))
 		}
 	}
 	return best

@@ -28,14 +28,25 @@ const (
 	keyFileLimit = 64 << 10
 	markInfo     = "tidegate marks 1"
 
-	newKeyName = "-new-" // of a file that has not got its name yet
-	oldKeyName = "-old-" // of one that lost it
+	besidePrefix = ".tenant-key-of-"
+	newKeyName   = "-new-" // of a file that has not got its name yet
+	oldKeyName   = "-old-" // of one that lost it
 )
 
 // besideKey is how the names of the files begin that a change of the key file at
 // path leaves beside it. Its own name is in them: the key file of another record
 // may lie in the same folder, and a second name of that one must not be wiped.
-func besideKey(path, kind string) string { return ".tenant-key-of-" + filepath.Base(path) + kind }
+func besideKey(path, kind string) string { return besidePrefix + filepath.Base(path) + kind }
+
+// besideWhich is the name of the key file that a change left a file beside; "": it is
+// no such file.
+func besideWhich(left string) string {
+	name, ok := strings.CutPrefix(left, besidePrefix)
+	if at := max(strings.LastIndex(name, newKeyName), strings.LastIndex(name, oldKeyName)); ok && at > 0 {
+		return name[:at]
+	}
+	return ""
+}
 
 const keyHeader = `# The tenant key of this data folder. Whoever has it and the data can read
 # every message; without it nobody can. Keep a copy away from the data.
@@ -163,18 +174,28 @@ func (k *Keyring) WriteFile(path string) error {
 // old one that lost it. A second name of the file at path itself is taken away and
 // nothing else.
 func SweepKeyFiles(path string) error {
-	folder := filepath.Dir(path)
+	return sweep(filepath.Dir(path), func(name string) bool { return name == filepath.Base(path) })
+}
+
+// SweepKeyFilesOf does it for all key files of a folder whose names begin so: those of
+// one record that gets a new name with each change.
+func SweepKeyFilesOf(folder, prefix string) error {
+	return sweep(folder, func(name string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+func sweep(folder string, ours func(name string) bool) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
-	inForce, err := os.Stat(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), besideKey(path, newKeyName)) && !strings.HasPrefix(e.Name(), besideKey(path, oldKeyName)) {
+		name := besideWhich(e.Name())
+		if name == "" || !ours(name) {
 			continue
+		}
+		inForce, err := os.Stat(filepath.Join(folder, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 		at := filepath.Join(folder, e.Name())
 		info, err := os.Lstat(at)
@@ -224,7 +245,7 @@ func createKeyFile(path string, random io.Reader) error {
 		return err
 	}
 	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, ".key-*") // mode 0600
+	f, err := os.CreateTemp(folder, besideKey(path, newKeyName)+"*") // mode 0600
 	if err != nil {
 		return err
 	}

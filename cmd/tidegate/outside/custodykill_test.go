@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -61,23 +62,28 @@ func (w *world) killedIn(after time.Duration, args ...string) {
 func (w *world) oneKey(when string) (line string) {
 	w.t.Helper()
 	for ctx := within(w.t, patience); ; w.quiet(50 * time.Millisecond) {
-		b, err := os.ReadFile(w.path("data/tenant.key"))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		var lines []string
-		for l := range strings.Lines(string(b)) {
-			if strings.HasPrefix(l, "tidegate-key-") {
-				lines = append(lines, strings.TrimSpace(l))
-			}
-		}
-		if len(lines) == 1 {
-			return lines[0]
+		keys := keysIn(w.path("data/tenant.key"))
+		if len(keys) == 1 {
+			return keys[0]
 		}
 		if ctx.Err() != nil {
-			w.t.Fatalf("%s: the change of the key is not ended: %d keys\n%s", when, len(lines), tail(w.log()))
+			w.t.Fatalf("%s: the change of the key is not ended: %d keys\n%s", when, len(keys), tail(w.log()))
 		}
 	}
+}
+
+// keysIn are the keys that a file holds; of one that is not there or no file, none.
+func keysIn(path string) (keys []string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	for l := range strings.Lines(string(b)) {
+		if strings.HasPrefix(l, "tidegate-key-") {
+			keys = append(keys, strings.TrimSpace(l))
+		}
+	}
+	return keys
 }
 
 // whole wants every chain and seal to hold, and no key but one anywhere.
@@ -99,10 +105,15 @@ func (w *world) whole(when, old, now string) {
 			w.t.Fatal(err)
 		}
 		for _, f := range append(files, hidden...) {
-			if b, err := os.ReadFile(f); err == nil && old != now && strings.Contains(string(b), old) {
-				w.t.Errorf("%s: the old key lies in %s", when, filepath.Base(f))
+			for _, key := range keysIn(f) {
+				if key != now {
+					w.t.Errorf("%s: a key that is not in force lies in %s", when, filepath.Base(f))
+				}
 			}
 		}
+	}
+	if half, err := filepath.Glob(filepath.Join(w.path("copies"), ".*")); err != nil || len(half) > 0 {
+		w.t.Errorf("%s: backups half written: %d, %v", when, len(half), err)
 	}
 	for folder, suffix := range map[string]string{"safe": ".key", "copies": ".backup"} {
 		if all, err := filepath.Glob(filepath.Join(w.path(folder), "tidegate-*"+suffix)); err != nil || old != now && len(all) != 1 {
@@ -184,6 +195,55 @@ func TestErasureOfALiveDaemonIsKilled(t *testing.T) {
 	}
 	t.Logf("%d of %d kills came once something was dropped", begun, instants)
 	w.stop()
+}
+
+// TestErasureOfHalfWrittenFiles: a change of the key where no daemon runs is killed while
+// a file of it has not got its name yet, and then somebody is erased: no file holds a key
+// that is not in force, and no half backup lies about, after that and after the next one.
+func TestErasureOfHalfWrittenFiles(t *testing.T) {
+	t.Parallel()
+	if why := straceFault(); why != "" {
+		needs(t, "strace", why)
+	}
+	w, patients := custodial(t, 3)
+	w.stop()
+	for i, half := range []string{"safe/.tenant-key-of-tidegate-*", "copies/.tidegate-*", "data/.tenant-key-of-tenant.key-*"} {
+		before := w.oneKey("before")
+		w.killedWhen(half, "keys", "rotate")
+		when := "killed while there was " + half
+		w.tidegate("erase", patients[i], "--now")
+		w.whole(when, before, w.oneKey(when))
+		w.refuses("no conversation is with that number", "conversations", "show", patients[i])
+	}
+}
+
+// killedWhen begins a verb, to which every sync and rename takes long, and kills it once
+// there is a file.
+func (w *world) killedWhen(pattern string, args ...string) {
+	w.t.Helper()
+	const calls = "fsync,renameat,linkat,unlinkat"
+	ctx := within(w.t, patience)
+	cmd := exec.CommandContext(ctx, "strace", append([]string{
+		"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + calls,
+		"-e", "inject=" + calls + ":delay_enter=300ms", w.bin, "--config", w.path("tidegate.yaml"),
+	}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	found := false
+	for !found && ctx.Err() == nil {
+		w.quiet(5 * time.Millisecond)
+		all, err := filepath.Glob(w.path(pattern))
+		found = err == nil && len(all) > 0
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		w.t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if !found {
+		w.t.Fatalf("there never was %s", pattern)
+	}
 }
 
 // inEffect waits until nothing is asked for and so many erasures are in full effect.
