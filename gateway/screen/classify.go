@@ -27,6 +27,7 @@ const (
 	maxRun     = 8  // sentences judged at once
 	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
 	repeated   = 8  // tokens of a sentence within which a feature counts once
+	minWhole   = 10 // tokens of a message that says enough as a whole for a hint to be doubted
 	elbow      = 3  // tokens beside a hint with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
@@ -34,12 +35,16 @@ const (
 	maxKinds   = 8
 )
 
-// harmless is the score below which a hint says nothing. TestHints has what that
-// spares and loses on texts kept aside.
-const harmless = -2.0
+// A hint is doubted where the message it stands in is harmless as a whole and nothing
+// around it alarms. TestHints has what that spares and loses on texts that nothing was
+// learned from.
+const (
+	harmless = -2.5 // the score below which a message is
+	alarming = 0.0  // the score from which words are
+)
 
 // weightsMagic begins the file of weights; its last digit is the form.
-const weightsMagic = "TGW3"
+const weightsMagic = "TGW4"
 
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
@@ -50,7 +55,9 @@ type classifier struct {
 	danger    regression
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
 	closely   float64 // the same for what is read close up
-	harmless  float64 // of danger, below which a hint says nothing
+	wholly    float64 // and for a message as a whole
+	harmless  float64 // see doubts
+	alarming  float64
 	kinds     []kindWeights
 }
 
@@ -70,14 +77,14 @@ type regression struct {
 // newClassifier reads the file of weights: the threshold, the regression for
 // danger, and those of the kinds with their names.
 func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
-	const thresholds = 2 * 8
+	const thresholds = 3 * 8
 	rest, ok := bytes.CutPrefix(file, []byte(weightsMagic))
 	if !ok || len(rest) < 1+thresholds || rest[0] > maxKinds {
 		return nil, fmt.Errorf("weights: not a file of weights")
 	}
 	n := int(rest[0])
 	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
-	c := &classifier{threshold: number(1), closely: number(1 + 8), harmless: harmless}
+	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), harmless: harmless, alarming: alarming}
 	if rest, ok = c.danger.read(rest[1+thresholds:]); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
@@ -130,8 +137,8 @@ func (p piece) words() int { return int(p.hi - p.lo) }
 // enough, so that what is told in several is read as a whole; of a sentence that is
 // too long, windows; and of one that is not short, close up, narrow ones and what commas
 // part, so that its company does not dilute what a part of it says. Whatever else a text
-// holds, its sentences are judged without it as well: none that is added takes anything
-// back.
+// holds, its sentences are judged without it as well: none that is added takes back what
+// one of them says. What only the whole says, it may.
 func pieces(toks []token) (out []piece) {
 	ends := []int32{} // of the sentences and lines
 	for i := range toks {
@@ -323,16 +330,31 @@ func (j *judgment) classify(c *classifier, t *text) {
 	}
 	tally := t.tallied(c)
 	var all features
-	for _, p := range tally.pieces {
-		if p.words() < minPiece || c.danger.odds(tally.of(p)) < c.from(p) || j.settled(t, p) {
-			continue
-		}
+	heard := false
+	hear := func(p piece) {
+		heard = true
 		if all.at == nil {
 			all = t.d.features(t.toks, t.room)
 		}
 		k := c.kindOf(all.of(p))
 		j.found = append(j.found, finding{rule: &k.rule, severity: k.rule.severity, standing: standsNow, experiencer: t.experiencer(p.span), at: p.span, quotes: t.quote(nil, p.span)})
 	}
+	left := func(p piece) bool { return p.words() >= minPiece && !j.settled(t, p) }
+	for _, p := range tally.pieces {
+		if c.danger.odds(tally.of(p)) >= c.from(p) && left(p) {
+			hear(p)
+		}
+	}
+	if p, ok := t.whole(); ok && !heard && c.danger.odds(tally.of(p)) >= c.wholly && left(p) {
+		hear(p)
+	}
+}
+
+// whole is a text as one piece, of which the classifier knows most: only it has all that
+// was said. There is none where it is too long to be read at once.
+func (t *text) whole() (p piece, ok bool) {
+	p.hi = int32(len(t.toks)) //nolint:gosec // a text is bounded
+	return p, p.words() <= maxPiece
 }
 
 // from is the score from which a piece is danger.
@@ -378,17 +400,36 @@ func (a tally) of(p piece) (sum, n int) {
 	return int(a.sums[p.hi] - a.sums[p.lo]), int(a.counts[p.hi] - a.counts[p.lo])
 }
 
-// likely reports whether a hint found at a span counts: some piece it stands in is
-// too short to say anything without it, or is not held for harmless. One piece is
-// enough, so that harmless company takes nothing back; for which it is also read with
-// no more of it than its next words.
-func (t *text) likely(c *classifier, at span) bool {
+// doubts reports whether a hint found in all of some spans is held for harmless: the
+// message is, as a whole, and nothing around any of them alarms. What is too short or too
+// long for that, or was said in several messages, is doubted only where all around it is
+// harmless too.
+func (t *text) doubts(c *classifier, found []span) bool {
+	limit, whole := t.doubt(c)
+	return whole < c.harmless && !slices.ContainsFunc(found, func(at span) bool { return t.speaksFor(c, at, limit) })
+}
+
+// doubt is the score from which the words around a hint speak for it, and that of the
+// whole, which is the least there is where it cannot be read as one.
+func (t *text) doubt(c *classifier) (limit, whole float64) {
+	p, ok := t.whole()
+	if !ok || p.words() < minWhole || t.toks[p.lo].frag != t.toks[p.hi-1].frag {
+		return c.harmless, math.Inf(-1)
+	}
+	return c.alarming, c.danger.odds(t.tallied(c).of(p))
+}
+
+// speaksFor reports whether the words around a span do: some piece it stands in is
+// too short to say anything without it, or reaches a score. One piece is enough, so
+// that harmless company takes little back; for which it is also read with no more of
+// it than its next words.
+func (t *text) speaksFor(c *classifier, at span, limit float64) bool {
 	lo, hi := t.bare(at)
 	tally := t.tallied(c)
-	harmless := func(p piece) bool { return p.words() >= minPiece && c.danger.odds(tally.of(p)) < c.harmless }
+	mute := func(p piece) bool { return p.words() >= minPiece && c.danger.odds(tally.of(p)) < limit }
 	near := func(beside int32) piece { return piece{span: span{max(lo, at.lo-beside), min(hi, at.hi+beside)}} }
 	for beside := range int32(elbow) {
-		if p := near(beside); p.words() >= minPiece && !harmless(p) {
+		if p := near(beside); p.words() >= minPiece && !mute(p) {
 			return true
 		}
 	}
@@ -397,11 +438,11 @@ func (t *text) likely(c *classifier, at span) bool {
 		if p.lo >= at.hi {
 			break
 		}
-		if p.hi > at.lo && !harmless(p) {
+		if p.hi > at.lo && !mute(p) {
 			return true
 		}
 	}
-	return !harmless(near(elbow))
+	return !mute(near(elbow))
 }
 
 // bare is the clause around a span without the greeting before it and the thanks after

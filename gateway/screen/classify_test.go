@@ -22,8 +22,8 @@ func TestNoWeightsTakeARuleBack(t *testing.T) {
 		hints   bool // count
 	}{
 		"none":                     {nil, true},
-		"no opinion":               {&classifier{danger: dull(0), harmless: harmless}, true},
-		"all is held for harmless": {&classifier{danger: dull(-100), harmless: harmless}, false},
+		"no opinion":               {&classifier{danger: dull(0), harmless: harmless, alarming: alarming}, true},
+		"all is held for harmless": {&classifier{danger: dull(-100), harmless: harmless, alarming: alarming}, false},
 	} {
 		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
 		if c.weights != nil {
@@ -85,7 +85,7 @@ func TestHints(t *testing.T) {
 func TestClassifierLeavesScopesToTheRules(t *testing.T) {
 	s := mustNew(t)
 	deaf := *s.c
-	deaf.threshold, deaf.closely = math.Inf(-1), math.Inf(-1)
+	deaf.threshold, deaf.closely, deaf.wholly = math.Inf(-1), math.Inf(-1), math.Inf(-1)
 	loud := &Screen{d: s.d, c: &deaf, version: s.version}
 	for text, want := range map[string]string{
 		"i have no chest pain at all today":                                       "no",
@@ -99,6 +99,16 @@ func TestClassifierLeavesScopesToTheRules(t *testing.T) {
 			t.Errorf("got %s %v, want %s: %q", v.Severity.Escalate(), v.Rules, want, text)
 		}
 	}
+	deaf.threshold, deaf.closely = math.Inf(1), math.Inf(1)
+	for text, want := range map[string]string{ // as a whole
+		"some words the rules know nothing of. nor of these":                           "now",
+		"i have no chest pain at all today. can i move my appointment to friday":       "no",
+		"no me duele el pecho. no tengo fiebre. solo quiero mi receta para la presion": "no",
+	} {
+		if v := loud.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("as a whole: got %s %v, want %s: %q", v.Severity.Escalate(), v.Rules, want, text)
+		}
+	}
 }
 
 func TestWeightsAreReadStrictly(t *testing.T) {
@@ -108,8 +118,8 @@ func TestWeightsAreReadStrictly(t *testing.T) {
 		"another file":  []byte("TGW9\x01........"),
 		"cut off":       weightsFile[:len(weightsFile)-1],
 		"too long":      append(slices.Clone(weightsFile), 0),
-		"too many":      []byte("TGW3\xff........"),
-		"ends at count": []byte("TGW3\x01"),
+		"too many":      []byte("TGW4\xff........"),
+		"ends at count": []byte("TGW4\x01"),
 	} {
 		if _, err := newClassifier(file, ranks); err == nil || !strings.HasPrefix(err.Error(), "weights: ") {
 			t.Errorf("%s: got %v, want it refused", name, err)

@@ -9,8 +9,8 @@
 // Where the rules find nothing that must be acted on now, a small linear
 // classifier over hashed characters and words is asked. Any layer may raise; none
 // may veto what another has found. The widest patterns are hints, which are no
-// finding by themselves: they count unless the classifier holds all around them for
-// harmless, and without one they count.
+// finding by themselves: they count unless the classifier holds the message for harmless
+// and finds nothing in the words around them, and without one they count.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,
 // quiet phrases and regrade categories (Extend); what would be lost by that is

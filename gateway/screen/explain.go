@@ -72,7 +72,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	for i, f := range j.doubted {
 		same := func(g finding) bool { return g.rule == f.rule }
 		if !slices.ContainsFunc(j.doubted[:i], same) && !slices.ContainsFunc(j.found, same) {
-			fmt.Fprintf(w, "  doubted    %s is a hint, and the classifier gives less than %.2f for what is around it, on %s\n", f.rule.id, s.c.harmless, quoted(text, f))
+			fmt.Fprintf(w, "  doubted    %s is a hint, and the classifier finds nothing that speaks for it: %s, on %s\n", f.rule.id, s.whyDoubted(t), quoted(text, f))
 		}
 	}
 	if v.Minimised {
@@ -83,6 +83,15 @@ func (s *Screen) explain(w io.Writer, text string) {
 		fmt.Fprintf(w, "  near       %s lacks %s\n", n.rule.id, n.lacks)
 	}
 	fmt.Fprintln(w)
+}
+
+// whyDoubted is what a hint of a text was held against.
+func (s *Screen) whyDoubted(t *text) string {
+	limit, whole := t.doubt(s.c)
+	if limit == s.c.harmless {
+		return fmt.Sprintf("nothing around it reaches %.2f", limit)
+	}
+	return fmt.Sprintf("the message as a whole has %.2f, less than %.2f, and nothing around it reaches %.2f", whole, s.c.harmless, limit)
 }
 
 // normal writes the words as the screen took them; ? marks those it does not know.
@@ -125,13 +134,18 @@ func quoted(text string, f finding) string {
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
 	best, kind, from := math.Inf(-1), "", 0.0
 	tally, all := t.tallied(s.c), t.d.features(t.toks, t.room)
+	hear := func(p piece, over float64) {
+		if z := s.c.danger.odds(tally.of(p)); z-over > best-from {
+			best, from, kind = z, over, s.c.kindOf(all.of(p)).rule.category
+		}
+	}
 	for _, p := range tally.pieces {
-		if p.words() < minPiece || j.settled(t, p) {
-			continue
+		if p.words() >= minPiece && !j.settled(t, p) {
+			hear(p, s.c.from(p))
 		}
-		if z := s.c.danger.odds(tally.of(p)); z-s.c.from(p) > best-from {
-			best, from, kind = z, s.c.from(p), s.c.kindOf(all.of(p)).rule.category
-		}
+	}
+	if p, ok := t.whole(); ok && p.words() >= minPiece && !j.settled(t, p) {
+		hear(p, s.c.wholly)
 	}
 	if kind == "" {
 		fmt.Fprintln(w, "  classifier: not asked (too short, or the rules have judged it)")

@@ -28,7 +28,7 @@ var company = map[string][][2]string{
 // believing is the screen for which every hint counts.
 func believing(s *Screen) *Screen {
 	c := *s.c
-	c.harmless = math.Inf(-1)
+	c.harmless = math.Inf(-1) // as nothing is
 	return &Screen{d: s.d, c: &c, version: s.version}
 }
 
@@ -55,6 +55,59 @@ func TestHintsInCompany(t *testing.T) {
 	}
 	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLost*float64(n) {
 		t.Error("company costs too much")
+	}
+}
+
+// mostLostUnseen bounds it where nothing was learned from the emergency.
+const mostLostUnseen = 0.03
+
+// TestUnseenHintsInCompany: the same of emergencies that the classifier does not know,
+// in short company that it knows well.
+func TestUnseenHintsInCompany(t *testing.T) {
+	s := mustNew(t)
+	around := map[string][][2]string{
+		"en": {{"", ", do you take blue cross"}, {"", ". is that normal"}, {"i called earlier about my bill, ", ""}, {"lol anyway how are you. ", ""}, {"", " and i need my work note signed"}, {"hi i am writing to book a physical for next week maybe tuesday or wednesday after 3 because i work mornings at the store and my insurance is blue cross also ", ""}},
+		"es": {{"", ", aceptan mi seguro"}, {"hola buenas tardes, ", ""}, {"", ". tambien quiero una cita"}},
+	}
+	n, lost := 0, []string{}
+	for _, e := range unseen(t) {
+		if e.Escalate[0] != "now" || s.Judge(e.Text, nil, 0, "").Severity.Escalate() != "now" {
+			continue
+		}
+		for _, c := range around[e.Lang] {
+			text := c[0] + e.Text + c[1]
+			if n++; s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+				lost = append(lost, text)
+			}
+		}
+	}
+	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLostUnseen*float64(n) {
+		t.Error("company costs too much")
+	}
+}
+
+// TestHintsAreReadClosely: a message that is harmless as a whole does not make a hint
+// doubted by itself. With new weights one of these may be lost.
+func TestHintsAreReadClosely(t *testing.T) {
+	s := mustNew(t)
+	texts := []string{
+		"my wife is 34 weeks and bleeding at the gym today. love the new office",
+		"my grandma lost feeling in both legs in class today and need a refill of metformin",
+		"ok y se me durmio media cara en el examen ahorita. jaja",
+		"my ex touched him down there at home still. love the new office",
+		"nurse said ok but a man choked her on the couch tonight. love the new office",
+		"my wife cut off her finger at the store and my insurance wont pay",
+		"necesito resurtir la losartan y me apunto con una pistola en la sala de espera",
+		"my roommate tried to hang herself on the bus all day. the dog is ok",
+	}
+	var lost []string
+	for _, text := range texts {
+		if s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+			lost = append(lost, text)
+		}
+	}
+	if len(lost) > 1 {
+		t.Errorf("of %d emergencies %d are lost in messages that are harmless as a whole: %q", len(texts), len(lost), lost)
 	}
 }
 

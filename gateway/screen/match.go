@@ -25,7 +25,7 @@ type sequence struct {
 type pattern struct {
 	parts []sequence
 	needs int32  // the first class of the first part: most patterns are looked at no further
-	hint  bool   // no verdict by itself: the classifier is asked; see likely
+	hint  bool   // no verdict by itself: the classifier is asked; see doubts
 	src   string // as it is written, for an explanation
 }
 

@@ -17,6 +17,7 @@ var unseenSets = []struct {
 }{
 	{"testdata/unseen.jsonl", 5000, 0.97, 0.04},
 	{"testdata/strangers.jsonl", 1700, 0.90, 0.07},
+	{"testdata/afterwards.jsonl", 1800, 0.90, 0.05},
 }
 
 // mostApart is how far lines as written and the same misspelled, in capitals or wrapped
@@ -94,6 +95,7 @@ func TestUnseenIsNotInTheCorpus(t *testing.T) {
 // unseenLine is a line of an unseen set.
 type unseenLine struct {
 	Text     string
+	Lang     string
 	Escalate []string
 }
 

@@ -138,8 +138,7 @@ func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []boo
 }
 
 // settle binds the other parts to one span of the first and judges the whole: it
-// stands only as well as its worst part. A hint is not told where all of its parts are
-// doubted.
+// stands only as well as its worst part. A hint is not told where it is doubted.
 func (j *judgment) settle(t *text, r *rule, hint bool, first span, parts [][]span, used []bool) (finding, bool) {
 	f := finding{rule: r, hint: hint, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
 	if r.child {
@@ -168,7 +167,7 @@ func (j *judgment) settle(t *text, r *rule, hint bool, first span, parts [][]spa
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
 	}
-	if hint && j.c.reads() && !slices.ContainsFunc(chosen, func(s span) bool { return t.likely(j.c, s) }) {
+	if hint && j.c.reads() && t.doubts(j.c, chosen) {
 		j.doubted = append(j.doubted, f)
 		return f, false
 	}
@@ -294,7 +293,7 @@ func (j *judgment) verdict(text string, recent []Message) Verdict {
 		}
 	}
 	for _, f := range j.doubted {
-		if note := "harmless around it: " + f.rule.id; !slices.Contains(v.Notes, note) {
+		if note := "doubted: " + f.rule.id; !slices.Contains(v.Notes, note) {
 			v.Notes = append(v.Notes, note)
 		}
 	}
