@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,18 +30,15 @@ func (o owner) drop(ctx context.Context, folder, suffix, keep string) error {
 		return nil
 	}
 	its := copyPrefix + o.id + "-"
-	if err := seal.SweepKeyFilesOf(folder, its); err != nil {
-		return err
-	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
-		if strings.HasPrefix(e.Name(), "."+its) { // a backup that did not get its name
-			if err := os.Remove(path); err != nil {
-				return err
+		if strings.HasPrefix(e.Name(), "."+its) && e.Type().IsRegular() { // a backup that did not get its name
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("half a copy, %s: %w", path, err)
 			}
 		}
 		name, ours := strings.CutPrefix(e.Name(), copyPrefix)
@@ -59,6 +58,9 @@ func (o owner) drop(ctx context.Context, folder, suffix, keep string) error {
 		if err != nil {
 			return fmt.Errorf("an earlier copy, %s: %w", path, err)
 		}
+	}
+	if err := seal.SweepKeyFilesOf(folder, its); err != nil { // and syncs the folder
+		return fmt.Errorf("half a copy of a key: %w", err)
 	}
 	return nil
 }

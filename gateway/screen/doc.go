@@ -10,7 +10,8 @@
 // classifier over hashed characters and words is asked. Any layer may raise; none
 // may veto what another has found. The widest patterns are hints, which are no
 // finding by themselves: they count unless the classifier holds the message for harmless
-// and finds nothing in the words around them, and without one they count.
+// as a whole and finds nothing that alarms around them; in one that is too short or too
+// long for that, unless all around them is harmless; and without a classifier they count.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,
 // quiet phrases and regrade categories (Extend); what would be lost by that is

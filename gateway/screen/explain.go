@@ -130,7 +130,8 @@ func quoted(text string, f finding) string {
 	return strings.Join(parts, " and ")
 }
 
-// explainScores writes the best score of each kind over the pieces of the text.
+// explainScores writes the score that comes nearest to its threshold or furthest over it,
+// of the pieces of the text and the whole.
 func (s *Screen) explainScores(w io.Writer, t *text, j *judgment) {
 	best, kind, from := math.Inf(-1), "", 0.0
 	tally, all := t.tallied(s.c), t.d.features(t.toks, t.room)

@@ -23,7 +23,7 @@ const (
 	decay     = 1e-4
 	maxFalses = 8    // of a thousand routine lines kept aside may reach the threshold
 	maxClose  = 2    // may reach the one for what is read close up, and not the other
-	maxWhole  = 5    // may reach the one for a message as a whole, and none of the others
+	maxWhole  = 6    // may reach the one for a message as a whole, and none of the others
 	brink     = 0.05 // by how much the threshold stays above what may not reach it
 )
 
@@ -212,7 +212,7 @@ func regress(all []lesson, kind string, aside bool) regression {
 			}
 			loud, wide := s.loudest(e)
 			s.learn(e.features.of(wide), e.kind != "")
-			if loud != wide || e.golden && e.kind != "" { // what may never be doubted is said twice
+			if loud != wide || e.golden && e.kind != "" { // a golden danger is learned twice
 				s.learn(e.features.of(loud), e.kind != "")
 			}
 		}

@@ -29,7 +29,7 @@ type judgment struct {
 	joined bool        // the tokens read span several messages; only what touches the newest counts
 	found  []finding
 	aside  []finding
-	// doubted are hints in what the classifier holds for harmless.
+	// doubted are hints for which the classifier finds nothing that speaks; see doubts.
 	doubted []finding
 	// told gets what a guard took back; only an explanation asks for it.
 	told *[]finding

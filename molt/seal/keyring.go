@@ -199,15 +199,15 @@ func sweep(folder string, ours func(name string) bool) error {
 		}
 		at := filepath.Join(folder, e.Name())
 		info, err := os.Lstat(at)
-		if err != nil {
-			return err
-		}
-		if inForce != nil && os.SameFile(info, inForce) {
-			err = os.Remove(at)
-		} else {
+		switch {
+		case err != nil:
+		case info.IsDir(): // no file of ours
+		case !info.Mode().IsRegular(), inForce != nil && os.SameFile(info, inForce):
+			err = os.Remove(at) // the name alone; what a link leads to may be anybody's
+		default:
 			err = Wipe(at)
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -245,7 +245,7 @@ func createKeyFile(path string, random io.Reader) error {
 		return err
 	}
 	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, besideKey(path, newKeyName)+"*") // mode 0600
+	f, err := os.CreateTemp(folder, ".key-*") // mode 0600
 	if err != nil {
 		return err
 	}

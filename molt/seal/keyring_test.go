@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -273,5 +274,45 @@ func TestTheKeyOfAnotherRecordInOneFolder(t *testing.T) {
 		if got, err := seal.LoadOrCreate(a, nil); err != nil || !same(got, first) {
 			t.Errorf("%s: the other record's key is gone: %v", name, err)
 		}
+	}
+}
+
+// What a change of the key left half written goes, of one record alone: no other's, no
+// link's target, no folder, and nothing of the file in force but its second name.
+func TestSweepKeyFilesOf(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name string) {
+		if err := os.WriteFile(at(name), []byte("a key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"tidegate-ours-2.key", ".tenant-key-of-tidegate-ours-1.key-new-1", ".tenant-key-of-tidegate-theirs-1.key-new-1", "elsewhere"} {
+		put(name)
+	}
+	err := errors.Join(
+		os.Link(at("tidegate-ours-2.key"), at(".tenant-key-of-tidegate-ours-2.key-old-1")),
+		os.Symlink(at("elsewhere"), at(".tenant-key-of-tidegate-ours-3.key-new-1")),
+		os.Symlink(at("nowhere"), at(".tenant-key-of-tidegate-ours-4.key-new-1")),
+		os.Mkdir(at(".tenant-key-of-tidegate-ours-5.key-new-1"), 0o700),
+		seal.SweepKeyFilesOf(dir, "tidegate-ours-"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+		if b, err := os.ReadFile(at(e.Name())); !e.IsDir() && (err != nil || string(b) != "a key") {
+			t.Errorf("%s holds %q, %v", e.Name(), b, err)
+		}
+	}
+	want := []string{".tenant-key-of-tidegate-ours-5.key-new-1", ".tenant-key-of-tidegate-theirs-1.key-new-1", "elsewhere", "tidegate-ours-2.key"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
