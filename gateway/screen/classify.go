@@ -27,37 +27,43 @@ const (
 	maxRun     = 8  // sentences judged at once
 	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
 	repeated   = 8  // tokens of a sentence within which a feature counts once
-	minWhole   = 10 // tokens of a message that says enough as a whole for a hint to be doubted
-	elbow      = 3  // tokens beside a hint with which it is read for itself
+	elbow      = 3  // tokens beside a match with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
-	weightBits = 18 // of a hashed feature
+	weightBits = 20 // of a hashed feature
+	kindBits   = 18 // of the same where only kinds are told apart
 	maxKinds   = 8
 )
 
-// A hint is doubted where the message it stands in is harmless as a whole and nothing
-// around it alarms. TestHints has what that spares and loses on texts that nothing was
-// learned from.
-const (
-	harmless = -2.5 // the score below which a message is
-	alarming = 0.0  // the score from which words are
-)
+// limits are those within which a match is doubted: the message it stands in has at least
+// so many tokens, as a whole it scores below one, and nothing around it reaches the other.
+type limits struct {
+	words         int
+	whole, around float64
+}
+
+// doubtful are those for each trust. TestDoubts has what they spare and lose on texts
+// that nothing was learned from, TestUnseenInCompany what company costs.
+var doubtful = [...]limits{
+	trustSure: {0, math.Inf(-1), math.Inf(-1)},
+	trustCore: {16, -3.5, -1},
+	trustHint: {10, -2.5, 0},
+}
 
 // weightsMagic begins the file of weights; its last digit is the form.
-const weightsMagic = "TGW4"
+const weightsMagic = "TGW5"
 
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
 // sentences as they were written and knows no scope; so it may add what no rule
-// found, and say of a hint whether anything else speaks for it. A rule that is no
-// hint holds whatever the weights are.
+// found, and say of a match whether anything else speaks for it: of a hint soon, of
+// another rule only where all is far from danger, and never of what is sure.
 type classifier struct {
 	danger    regression
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
 	closely   float64 // the same for what is read close up
 	wholly    float64 // and for a message as a whole
-	harmless  float64 // see doubts
-	alarming  float64
+	doubtful  [len(doubtful)]limits
 	kinds     []kindWeights
 }
 
@@ -71,7 +77,7 @@ type kindWeights struct {
 type regression struct {
 	bias  float64
 	scale float64 // of one step of a weight
-	w     []int8  // by hashed feature
+	w     []int8  // by hashed feature, of which the lowest bits count
 }
 
 // newClassifier reads the file of weights: the threshold, the regression for
@@ -84,8 +90,8 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	}
 	n := int(rest[0])
 	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
-	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), harmless: harmless, alarming: alarming}
-	if rest, ok = c.danger.read(rest[1+thresholds:]); !ok {
+	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtful}
+	if rest, ok = c.danger.read(rest[1+thresholds:], weightBits); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
 	for range n {
@@ -98,7 +104,7 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 			return nil, fmt.Errorf("weights: unknown category %q", name)
 		}
 		k := kindWeights{rule: rule{id: "classifier." + name, severity: S2, category: name, rank: rank}}
-		if rest, ok = k.read(rest[1+len(name):]); !ok {
+		if rest, ok = k.read(rest[1+len(name):], kindBits); !ok {
 			return nil, fmt.Errorf("weights: the file ends early")
 		}
 		c.kinds = append(c.kinds, k)
@@ -109,19 +115,19 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	return c, nil
 }
 
-// read takes a regression off the front of a file.
-func (r *regression) read(file []byte) (rest []byte, ok bool) {
+// read takes a regression over hashes of so many bits off the front of a file.
+func (r *regression) read(file []byte, bits int) (rest []byte, ok bool) {
 	const numbers = 2 * 8
-	if len(file) < numbers+1<<weightBits {
+	if len(file) < numbers+1<<bits {
 		return nil, false
 	}
 	r.bias = math.Float64frombits(binary.LittleEndian.Uint64(file))
 	r.scale = math.Float64frombits(binary.LittleEndian.Uint64(file[8:]))
-	r.w = make([]int8, 1<<weightBits)
-	for i, b := range file[numbers : numbers+1<<weightBits] {
+	r.w = make([]int8, 1<<bits)
+	for i, b := range file[numbers : numbers+1<<bits] {
 		r.w[i] = int8(b)
 	}
-	return file[numbers+1<<weightBits:], true
+	return file[numbers+1<<bits:], true
 }
 
 // piece is a run of sentences, or of tokens of a long one, that the classifier judges
@@ -288,9 +294,9 @@ func (h hash) word(w string) hash {
 
 // score is how far features speak for it; 0 is even odds.
 func (r *regression) score(f []uint32) float64 {
-	sum := 0
+	sum, mask := 0, uint32(len(r.w)-1) //nolint:gosec // a power of two
 	for _, i := range f {
-		sum += int(r.w[i])
+		sum += int(r.w[i&mask])
 	}
 	return r.odds(sum, len(f))
 }
@@ -400,27 +406,30 @@ func (a tally) of(p piece) (sum, n int) {
 	return int(a.sums[p.hi] - a.sums[p.lo]), int(a.counts[p.hi] - a.counts[p.lo])
 }
 
-// doubts reports whether a hint found in all of some spans is held for harmless: the
-// message is, as a whole, and nothing around any of them alarms. What is too short or too
-// long for that, or was said in several messages, is doubted only where all around it is
-// harmless too.
-func (t *text) doubts(c *classifier, found []span) bool {
-	limit, whole := t.doubt(c)
-	return whole < c.harmless && !slices.ContainsFunc(found, func(at span) bool { return t.speaksFor(c, at, limit) })
+// doubts reports whether a match in all of some spans is held for harmless: the message
+// is, as a whole, and nothing around any of them alarms.
+func (t *text) doubts(c *classifier, how trust, found []span) bool {
+	within, whole := t.doubtful(c, how)
+	return whole < within.whole && !slices.ContainsFunc(found, func(at span) bool { return t.speaksFor(c, at, within.around) })
 }
 
-// doubt is the score from which the words around a hint speak for it, and that of the
-// whole, which is the least there is where it cannot be read as one.
-func (t *text) doubt(c *classifier) (limit, whole float64) {
+// doubtful are the limits that hold in a text, and its score as a whole. Where it is too
+// short or too long for one, or was said in several messages, there is none: then only a
+// hint is doubted, and all around it has to be harmless.
+func (t *text) doubtful(c *classifier, how trust) (within limits, whole float64) {
+	within = c.doubtful[how]
 	p, ok := t.whole()
-	if !ok || p.words() < minWhole || t.toks[p.lo].frag != t.toks[p.hi-1].frag {
-		return c.harmless, math.Inf(-1)
+	if ok && p.words() >= within.words && t.toks[p.lo].frag == t.toks[p.hi-1].frag {
+		return within, c.danger.odds(t.tallied(c).of(p))
 	}
-	return c.alarming, c.danger.odds(t.tallied(c).of(p))
+	if within.around = within.whole; how != trustHint {
+		within = c.doubtful[trustSure]
+	}
+	return within, math.Inf(-1)
 }
 
 // speaksFor reports whether the words around a span do: some piece it stands in is
-// too short to say anything without it, or reaches a score. One piece is enough, so
+// too short to say anything without it, or reaches a limit. One piece is enough, so
 // that harmless company takes little back; for which it is also read with no more of
 // it than its next words.
 func (t *text) speaksFor(c *classifier, at span, limit float64) bool {

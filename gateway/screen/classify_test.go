@@ -12,29 +12,32 @@ func dull(score float64) regression {
 	return regression{bias: score, w: make([]int8, 1<<weightBits)}
 }
 
-// A rule that is no hint holds whatever the classifier says, and a hint holds where
-// the classifier has no opinion: with any weights at all a verdict is at least what
-// such rules alone say.
+// What is sure holds whatever the classifier says, so does every rule but hints in a short
+// message, and all where the classifier has no opinion.
 func TestNoWeightsTakeARuleBack(t *testing.T) {
 	s := mustNew(t)
 	for name, c := range map[string]struct {
-		weights *classifier
-		hints   bool // count
+		weights     *classifier
+		long, short trust // what counts, and what is trusted more
 	}{
-		"none":                     {nil, true},
-		"no opinion":               {&classifier{danger: dull(0), harmless: harmless, alarming: alarming}, true},
-		"all is held for harmless": {&classifier{danger: dull(-100), harmless: harmless, alarming: alarming}, false},
+		"none":                     {nil, trustHint, trustHint},
+		"no opinion":               {&classifier{danger: dull(0), doubtful: doubtful}, trustHint, trustHint},
+		"all is held for harmless": {&classifier{danger: dull(-100), doubtful: doubtful}, trustSure, trustCore},
 	} {
 		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
 		if c.weights != nil {
 			other.c = c.weights
 		}
 		for _, e := range sparse(golden(t)) {
-			j := judgment{d: s.d}
-			j.read(s.d.parseOne(e.text, s.d.newSpeller()), s.d.rules, kindPatient)
+			j, text := judgment{d: s.d}, s.d.parseOne(e.text, s.d.newSpeller())
+			j.read(text, s.d.rules, kindPatient)
+			counts := c.long
+			if len(text.toks) < doubtful[trustCore].words {
+				counts = c.short
+			}
 			got := other.Judge(e.text, nil, 0, "").Rules
 			for _, f := range j.found {
-				if (c.hints || !f.hint) && !slices.Contains(got, f.rule.id) {
+				if f.trust <= counts && !slices.Contains(got, f.rule.id) {
 					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
 				}
 			}
@@ -118,8 +121,8 @@ func TestWeightsAreReadStrictly(t *testing.T) {
 		"another file":  []byte("TGW9\x01........"),
 		"cut off":       weightsFile[:len(weightsFile)-1],
 		"too long":      append(slices.Clone(weightsFile), 0),
-		"too many":      []byte("TGW4\xff........"),
-		"ends at count": []byte("TGW4\x01"),
+		"too many":      []byte("TGW5\xff........"),
+		"ends at count": []byte("TGW5\x01"),
 	} {
 		if _, err := newClassifier(file, ranks); err == nil || !strings.HasPrefix(err.Error(), "weights: ") {
 			t.Errorf("%s: got %v, want it refused", name, err)

@@ -72,7 +72,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	for i, f := range j.doubted {
 		same := func(g finding) bool { return g.rule == f.rule }
 		if !slices.ContainsFunc(j.doubted[:i], same) && !slices.ContainsFunc(j.found, same) {
-			fmt.Fprintf(w, "  doubted    %s is a hint, and the classifier finds nothing that speaks for it: %s, on %s\n", f.rule.id, s.whyDoubted(t), quoted(text, f))
+			fmt.Fprintf(w, "  doubted    %s, %s\n", f.rule.id, s.whyDoubted(t, f.trust)+", on "+quoted(text, f))
 		}
 	}
 	if v.Minimised {
@@ -85,13 +85,17 @@ func (s *Screen) explain(w io.Writer, text string) {
 	fmt.Fprintln(w)
 }
 
-// whyDoubted is what a hint of a text was held against.
-func (s *Screen) whyDoubted(t *text) string {
-	limit, whole := t.doubt(s.c)
-	if limit == s.c.harmless {
-		return fmt.Sprintf("nothing around it reaches %.2f", limit)
+// whyDoubted is what a match in a text was held against.
+func (s *Screen) whyDoubted(t *text, how trust) string {
+	name, as := "a rule", ""
+	if how == trustHint {
+		name = "a hint"
 	}
-	return fmt.Sprintf("the message as a whole has %.2f, less than %.2f, and nothing around it reaches %.2f", whole, s.c.harmless, limit)
+	within, whole := t.doubtful(s.c, how)
+	if !math.IsInf(whole, -1) {
+		as = fmt.Sprintf("the message as a whole has %.2f, less than %.2f, and ", whole, within.whole)
+	}
+	return fmt.Sprintf("%s for which nothing speaks to the classifier: %snothing around it reaches %.2f", name, as, within.around)
 }
 
 // normal writes the words as the screen took them; ? marks those it does not know.

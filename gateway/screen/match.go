@@ -25,9 +25,19 @@ type sequence struct {
 type pattern struct {
 	parts []sequence
 	needs int32  // the first class of the first part: most patterns are looked at no further
-	hint  bool   // no verdict by itself: the classifier is asked; see doubts
+	trust trust
 	src   string // as it is written, for an explanation
 }
+
+// trust is how far a pattern is believed where the classifier holds its words for
+// harmless; see doubts.
+type trust uint8
+
+const (
+	trustSure trust = iota // whatever the classifier says
+	trustCore              // unless the message and all around it are far from danger
+	trustHint              // unless the message is harmless and nothing around it alarms
+)
 
 func patternOf(parts []sequence, src string) pattern {
 	return pattern{parts: parts, needs: parts[0].elems[0].class, src: src}

@@ -72,7 +72,7 @@ func (d *data) readFile(name, content string) error {
 	var head []string
 	var body []string
 	at := 0
-	d.hints = false
+	d.trust = trustCore
 	flush := func() error {
 		if head == nil {
 			return nil
@@ -112,11 +112,13 @@ func (d *data) section(head, body []string) error {
 		}
 		d.ranks[head[1]] = len(d.ranks)
 		return nil
-	case "hints":
+	case "hints", "sure":
 		if len(head) > 1 || len(body) > 0 {
-			return fmt.Errorf("hints stands alone")
+			return fmt.Errorf("%s stands alone", head[0])
 		}
-		d.hints = true
+		if d.trust = trustHint; head[0] == "sure" {
+			d.trust = trustSure
+		}
 		return nil
 	case "set":
 		return d.readSet(head[1:], body)

@@ -39,7 +39,7 @@ type rule struct {
 	child    bool // always a child's, whoever is named
 	most     int  // only in a text of at most so many words; 0 is any
 	always   bool // negation does not apply: the words deny something already
-	hints    bool // its patterns are hints, but for those that measure
+	trust    trust // of its patterns, but for those that measure
 	patterns []pattern
 	unless   []guard
 }
@@ -104,7 +104,7 @@ type data struct {
 	checklists map[string]*checklist // by category; only in what loadChecklists gives
 	listing    bool                  // is read for checklists: see deniedInside
 	measured   map[string]bool       // concepts that are numbers in each of their forms
-	hints      bool                  // while a file is read: its rules are hints from here on
+	trust      trust                 // while a file is read: that of its rules from here on
 	rooms      sync.Pool             // of *room; see borrow
 }
 
@@ -161,7 +161,9 @@ func (d *data) readRule(head, body []string) error {
 			return fmt.Errorf("rule %q is defined twice", r.id)
 		}
 	}
-	r.hints = d.hints && r.severity.Rank() >= S2.Rank()
+	if r.severity.Rank() >= S2.Rank() { // the classifier knows nothing of what can wait until the evening
+		r.trust = d.trust
+	}
 	for _, opt := range head[3:] {
 		if err := r.option(opt); err != nil {
 			return err
@@ -179,7 +181,9 @@ func (d *data) readRule(head, body []string) error {
 			return err
 		}
 		for i := range ps {
-			ps[i].hint = r.hints && !d.measures(line)
+			if !d.measures(line) {
+				ps[i].trust = r.trust
+			}
 		}
 		r.patterns = append(r.patterns, ps...)
 	}
@@ -203,9 +207,9 @@ func (r *rule) option(opt string) error {
 	case "brief":
 		r.most = briefText
 	case "hint":
-		r.hints = true
+		r.trust = trustHint
 	case "sure":
-		r.hints = false
+		r.trust = trustSure
 	case "who=child":
 		r.child = true
 	case "always":

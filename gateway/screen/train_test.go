@@ -88,12 +88,12 @@ func TestWeights(t *testing.T) {
 	out.WriteByte(byte(len(kindNames)))
 	// The threshold is chosen where the texts kept aside are not known; then all
 	// that is known is learned.
-	learned := regress(all, "", false)
+	learned := regress(all, "", weightBits, false)
 	chosen := thresholds(&learned, all)
 	out.Write(number64(chosen.threshold))
 	out.Write(number64(chosen.closely))
 	out.Write(number64(chosen.wholly))
-	full := regress(all, "", true)
+	full := regress(all, "", weightBits, true)
 	for i := range all {
 		if e := &all[i]; e.golden && e.kind == "" && !e.found && e.over(&full, chosen) > -brink {
 			t.Errorf("a routine line of the golden set is %.2f above a threshold, want %.2f below", e.over(&full, chosen), brink)
@@ -103,7 +103,7 @@ func TestWeights(t *testing.T) {
 	for _, name := range kindNames {
 		out.WriteByte(byte(len(name)))
 		out.WriteString(name)
-		k := regress(all, name, true)
+		k := regress(all, name, kindBits, true)
 		k.write(&out)
 	}
 	whatWasKeptAside(t, &learned, chosen, all)
@@ -142,13 +142,16 @@ type student struct {
 	bias, seenBias float64
 }
 
+// mask has the bits of a hash that count.
+func (s *student) mask() uint32 { return uint32(len(s.w) - 1) } //nolint:gosec // a power of two
+
 func (s *student) score(f []uint32) float64 {
 	if len(f) == 0 {
 		return 0
 	}
 	z := 0.0
 	for _, i := range f {
-		z += s.w[i]
+		z += s.w[i&s.mask()]
 	}
 	return s.bias + float64(z/math.Sqrt(float64(len(f))))
 }
@@ -164,6 +167,7 @@ func (s *student) learn(f []uint32, is bool) {
 		g--
 	}
 	for _, i := range f {
+		i &= s.mask()
 		step := float64(g*norm) + float64(decay*s.w[i])
 		s.seen[i] += float64(step * step)
 		s.w[i] -= float64(rate * step / math.Sqrt(1e-6+s.seen[i]))
@@ -193,8 +197,8 @@ func (s *student) loudest(l *lesson) (loudest, widest piece) {
 // Which piece of a text holds the danger nobody has labeled: it is taken to be the
 // one that speaks for it most, and the text as a whole. Of a routine text no piece
 // does, least of all the loudest.
-func regress(all []lesson, kind string, aside bool) regression {
-	s := &student{w: make([]float64, 1<<weightBits), seen: make([]float64, 1<<weightBits), seenBias: 1}
+func regress(all []lesson, kind string, bits int, aside bool) regression {
+	s := &student{w: make([]float64, 1<<bits), seen: make([]float64, 1<<bits), seenBias: 1}
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
@@ -212,7 +216,7 @@ func regress(all []lesson, kind string, aside bool) regression {
 			}
 			loud, wide := s.loudest(e)
 			s.learn(e.features.of(wide), e.kind != "")
-			if loud != wide || e.golden && e.kind != "" { // a golden danger is learned twice
+			if loud != wide || e.golden { // what is golden is learned twice
 				s.learn(e.features.of(loud), e.kind != "")
 			}
 		}

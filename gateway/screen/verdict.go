@@ -8,7 +8,7 @@ import (
 // finding is one rule that matched, as it stands.
 type finding struct {
 	rule        *rule
-	hint        bool // so is the pattern that was found
+	trust       trust // in the pattern that was found
 	severity    Severity
 	standing    standing
 	experiencer string
@@ -29,7 +29,7 @@ type judgment struct {
 	joined bool        // the tokens read span several messages; only what touches the newest counts
 	found  []finding
 	aside  []finding
-	// doubted are hints for which the classifier finds nothing that speaks; see doubts.
+	// doubted are matches for which the classifier finds nothing that speaks; see doubts.
 	doubted []finding
 	// told gets what a guard took back; only an explanation asks for it.
 	told *[]finding
@@ -47,7 +47,7 @@ const (
 func (j *judgment) read(t *text, rules []rule, want kind) {
 	type match struct {
 		rule  *rule
-		hint  bool
+		trust trust
 		parts [][]span
 	}
 	var all []match
@@ -62,7 +62,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 			if parts == nil {
 				continue
 			}
-			all = append(all, match{r, r.patterns[k].hint, parts})
+			all = append(all, match{r, r.patterns[k].trust, parts})
 			if j.d.listing && !r.always {
 				continue // "leg hurts, no chest pain": the no is of the chest, not of a pain in the leg
 			}
@@ -76,7 +76,7 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 		}
 	}
 	for _, m := range all {
-		j.weigh(t, m.rule, m.hint, m.parts, used)
+		j.weigh(t, m.rule, m.trust, m.parts, used)
 	}
 }
 
@@ -103,8 +103,8 @@ func (t *text) partsOf(p *pattern) [][]span {
 
 // weigh keeps the worst standing of a rule's matches. It stops at the first that
 // stands now: one is enough to fire.
-func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []bool) {
-	best := finding{rule: r, hint: hint, standing: standsNonhuman + 1}
+func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []bool) {
+	best := finding{rule: r, trust: trust, standing: standsNonhuman + 1}
 	guards, wide := t.guardsOf(r)
 	for _, first := range parts[0] {
 		if t.guarded(guards, wide, first) {
@@ -113,7 +113,7 @@ func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []boo
 			}
 			continue
 		}
-		f, ok := j.settle(t, r, hint, first, parts, used)
+		f, ok := j.settle(t, r, trust, first, parts, used)
 		if ok && f.standing < best.standing {
 			best = f
 		}
@@ -138,9 +138,9 @@ func (j *judgment) weigh(t *text, r *rule, hint bool, parts [][]span, used []boo
 }
 
 // settle binds the other parts to one span of the first and judges the whole: it
-// stands only as well as its worst part. A hint is not told where it is doubted.
-func (j *judgment) settle(t *text, r *rule, hint bool, first span, parts [][]span, used []bool) (finding, bool) {
-	f := finding{rule: r, hint: hint, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
+// stands only as well as its worst part. What is doubted is not told.
+func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]span, used []bool) (finding, bool) {
+	f := finding{rule: r, trust: trust, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
 	if r.child {
 		f.experiencer = "child"
 	}
@@ -167,7 +167,7 @@ func (j *judgment) settle(t *text, r *rule, hint bool, first span, parts [][]spa
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
 	}
-	if hint && j.c.reads() && t.doubts(j.c, chosen) {
+	if trust != trustSure && j.c.reads() && t.doubts(j.c, trust, chosen) {
 		j.doubted = append(j.doubted, f)
 		return f, false
 	}
