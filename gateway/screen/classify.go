@@ -46,8 +46,8 @@ type limits struct {
 // that nothing was learned from, TestUnseenInCompany what company costs.
 var doubtful = [...]limits{
 	trustSure: {0, math.Inf(-1), math.Inf(-1)},
-	trustCore: {16, -3.5, -1},
-	trustHint: {10, -2.5, 0},
+	trustCore: {16, -2.5, -0.5},
+	trustHint: {10, -1.7, -0.25},
 }
 
 // weightsMagic begins the file of weights; its last digit is the form.
@@ -205,8 +205,8 @@ type features struct {
 func (f features) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] }
 
 // features hashes the words of a text as they were meant, as far as the rules know them,
-// their pairs and those with one word between them within a sentence, and the runs of
-// characters in them. A digit is any digit, and what a word shortly before has said is
+// their pairs, those with one word between them and their threes within a sentence, and
+// the runs of characters in them. A digit is any digit, and what a word shortly before has said is
 // not said again. They last until those of the next text are asked for.
 func (d *data) features(toks []token, r *room) features {
 	clear(r.recent[:])
@@ -219,7 +219,7 @@ func (d *data) features(toks []token, r *room) features {
 		at[i] = int32(len(out)) //nolint:gosec // a text is bounded
 		w := d.meant(&toks[i])
 		from := len(out)
-		out = append(out, hashOf('w').word(w).feature(), hashOf('p').word(before).word(w).feature(), hashOf('s').word(second).word(w).feature())
+		out = append(out, hashOf('w').word(w).feature(), hashOf('p').word(before).word(w).feature(), hashOf('s').word(second).word(w).feature(), hashOf('t').word(second).word(before).word(w).feature())
 		second, before = before, w
 		out = r.runs(out, w)
 		if i+1 == len(toks) || toks[i+1].brk >= brkLine {

@@ -1,7 +1,9 @@
 package screen
 
 import (
+	"html"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,6 +23,11 @@ type glyph struct {
 func (d *data) fold(raw string, r *room) []glyph {
 	out := slices.Grow(r.glyphs.open(), len(raw)+8)
 	for i := 0; i < len(raw); {
+		if r, n := entity(raw[i:]); n > 0 {
+			out = d.foldRune(out, r, i, i+n)
+			i += n
+			continue
+		}
 		if c := raw[i]; c < utf8.RuneSelf {
 			if 'A' <= c && c <= 'Z' {
 				c += 'a' - 'A'
@@ -62,6 +69,27 @@ func (d *data) foldRune(out []glyph, r rune, start, end int) []glyph {
 		out = append(out, glyph{k, start, end})
 	}
 	return out
+}
+
+// longestEntity is that of the character references that are read, in bytes.
+const longestEntity = len("&#x1F1E6;")
+
+// entity reads a character reference at the start of s, as a form or a relay leaves it in
+// a text ("can&#39;t"), and how long it is; 0 where there is none.
+func entity(s string) (r rune, n int) {
+	if s[0] != '&' {
+		return 0, 0
+	}
+	end := strings.IndexByte(s[:min(len(s), longestEntity)], ';')
+	if end < 0 {
+		return 0, 0
+	}
+	named := html.UnescapeString(s[:end+1])
+	r, size := utf8.DecodeRuneInString(named)
+	if size != len(named) {
+		return 0, 0
+	}
+	return r, end + 1
 }
 
 // invisible reports marks that take no room of their own: combining accents,

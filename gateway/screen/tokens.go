@@ -50,10 +50,26 @@ func (d *data) tokenise(raw string, frag int32, sp *speller) []token {
 	}
 	out = d.rejoin(sp.room.tokens.keep(out))
 	d.readNumberWords(out)
+	out = d.readNineOneOne(out)
 	d.readWeeks(out)
 	d.readSpanishHave(out)
 	return out
 }
+
+// readNineOneOne reads "9-1-1" and "nine one one".
+func (d *data) readNineOneOne(toks []token) []token {
+	for i := 0; i+2 < len(toks); i++ {
+		if toks[i].is(9) && toks[i+1].is(1) && toks[i+2].is(1) && max(toks[i+1].brk, toks[i+2].brk) <= brkComma {
+			t := &toks[i]
+			t.word, t.ids, t.num, t.end, t.to = "911", d.exact("911"), 911, toks[i+2].end, toks[i+2].to
+			toks = slices.Delete(toks, i+1, i+3)
+		}
+	}
+	return toks
+}
+
+// is reports whether a token is one number.
+func (t *token) is(n float64) bool { return t.isNum && t.num == n }
 
 // readWeeks reads the w of "38w", which by itself is with.
 func (d *data) readWeeks(toks []token) {
@@ -100,6 +116,10 @@ func (d *data) cut(g []glyph, frag int32, room *room) []token {
 			brk, asked, money, i = brkNone, false, false, j
 		case isWordRune(r):
 			j := wordEnd(g, i)
+			out = append(out, d.newToken(g, i, j, frag, brk, asked, room))
+			brk, asked, money, i = brkNone, false, false, j
+		case (r == '$' || r == '@') && i+1 < len(g) && isWordRune(g[i+1].r) && d.leetWord(d.glyphText(g[i:wordEnd(g, i+1)], room)):
+			j := wordEnd(g, i+1)
 			out = append(out, d.newToken(g, i, j, frag, brk, asked, room))
 			brk, asked, money, i = brkNone, false, false, j
 		default:
@@ -210,6 +230,9 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 		if i+1 < len(g) && g[i+1].r == '.' || i > 0 && g[i-1].r == '.' {
 			return brkComma, false
 		}
+		if dotted(g, i) {
+			return brkNone, false
+		}
 		return brkSentence, false
 	case '!', ';', '。', '！', '¡':
 		return brkSentence, false
@@ -225,6 +248,22 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 		}
 	}
 	return brkNone, false
+}
+
+// dotted reports a dot that stands for a space, as in "i.cant.breathe": it joins two words,
+// and one of these is joined to a third.
+func dotted(g []glyph, i int) bool {
+	joins := func(at int) bool {
+		return at > 0 && at+1 < len(g) && g[at].r == '.' && isWordRune(g[at-1].r) && isWordRune(g[at+1].r)
+	}
+	if !joins(i) {
+		return false
+	}
+	before, after := i-1, wordEnd(g, i+1)
+	for before > 0 && isWordRune(g[before].r) && i-before < maxWordRunes {
+		before--
+	}
+	return joins(before) || joins(after)
 }
 
 // unspace reads letters set apart ("c h e s t   p a i n", "s.u.i") as words.

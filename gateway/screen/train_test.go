@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the weights anew from the corpus"
 const (
 	epochs    = 6
 	rate      = 1
-	decay     = 1e-4
+	decay     = 3e-4
 	maxFalses = 8    // of a thousand routine lines kept aside may reach the threshold
 	maxClose  = 2    // may reach the one for what is read close up, and not the other
 	maxWhole  = 6    // may reach the one for a message as a whole, and none of the others
