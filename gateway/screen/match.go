@@ -24,7 +24,7 @@ type sequence struct {
 // pattern is one or more sequences that must all be found within a reach of each other.
 type pattern struct {
 	parts []sequence
-	needs int32  // the first class of the first part: most patterns are looked at no further
+	needs int32 // the first class of the first part: most patterns are looked at no further
 	trust trust
 	src   string // as it is written, for an explanation
 }

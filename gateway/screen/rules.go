@@ -33,12 +33,12 @@ type rule struct {
 	rank     int // order of the category in the data
 	kind     kind
 	reach    reach
-	keep     bool // the danger outlasts the event: being over does not lower it
-	lasting  bool // a condition of long ago still counts beside what is now
-	plainly  bool // also fires in a question or a hypothetical
-	child    bool // always a child's, whoever is named
-	most     int  // only in a text of at most so many words; 0 is any
-	always   bool // negation does not apply: the words deny something already
+	keep     bool  // the danger outlasts the event: being over does not lower it
+	lasting  bool  // a condition of long ago still counts beside what is now
+	plainly  bool  // also fires in a question or a hypothetical
+	child    bool  // always a child's, whoever is named
+	most     int   // only in a text of at most so many words; 0 is any
+	always   bool  // negation does not apply: the words deny something already
 	trust    trust // of its patterns, but for those that measure
 	patterns []pattern
 	unless   []guard
