@@ -30,6 +30,7 @@ func hostile() map[string]string {
 	return map[string]string{
 		"letters": "a ", "run": "a", "spaced": "c h e s t p a i n ", "pain": "no chest pain or ", "cries": "i have a pain in my head and it is ok. ", "numbers": "101 9 38.5 ",
 		"stars": "k**l ", "marks": "\u0301\u200b", "merged": "chestpaincantbreathe", "bleeding": "blood not stop pain chest ",
+		"nine": "9-1-1 ", "dots": "a.b", "references": "&#39;",
 		"guarded": "chest cough pain stairs breath ", "everything": "no baby weeks 5 fever took pills blood not want to die arm numb chest pain vomit ",
 	}
 }

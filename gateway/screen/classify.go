@@ -42,12 +42,12 @@ type limits struct {
 	whole, around float64
 }
 
-// doubtful are those for each trust. TestDoubts has what they spare and lose on texts
-// that nothing was learned from, TestUnseenInCompany what company costs.
-var doubtful = [...]limits{
+// doubtLimits are those for each trust. TestDoubt has what they spare and lose on texts
+// that nothing was learned from, TestDoubtInUnseenCompany what company costs.
+var doubtLimits = [...]limits{
 	trustSure: {0, math.Inf(-1), math.Inf(-1)},
 	trustCore: {16, -2.5, -0.5},
-	trustHint: {10, -1.7, -0.25},
+	trustHint: {10, -2.2, -0.25},
 }
 
 // weightsMagic begins the file of weights; its last digit is the form.
@@ -63,7 +63,7 @@ type classifier struct {
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
 	closely   float64 // the same for what is read close up
 	wholly    float64 // and for a message as a whole
-	doubtful  [len(doubtful)]limits
+	doubtful  [len(doubtLimits)]limits
 	kinds     []kindWeights
 }
 
@@ -90,7 +90,7 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	}
 	n := int(rest[0])
 	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
-	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtful}
+	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtLimits}
 	if rest, ok = c.danger.read(rest[1+thresholds:], weightBits); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
@@ -389,11 +389,11 @@ func (t *text) tallied(c *classifier) tally {
 	}
 	f := t.d.features(t.toks, t.room)
 	sums := t.room.counts.take(len(f.at))
-	sum := int32(0)
+	sum, mask := int32(0), uint32(len(c.danger.w)-1) //nolint:gosec // a power of two
 	for i := range t.toks {
 		sums[i] = sum
 		for _, h := range f.hashes[f.at[i]:f.at[i+1]] {
-			sum += int32(c.danger.w[h])
+			sum += int32(c.danger.w[h&mask])
 		}
 	}
 	sums[len(t.toks)] = sum
@@ -409,22 +409,23 @@ func (a tally) of(p piece) (sum, n int) {
 // doubts reports whether a match in all of some spans is held for harmless: the message
 // is, as a whole, and nothing around any of them alarms.
 func (t *text) doubts(c *classifier, how trust, found []span) bool {
-	within, whole := t.doubtful(c, how)
+	within, whole := t.limitsIn(c, how)
 	return whole < within.whole && !slices.ContainsFunc(found, func(at span) bool { return t.speaksFor(c, at, within.around) })
 }
 
-// doubtful are the limits that hold in a text, and its score as a whole. Where it is too
+// limitsIn are those that hold in a text, and its score as a whole. Where it is too
 // short or too long for one, or was said in several messages, there is none: then only a
 // hint is doubted, and all around it has to be harmless.
-func (t *text) doubtful(c *classifier, how trust) (within limits, whole float64) {
+func (t *text) limitsIn(c *classifier, how trust) (within limits, whole float64) {
 	within = c.doubtful[how]
 	p, ok := t.whole()
 	if ok && p.words() >= within.words && t.toks[p.lo].frag == t.toks[p.hi-1].frag {
 		return within, c.danger.odds(t.tallied(c).of(p))
 	}
-	if within.around = within.whole; how != trustHint {
-		within = c.doubtful[trustSure]
+	if how != trustHint {
+		return c.doubtful[trustSure], math.Inf(-1)
 	}
+	within.around = within.whole
 	return within, math.Inf(-1)
 }
 

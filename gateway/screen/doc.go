@@ -7,11 +7,14 @@
 // (patterns over word classes, read from the embedded data), scope (negation,
 // the past, hypotheticals, idioms) and verdict (the worst of what is left).
 // Where the rules find nothing that must be acted on now, a small linear
-// classifier over hashed characters and words is asked. Any layer may raise; none
-// may veto what another has found. The widest patterns are hints, which are no
-// finding by themselves: they count unless the classifier holds the message for harmless
-// as a whole and finds nothing that alarms around them; in one that is too short or too
-// long for that, unless all around them is harmless; and without a classifier they count.
+// classifier over hashed characters and words is asked. Any layer may raise. What the
+// rules found holds unless the classifier doubts it, which it may do within limits: of a
+// hint, which are the widest patterns, where it holds the message for harmless as a whole
+// and finds nothing that alarms around the match (in one that is too short or too long
+// for that, where all around is harmless); of another rule only in a long message that is
+// further from danger still, around the match too; and never of what is sure: numbers,
+// what can wait for the same day, what is plain and narrow, and a clinic's own phrases.
+// Without a classifier all of it holds.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,
 // quiet phrases and regrade categories (Extend); what would be lost by that is

@@ -72,7 +72,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	for i, f := range j.doubted {
 		same := func(g finding) bool { return g.rule == f.rule }
 		if !slices.ContainsFunc(j.doubted[:i], same) && !slices.ContainsFunc(j.found, same) {
-			fmt.Fprintf(w, "  doubted    %s, %s\n", f.rule.id, s.whyDoubted(t, f.trust)+", on "+quoted(text, f))
+			fmt.Fprintf(w, "  doubted    %s, %s, on %s\n", f.rule.id, s.whyDoubted(t, f.trust), quoted(text, f))
 		}
 	}
 	if v.Minimised {
@@ -91,7 +91,7 @@ func (s *Screen) whyDoubted(t *text, how trust) string {
 	if how == trustHint {
 		name = "a hint"
 	}
-	within, whole := t.doubtful(s.c, how)
+	within, whole := t.limitsIn(s.c, how)
 	if !math.IsInf(whole, -1) {
 		as = fmt.Sprintf("the message as a whole has %.2f, less than %.2f, and ", whole, within.whole)
 	}

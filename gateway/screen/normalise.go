@@ -23,8 +23,8 @@ type glyph struct {
 func (d *data) fold(raw string, r *room) []glyph {
 	out := slices.Grow(r.glyphs.open(), len(raw)+8)
 	for i := 0; i < len(raw); {
-		if r, n := entity(raw[i:]); n > 0 {
-			out = d.foldRune(out, r, i, i+n)
+		if c, n := entity(raw[i:]); n > 0 {
+			out = d.foldRune(out, c, i, i+n)
 			i += n
 			continue
 		}
@@ -72,7 +72,7 @@ func (d *data) foldRune(out []glyph, r rune, start, end int) []glyph {
 }
 
 // longestEntity is that of the character references that are read, in bytes.
-const longestEntity = len("&#x1F1E6;")
+const longestEntity = len("&#x0001F1E6;")
 
 // entity reads a character reference at the start of s, as a form or a relay leaves it in
 // a text ("can&#39;t"), and how long it is; 0 where there is none.
@@ -104,7 +104,7 @@ func invisible(r rune) bool {
 // in it to misread.
 func readable(raw string) bool {
 	latin, other := 0, 0
-	for _, r := range raw {
+	for _, r := range html.UnescapeString(raw) {
 		switch {
 		case r < utf8.RuneSelf:
 			if 'a' <= r|0x20 && r|0x20 <= 'z' {

@@ -50,23 +50,37 @@ func (d *data) tokenise(raw string, frag int32, sp *speller) []token {
 	}
 	out = d.rejoin(sp.room.tokens.keep(out))
 	d.readNumberWords(out)
-	out = d.readNineOneOne(out)
+	out = d.readNineOneOne(out, raw)
 	d.readWeeks(out)
 	d.readSpanishHave(out)
 	return out
 }
 
-// readNineOneOne reads "9-1-1" and "nine one one".
-func (d *data) readNineOneOne(toks []token) []token {
-	for i := 0; i+2 < len(toks); i++ {
-		if toks[i].is(9) && toks[i+1].is(1) && toks[i+2].is(1) && max(toks[i+1].brk, toks[i+2].brk) <= brkComma {
-			t := &toks[i]
-			t.word, t.ids, t.num, t.end, t.to = "911", d.exact("911"), 911, toks[i+2].end, toks[i+2].to
-			toks = slices.Delete(toks, i+1, i+3)
+// readNineOneOne reads "9-1-1", and "nine one one" behind the word that has it called.
+func (d *data) readNineOneOne(toks []token, raw string) []token {
+	out := toks[:0]
+	for i := 0; i < len(toks); i++ {
+		t := toks[i]
+		if i+2 < len(toks) && t.is(9) && toks[i+1].isOne() && toks[i+2].isOne() {
+			sign := between(raw, t, toks[i+1])
+			called := i > 0 && slices.Contains([]string{"call", "called", "calling", "dial", "dialed", "al", "llama", "llame"}, toks[i-1].word)
+			if sign == between(raw, toks[i+1], toks[i+2]) && (sign == "-" || sign == "." || sign == "" && called) {
+				i += 2
+				t.word, t.ids, t.num, t.end, t.to = "911", d.exact("911"), 911, toks[i].end, toks[i].to
+			}
 		}
+		out = append(out, t)
 	}
-	return toks
+	return out
 }
+
+// between are the signs between two tokens, without blanks and what is not seen.
+func between(raw string, a, b token) string {
+	return strings.TrimFunc(raw[a.end:b.start], func(r rune) bool { return unicode.IsSpace(r) || invisible(r) })
+}
+
+// isOne reports whether a token is a one, the Spanish word too, which is an article no less.
+func (t *token) isOne() bool { return t.is(1) || t.word == "uno" }
 
 // is reports whether a token is one number.
 func (t *token) is(n float64) bool { return t.isNum && t.num == n }
@@ -251,20 +265,34 @@ func breakOf(g []glyph, i int) (brk uint8, asked bool) {
 }
 
 // dotted reports a dot that stands for a space, as in "i.cant.breathe": it joins two words,
-// and one of these is joined to a third.
+// and one of these is joined to a third. A no at their beginning has been the answer to
+// something else.
 func dotted(g []glyph, i int) bool {
-	joins := func(at int) bool {
-		return at > 0 && at+1 < len(g) && g[at].r == '.' && isWordRune(g[at-1].r) && isWordRune(g[at+1].r)
-	}
-	if !joins(i) {
+	if !joins(g, i) {
 		return false
 	}
-	before, after := i-1, wordEnd(g, i+1)
-	for before > 0 && isWordRune(g[before].r) && i-before < maxWordRunes {
-		before--
+	lo, hi := i, i+1
+	dots := 1
+	for ; lo > 0 && i-lo < maxWordRunes && (inWord(g[lo-1].r) || joins(g, lo-1)); lo-- {
+		if g[lo-1].r == '.' {
+			dots++
+		}
 	}
-	return joins(before) || joins(after)
+	for ; hi < len(g) && hi-i < maxWordRunes && (inWord(g[hi].r) || joins(g, hi)); hi++ {
+		if g[hi].r == '.' {
+			dots++
+		}
+	}
+	no := hi-lo > 2 && g[lo].r == 'n' && g[lo+1].r == 'o' && !isWordRune(g[lo+2].r)
+	return dots > 1 && !no
 }
+
+// joins reports a dot between two letters.
+func joins(g []glyph, i int) bool {
+	return i > 0 && i+1 < len(g) && g[i].r == '.' && isWordRune(g[i-1].r) && isWordRune(g[i+1].r)
+}
+
+func inWord(r rune) bool { return isWordRune(r) || isDigit(r) || r == '\'' || r == '’' }
 
 // unspace reads letters set apart ("c h e s t   p a i n", "s.u.i") as words.
 // What does not become known words is left as it was.

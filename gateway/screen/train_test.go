@@ -277,13 +277,14 @@ func (l *lesson) wholly(r *regression) float64 {
 // kept aside reach, and maxClose and maxWhole more.
 func thresholds(r *regression, all []lesson) *classifier {
 	c := &classifier{threshold: math.Inf(1), closely: math.Inf(1), wholly: math.Inf(1)}
-	c.threshold = lowest(all, maxFalses, func(l *lesson) float64 { return l.score(r, false) })
-	c.closely = lowest(all, maxClose, func(l *lesson) float64 {
+	// What has no new word in it scores 0, and is no danger.
+	c.threshold = max(0, lowest(all, maxFalses, func(l *lesson) float64 { return l.score(r, false) }))
+	c.closely = max(0, lowest(all, maxClose, func(l *lesson) float64 {
 		if l.score(r, false) >= c.threshold {
 			return math.Inf(-1)
 		}
 		return l.score(r, true)
-	})
+	}))
 	c.wholly = lowest(all, maxWhole, func(l *lesson) float64 {
 		if l.over(r, c) >= 0 {
 			return math.Inf(-1)

@@ -167,7 +167,7 @@ func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]s
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
 	}
-	if trust != trustSure && j.c.reads() && t.doubts(j.c, trust, chosen) {
+	if trust != trustSure && f.standing == standsNow && j.c.reads() && t.doubts(j.c, trust, chosen) {
 		j.doubted = append(j.doubted, f)
 		return f, false
 	}

@@ -1,0 +1,261 @@
+package screen
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What is sure holds whatever the classifier says, so does every rule but hints in a short
+// message, and all where the classifier has no opinion.
+func TestDoubtHasBounds(t *testing.T) {
+	s := mustNew(t)
+	for name, c := range map[string]struct {
+		weights     *classifier
+		long, short trust // what counts, and what is trusted more
+	}{
+		"none":                     {nil, trustHint, trustHint},
+		"no opinion":               {&classifier{danger: dull(0), doubtful: doubtLimits}, trustHint, trustHint},
+		"all is held for harmless": {&classifier{danger: dull(-100), doubtful: doubtLimits}, trustSure, trustCore},
+	} {
+		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
+		if c.weights != nil {
+			other.c = c.weights
+		}
+		for _, e := range sparse(golden(t)) {
+			j, text := judgment{d: s.d}, s.d.parseOne(e.text, s.d.newSpeller())
+			j.read(text, s.d.rules, kindPatient)
+			counts := c.long
+			if len(text.toks) < doubtLimits[trustCore].words {
+				counts = c.short
+			}
+			got := other.Judge(e.text, nil, 0, "").Rules
+			for _, f := range j.found {
+				if f.trust <= counts && !slices.Contains(got, f.rule.id) {
+					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
+				}
+			}
+		}
+	}
+}
+
+// TestSure: the classifier has no say in numbers, in what can wait for the same day, in
+// what is narrow and plain, and in a clinic's own phrases, however long the message.
+func TestSure(t *testing.T) {
+	s, err := mustNew(t).Extend(Extension{Phrases: []Phrase{{"the purple tray is empty", "diabetic", S2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf := &Screen{d: s.d, c: &classifier{danger: dull(-100), doubtful: doubtLimits}, version: s.version}
+	for text, want := range map[string]string{
+		"a 5 week old with 101 temp":                    "infant.temp",
+		"azucar en 38":                                  "diabetic.low",
+		"i am done with life":                           "selfharm.for-sure",
+		"the purple tray is empty":                      "clinic.1",
+		"it burns when i pee and i have a fever of 102": "sepsis.fever-long",
+	} {
+		long := "hi it is maria from the downtown office about my appointment on friday at 3 with dr lee, " + text + ", and please refill my metformin at the same pharmacy as always, thank you all so much"
+		if v := s.Judge(long, nil, 0, ""); !slices.Contains(v.Rules, want) {
+			t.Errorf("got %v, want %s even by the weights: %q", v.Rules, want, long)
+		}
+		if v := deaf.Judge(long, nil, 0, ""); !slices.Contains(v.Rules, want) {
+			t.Errorf("got %v, want %s: %q", v.Rules, want, long)
+		}
+	}
+	long := "hi it is maria from the downtown office about my appointment on friday at 3 with dr lee, he used his epipen, thank you all"
+	if v := deaf.Judge(long, nil, 0, ""); v.Severity.Escalate() == "now" {
+		t.Errorf("got %v, want what is not sure doubted", v.Rules)
+	}
+}
+
+// What doubt may cost, of the dangers nobody has learned from, and what it must save, of
+// the routine lines that would page somebody if all matches were believed.
+const (
+	mostDoubted = 0.005
+	leastSpared = 0.15
+)
+
+// TestDoubt: that a match is doubted where all around it is harmless loses next to
+// nothing and spares nurses many pages. No emergency of the golden set is doubted.
+func TestDoubt(t *testing.T) {
+	s := mustNew(t)
+	sure := believing(s)
+	for _, e := range sparse(golden(t)) {
+		if with, without := s.Judge(e.text, nil, 0, ""), sure.Judge(e.text, nil, 0, ""); e.level == "now" && with.Severity.Rank() < without.Severity.Rank() {
+			t.Errorf("got %s, want %s, which the rules say: %q", with.Severity, without.Severity, e.text)
+		}
+	}
+	var dangers, doubted, alarms, spared float64
+	for _, e := range unseen(t) {
+		with, without := s.Judge(e.Text, nil, 0, "").Severity.Escalate(), sure.Judge(e.Text, nil, 0, "").Severity.Escalate()
+		switch want := e.Escalate[0]; {
+		case want == "now":
+			dangers++
+			if without == "now" && with != "now" {
+				doubted++
+			}
+		case want == "no" && without != "no":
+			alarms++
+			if with == "no" {
+				spared++
+			}
+		}
+	}
+	t.Logf("of %.0f dangers %.0f are lost by doubt; of %.0f false alarms %.0f are spared", dangers, doubted, alarms, spared)
+	if doubted > mostDoubted*dangers || spared < leastSpared*alarms {
+		t.Error("doubt costs too much, or saves too little")
+	}
+}
+
+// company is what people write around an emergency: greetings, thanks, another matter.
+var company = map[string][][2]string{
+	"en": {
+		{"", ", thank you so much"},
+		{"", " thanks"},
+		{"I was going to ask about my bill but ", ""},
+		{"", " sorry for the long text, hope you have a great weekend"},
+		{"hi this is maria from the downtown office I have an appointment on friday at 3pm and ", ". Also can I get a refill of my prescription?"},
+		{"hi ", " my date of birth is 04/12/1980 and my pharmacy is the one on main street"},
+	},
+	"es": {
+		{"", ", muchas gracias"},
+		{"", " gracias"},
+		{"Hola, ", " y tambien necesito cambiar mi cita de la otra semana"},
+		{"hola soy maria garcia tengo cita el viernes a las 3 y ", ". Tambien necesito mi receta."},
+		{"", " perdon por el mensaje tan largo, que tenga buen fin de semana"},
+	},
+}
+
+// believing is the screen for which every match counts.
+func believing(s *Screen) *Screen {
+	c := *s.c
+	for how := range c.doubtful {
+		c.doubtful[how] = doubtLimits[trustSure]
+	}
+	return &Screen{d: s.d, c: &c, version: s.version}
+}
+
+// mostLost bounds what company takes back of the golden emergencies: each time the
+// weights are learned anew another line or two fall below the threshold.
+const mostLost = 0.0005
+
+// TestDoubtInCompany: routine words beside an emergency of the golden set make next to
+// nobody doubt it.
+func TestDoubtInCompany(t *testing.T) {
+	s := mustNew(t)
+	sure := believing(s)
+	n, lost := 0, []string{}
+	for _, e := range sparse(golden(t)) {
+		for _, c := range company[e.lang] {
+			text := c[0] + e.text + c[1]
+			if e.level != "now" || sure.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+				continue
+			}
+			if n++; s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+				lost = append(lost, text)
+			}
+		}
+	}
+	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLost*float64(n) {
+		t.Error("company costs too much")
+	}
+}
+
+// mostLostUnseen bounds it where nothing was learned from the emergency.
+const mostLostUnseen = 0.03
+
+// TestDoubtInUnseenCompany: the same of emergencies that the classifier does not know,
+// in short company that it knows well.
+func TestDoubtInUnseenCompany(t *testing.T) {
+	s := mustNew(t)
+	around := map[string][][2]string{
+		"en": {{"", ", do you take blue cross"}, {"", ". is that normal"}, {"i called earlier about my bill, ", ""}, {"lol anyway how are you. ", ""}, {"", " and i need my work note signed"}, {"hi i am writing to book a physical for next week maybe tuesday or wednesday after 3 because i work mornings at the store and my insurance is blue cross also ", ""}},
+		"es": {{"", ", aceptan mi seguro"}, {"hola buenas tardes, ", ""}, {"", ". tambien quiero una cita"}},
+	}
+	n, lost := 0, []string{}
+	for _, e := range unseen(t) {
+		if e.Escalate[0] != "now" || s.Judge(e.Text, nil, 0, "").Severity.Escalate() != "now" {
+			continue
+		}
+		for _, c := range around[e.Lang] {
+			text := c[0] + e.Text + c[1]
+			if n++; s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+				lost = append(lost, text)
+			}
+		}
+	}
+	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLostUnseen*float64(n) {
+		t.Error("company costs too much")
+	}
+}
+
+// TestDoubtReadsClosely: a message that is harmless as a whole does not make a match
+// doubted by itself. With new weights one of these may be lost.
+func TestDoubtReadsClosely(t *testing.T) {
+	s := mustNew(t)
+	en := " also which is better for reflux omeprazole or famotidine i have taken both for years and my last endoscopy in 2019 was normal"
+	es := " tambien que es mejor para el reflujo omeprazol o famotidina los he tomado por años y mi endoscopia del 2019 salio normal"
+	for kind, texts := range map[string][]string{
+		"hints": {
+			"grinder threw metal into my eye" + en,
+			"she is unconscious" + en,
+			"the babysitter has been hurting my son" + en,
+			"my waters have gone and i am 29 weeks" + en,
+			"grandpas helper hits him when he spills" + en,
+			"de pronto dejo de ver del ojo derecho" + es,
+			"el inhalador ya no le hace y esta morado" + es,
+			"balearon a mi hermano afuera" + es,
+		},
+		"other rules": {
+			"my teacher is having a stroke at school" + en,
+			"please help im dying" + en,
+			"me esta dando un imfarto" + es,
+			"llevo diez años de paciente con ustedes y todos mis estudios salieron normales el año pasado, creo que es un infarto",
+			"hola necesito cambiar mi cita del martes porque trabajo en la tienda y tambien resurtir la losartan y me estoy muriendo",
+		},
+	} {
+		var lost []string
+		for _, text := range texts {
+			if s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
+				lost = append(lost, text)
+			}
+		}
+		if len(lost) > 1 {
+			t.Errorf("%s: of %d emergencies %d are lost in messages that are harmless as a whole: %q", kind, len(texts), len(lost), lost)
+		}
+	}
+}
+
+// TestDoubtInFragments: nor do they where the emergency is sent in two messages, of
+// which the first is routine for most of its length.
+func TestDoubtInFragments(t *testing.T) {
+	s := mustNew(t)
+	sure := believing(s)
+	n, lost := 0, []string{}
+	before := map[string]string{
+		"en": "hi it is maria garcia again about my appointment on tuesday with dr lee at the downtown office, ",
+		"es": "hola soy maria garcia otra vez por mi cita del martes con la doctora en la oficina del centro, ",
+	}
+	for _, e := range sparse(golden(t)) {
+		words := strings.Fields(e.text)
+		if e.level != "now" || len(words) < 2 {
+			continue
+		}
+		for _, b := range []string{"", before[e.lang]} {
+			first, rest := b+strings.Join(words[:len(words)/2], " "), strings.Join(words[len(words)/2:], " ")
+			if s.Judge(first, nil, 0, "").Severity.Escalate() == "now" {
+				continue // and so somebody was told
+			}
+			recent := []Message{{From: "patient", Text: first, At: 1_000_000}}
+			if sure.Judge(rest, recent, 1_005_000, "").Severity.Escalate() != "now" {
+				continue
+			}
+			if n++; s.Judge(rest, recent, 1_005_000, "").Severity.Escalate() != "now" {
+				lost = append(lost, first+" | "+rest)
+			}
+		}
+	}
+	if t.Logf("of %d emergencies in two messages %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLost*float64(n) {
+		t.Error("a text in two messages costs too much")
+	}
+}
