@@ -44,10 +44,12 @@ type limits struct {
 
 // doubtLimits are those for each trust. TestDoubt has what they spare and lose on texts
 // that nothing was learned from, TestDoubtInUnseenCompany what company costs.
-var doubtLimits = [...]limits{
-	trustSure: {0, math.Inf(-1), math.Inf(-1)},
-	trustCore: {16, -2.5, -0.5},
-	trustHint: {10, -2.2, -0.25},
+func doubtLimits() [trusts]limits {
+	return [trusts]limits{
+		trustSure: {0, math.Inf(-1), math.Inf(-1)},
+		trustCore: {16, -2.5, -0.5},
+		trustHint: {10, -2.2, -0.25},
+	}
 }
 
 // weightsMagic begins the file of weights; its last digit is the form.
@@ -63,7 +65,7 @@ type classifier struct {
 	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
 	closely   float64 // the same for what is read close up
 	wholly    float64 // and for a message as a whole
-	doubtful  [len(doubtLimits)]limits
+	doubtful  [trusts]limits
 	kinds     []kindWeights
 }
 
@@ -90,7 +92,7 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	}
 	n := int(rest[0])
 	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
-	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtLimits}
+	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtLimits()}
 	if rest, ok = c.danger.read(rest[1+thresholds:], weightBits); !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}

@@ -15,8 +15,8 @@ func TestDoubtHasBounds(t *testing.T) {
 		long, short trust // what counts, and what is trusted more
 	}{
 		"none":                     {nil, trustHint, trustHint},
-		"no opinion":               {&classifier{danger: dull(0), doubtful: doubtLimits}, trustHint, trustHint},
-		"all is held for harmless": {&classifier{danger: dull(-100), doubtful: doubtLimits}, trustSure, trustCore},
+		"no opinion":               {&classifier{danger: dull(0), doubtful: doubtLimits()}, trustHint, trustHint},
+		"all is held for harmless": {&classifier{danger: dull(-100), doubtful: doubtLimits()}, trustSure, trustCore},
 	} {
 		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
 		if c.weights != nil {
@@ -26,7 +26,7 @@ func TestDoubtHasBounds(t *testing.T) {
 			j, text := judgment{d: s.d}, s.d.parseOne(e.text, s.d.newSpeller())
 			j.read(text, s.d.rules, kindPatient)
 			counts := c.long
-			if len(text.toks) < doubtLimits[trustCore].words {
+			if len(text.toks) < doubtLimits()[trustCore].words {
 				counts = c.short
 			}
 			got := other.Judge(e.text, nil, 0, "").Rules
@@ -46,7 +46,7 @@ func TestSure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deaf := &Screen{d: s.d, c: &classifier{danger: dull(-100), doubtful: doubtLimits}, version: s.version}
+	deaf := &Screen{d: s.d, c: &classifier{danger: dull(-100), doubtful: doubtLimits()}, version: s.version}
 	for text, want := range map[string]string{
 		"a 5 week old with 101 temp":                    "infant.temp",
 		"azucar en 38":                                  "diabetic.low",
@@ -130,7 +130,7 @@ var company = map[string][][2]string{
 func believing(s *Screen) *Screen {
 	c := *s.c
 	for how := range c.doubtful {
-		c.doubtful[how] = doubtLimits[trustSure]
+		c.doubtful[how] = doubtLimits()[trustSure]
 	}
 	return &Screen{d: s.d, c: &c, version: s.version}
 }

@@ -37,6 +37,7 @@ const (
 	trustSure trust = iota // whatever the classifier says
 	trustCore              // unless the message and all around it are far from danger
 	trustHint              // unless the message is harmless and nothing around it alarms
+	trusts                 // how many there are
 )
 
 func patternOf(parts []sequence, src string) pattern {

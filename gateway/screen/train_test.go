@@ -182,7 +182,7 @@ func (s *student) learn(f []uint32, is bool) {
 func (s *student) loudest(l *lesson) (loudest, widest piece) {
 	best := math.Inf(-1)
 	for _, p := range l.pieces {
-		if p.close && !(l.golden && l.kind == "") {
+		if p.close && (!l.golden || l.kind != "") {
 			continue
 		}
 		if z := s.score(l.features.of(p)); z > best {
