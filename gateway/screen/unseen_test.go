@@ -18,6 +18,7 @@ var unseenSets = []struct {
 	{"testdata/unseen.jsonl", 5000, 0.97, 0.04},
 	{"testdata/strangers.jsonl", 1700, 0.90, 0.07},
 	{"testdata/afterwards.jsonl", 1800, 0.90, 0.05},
+	{"testdata/later.jsonl", 1400, 0.95, 0.045},
 }
 
 // mostApart is how far lines as written and the same misspelled, in capitals or wrapped
