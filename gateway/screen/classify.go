@@ -208,8 +208,8 @@ func (f features) of(p piece) []uint32 { return f.hashes[f.at[p.lo]:f.at[p.hi]] 
 
 // features hashes the words of a text as they were meant, as far as the rules know them,
 // their pairs, those with one word between them and their threes within a sentence, and
-// the runs of characters in them. A digit is any digit, and what a word shortly before has said is
-// not said again. They last until those of the next text are asked for.
+// the runs of characters in them. A digit is any digit, and what a word shortly before has
+// said is not said again. They last until those of the next text are asked for.
 func (d *data) features(toks []token, r *room) features {
 	clear(r.recent[:])
 	out, at := r.hashes[:0], r.counts.take(len(toks)+1)

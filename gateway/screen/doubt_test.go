@@ -71,8 +71,8 @@ func TestSure(t *testing.T) {
 // What doubt may cost, of the dangers nobody has learned from, and what it must save, of
 // the routine lines that would page somebody if all matches were believed.
 const (
-	mostDoubted = 0.005
-	leastSpared = 0.15
+	mostDoubted = 0.001
+	leastSpared = 0.3
 )
 
 // TestDoubt: that a match is doubted where all around it is harmless loses next to
@@ -162,7 +162,7 @@ func TestDoubtInCompany(t *testing.T) {
 }
 
 // mostLostUnseen bounds it where nothing was learned from the emergency.
-const mostLostUnseen = 0.03
+const mostLostUnseen = 0.025
 
 // TestDoubtInUnseenCompany: the same of emergencies that the classifier does not know,
 // in short company that it knows well.
@@ -186,6 +186,37 @@ func TestDoubtInUnseenCompany(t *testing.T) {
 	}
 	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLostUnseen*float64(n) {
 		t.Error("company costs too much")
+	}
+}
+
+// TestClassics: the plainest words of an emergency page beside any errand, with nothing
+// that parts them, however long it is.
+func TestClassics(t *testing.T) {
+	s := mustNew(t)
+	errands := []string{
+		"can you please fax my immunization records to the school before friday they keep asking for the form and i already signed the release last week at the front desk",
+		"i need to move my appointment to next thursday and can you send my refill to the walgreens on main street",
+		"is the flu shot free this year and can my kids get it at the same visit",
+		"i have had high blood pressure for ten years and take lisinopril every morning",
+		"how do i pay the bill on the app i forgot my password and the pharmacy says the prescription is not ready",
+		"my class is on monday and i work at the school so i can only come home after the gym on friday",
+		"como pago la cuenta en la app se me olvido la contrasena y la farmacia dice que la receta no esta lista",
+		"me pueden mandar por fax los papeles de las vacunas de mi hijo a la escuela antes del viernes ya firme la autorizacion la semana pasada en la recepcion",
+		"necesito cambiar mi cita para el otro jueves en la tarde y me pueden mandar la receta a la farmacia de siempre",
+	}
+	for _, classic := range []string{
+		"chest pain", "i have chest pain", "i cant breathe", "he is not breathing", "my face is drooping", "he is having a seizure", "she overdosed", "i took a whole bottle of tylenol",
+		"vomiting blood", "bleeding wont stop", "my water broke at 28 weeks", "he wont wake up", "call 911", "i want to die", "i want to kill myself", "i feel suicidal", "my husband hit me last night",
+		"i was raped", "having a miscarriage", "gunshot wound", "my blood sugar is 35", "i am choking", "i cant see out of one eye",
+		"me quiero morir", "me quiero matar", "no puedo respirar", "tengo dolor de pecho", "no respira", "tuvo una sobredosis", "me violaron", "mi esposo me pega", "esta convulsionando", "vomito sangre", "no para de sangrar", "llamen al 911", "no despierta",
+	} {
+		for _, errand := range errands {
+			for _, text := range []string{errand + " " + classic, classic + " " + errand, errand + " " + classic + " " + errand} {
+				if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+					t.Errorf("got %s %v, want now: %q", v.Severity.Escalate(), v.Notes, text)
+				}
+			}
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func between(raw string, a, b token) string {
 	return strings.TrimFunc(raw[a.end:b.start], func(r rune) bool { return unicode.IsSpace(r) || invisible(r) })
 }
 
-// isOne reports whether a token is a one, the Spanish word too, which is an article no less.
+// isOne reports whether a token is a one, or the Spanish word, which is no number by itself.
 func (t *token) isOne() bool { return t.is(1) || t.word == "uno" }
 
 // is reports whether a token is one number.

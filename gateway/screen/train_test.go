@@ -38,8 +38,8 @@ type lesson struct {
 	whole    piece  // of no words where it is too long to be read at once, or left alone
 	kind     string
 	aside    bool
-	said     string
-	line     bool // as it stands in the lines
+	said     string // the text, for a complaint
+	line     bool   // as it stands in the lines
 	golden   bool
 	found    bool // the rules have found what must be acted on: the classifier is not asked
 }
