@@ -27,45 +27,30 @@ const (
 	maxRun     = 8  // sentences judged at once
 	closeUp    = 12 // tokens of the windows in which a sentence longer than that is read again
 	repeated   = 8  // tokens of a sentence within which a feature counts once
-	elbow      = 3  // tokens beside a match with which it is read for itself
 	shortGram  = 3  // characters of a word, its ends marked
 	longGram   = 5
 	weightBits = 20 // of a hashed feature
-	kindBits   = 18 // of the same where only kinds are told apart
+	doubtBits  = 19 // of the same where matches are doubted
+	kindBits   = 17 // and where only kinds are told apart
 	maxKinds   = 8
 )
 
-// limits are those within which a match is doubted: the message it stands in has at least
-// so many tokens, as a whole it scores below one, and nothing around it reaches the other.
-type limits struct {
-	words         int
-	whole, around float64
-}
-
-// doubtLimits are those for each trust. TestDoubt has what they spare and lose on texts
-// that nothing was learned from, TestDoubtInUnseenCompany what company costs.
-func doubtLimits() [trusts]limits {
-	return [trusts]limits{
-		trustSure: {0, math.Inf(-1), math.Inf(-1)},
-		trustCore: {16, -2.5, -0.5},
-		trustHint: {10, -2.2, -0.25},
-	}
-}
-
 // weightsMagic begins the file of weights; its last digit is the form.
-const weightsMagic = "TGW5"
+const weightsMagic = "TGW6"
 
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
 // sentences as they were written and knows no scope; so it may add what no rule
-// found, and say of a match whether anything else speaks for it: of a hint soon, of
-// another rule only where all is far from danger, and never of what is sure.
+// found. Another says of what rules found whether all that is said around it bears it
+// out; so it may doubt a hint soon, another rule only where all is far from danger, and
+// never what is sure.
 type classifier struct {
 	danger    regression
-	threshold float64 // of danger; chosen on texts kept aside, see train_test.go
-	closely   float64 // the same for what is read close up
-	wholly    float64 // and for a message as a whole
-	doubtful  [trusts]limits
+	threshold float64    // of danger; chosen on texts kept aside, see train_test.go
+	closely   float64    // the same for what is read close up
+	wholly    float64    // and for a message as a whole
+	borne     regression // of what rules found
+	doubtful  [trusts]scores
 	kinds     []kindWeights
 }
 
@@ -82,8 +67,8 @@ type regression struct {
 	w     []int8  // by hashed feature, of which the lowest bits count
 }
 
-// newClassifier reads the file of weights: the threshold, the regression for
-// danger, and those of the kinds with their names.
+// newClassifier reads the file of weights: the thresholds, the regressions for danger
+// and for doubt, and those of the kinds with their names.
 func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	const thresholds = 3 * 8
 	rest, ok := bytes.CutPrefix(file, []byte(weightsMagic))
@@ -93,7 +78,10 @@ func newClassifier(file []byte, ranks map[string]int) (*classifier, error) {
 	n := int(rest[0])
 	number := func(at int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rest[at:])) }
 	c := &classifier{threshold: number(1), closely: number(1 + 8), wholly: number(1 + 16), doubtful: doubtLimits()}
-	if rest, ok = c.danger.read(rest[1+thresholds:], weightBits); !ok {
+	if rest, ok = c.danger.read(rest[1+thresholds:], weightBits); ok {
+		rest, ok = c.borne.read(rest, doubtBits)
+	}
+	if !ok {
 		return nil, fmt.Errorf("weights: the file ends early")
 	}
 	for range n {
@@ -285,6 +273,9 @@ func (h hash) letter(c byte) hash {
 // feature is the number of a weight.
 func (h hash) feature() uint32 { return uint32(h^h>>16) & (1<<weightBits - 1) }
 
+// beside is another weight, for the same beside a match.
+func (h hash) beside() uint32 { return uint32(h*2654435761 ^ 0x5bd1e995) }
+
 // word is a whole word and its end.
 func (h hash) word(w string) hash {
 	sum := h
@@ -361,9 +352,12 @@ func (j *judgment) classify(c *classifier, t *text) {
 // whole is a text as one piece, of which the classifier knows most: only it has all that
 // was said. There is none where it is too long to be read at once.
 func (t *text) whole() (p piece, ok bool) {
-	p.hi = int32(len(t.toks)) //nolint:gosec // a text is bounded
+	p.span = t.all()
 	return p, p.words() <= maxPiece
 }
+
+// all is the span of a text.
+func (t *text) all() span { return span{0, int32(len(t.toks))} } //nolint:gosec // a text is bounded
 
 // from is the score from which a piece is danger.
 func (c *classifier) from(p piece) float64 {
@@ -406,73 +400,6 @@ func (t *text) tallied(c *classifier) tally {
 // of is the sum of the weights of a piece's features, and how many they are.
 func (a tally) of(p piece) (sum, n int) {
 	return int(a.sums[p.hi] - a.sums[p.lo]), int(a.counts[p.hi] - a.counts[p.lo])
-}
-
-// doubts reports whether a match in all of some spans is held for harmless: the message
-// is, as a whole, and nothing around any of them alarms.
-func (t *text) doubts(c *classifier, how trust, found []span) bool {
-	within, whole := t.limitsIn(c, how)
-	return whole < within.whole && !slices.ContainsFunc(found, func(at span) bool { return t.speaksFor(c, at, within.around) })
-}
-
-// limitsIn are those that hold in a text, and its score as a whole. Where it is too
-// short or too long for one, or was said in several messages, there is none: then only a
-// hint is doubted, and all around it has to be harmless.
-func (t *text) limitsIn(c *classifier, how trust) (within limits, whole float64) {
-	within = c.doubtful[how]
-	p, ok := t.whole()
-	if ok && p.words() >= within.words && t.toks[p.lo].frag == t.toks[p.hi-1].frag {
-		return within, c.danger.odds(t.tallied(c).of(p))
-	}
-	if how != trustHint {
-		return c.doubtful[trustSure], math.Inf(-1)
-	}
-	within.around = within.whole
-	return within, math.Inf(-1)
-}
-
-// speaksFor reports whether the words around a span do: some piece it stands in is
-// too short to say anything without it, or reaches a limit. One piece is enough, so
-// that harmless company takes little back; for which it is also read with no more of
-// it than its next words.
-func (t *text) speaksFor(c *classifier, at span, limit float64) bool {
-	lo, hi := t.bare(at)
-	tally := t.tallied(c)
-	mute := func(p piece) bool { return p.words() >= minPiece && c.danger.odds(tally.of(p)) < limit }
-	near := func(beside int32) piece { return piece{span: span{max(lo, at.lo-beside), min(hi, at.hi+beside)}} }
-	for beside := range int32(elbow) {
-		if p := near(beside); p.words() >= minPiece && !mute(p) {
-			return true
-		}
-	}
-	from, _ := slices.BinarySearchFunc(tally.pieces, at.lo-maxPiece, func(p piece, lo int32) int { return cmp.Compare(p.lo, lo) })
-	for _, p := range tally.pieces[from:] {
-		if p.lo >= at.hi {
-			break
-		}
-		if p.hi > at.lo && !mute(p) {
-			return true
-		}
-	}
-	return !mute(near(elbow))
-}
-
-// bare is the clause around a span without the greeting before it and the thanks after
-// it, which are routine in themselves and say nothing of what they stand beside.
-func (t *text) bare(at span) (lo, hi int32) {
-	lo, hi = t.clause(at)
-	said := t.of(t.d.sets.courtesy)
-	for _, s := range said {
-		if s.lo == lo && s.hi <= at.lo {
-			lo = s.hi
-		}
-	}
-	for _, s := range slices.Backward(said) {
-		if s.hi == hi && s.lo >= at.hi {
-			hi = s.lo
-		}
-	}
-	return lo, hi
 }
 
 // settled reports whether the rules have judged a piece: set a finding in it

@@ -8,12 +8,11 @@
 // the past, hypotheticals, idioms) and verdict (the worst of what is left).
 // Where the rules find nothing that must be acted on now, a small linear
 // classifier over hashed characters and words is asked. Any layer may raise. What the
-// rules found holds unless the classifier doubts it, which it may do within limits: of a
-// hint, which are the widest patterns, where it holds the message for harmless as a whole
-// and finds nothing that alarms around the match (in one that is too short or too long
-// for that, where all around is harmless); of another rule only in a long message that is
-// further from danger still, around the match too; and never of what is sure: numbers,
-// what can wait for the same day, what is plain and narrow, and a clinic's own phrases.
+// rules found holds unless it is doubted: where by two readings neither the message nor
+// the sentence nor the words beside a match bear it out. A hint, which the widest patterns
+// are, and what a paper says is doubted soon, the plainest words late, and what is sure
+// never: numbers, what can wait for the same day, what is plain and narrow, and a
+// clinic's own phrases.
 // Without a classifier all of it holds.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,

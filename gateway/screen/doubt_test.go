@@ -6,37 +6,34 @@ import (
 	"testing"
 )
 
-// What is sure holds whatever the classifier says, so does every rule but hints in a short
-// message, and all where the classifier has no opinion.
+// What is sure holds whatever the classifier says, and all where it has no opinion.
 func TestDoubtHasBounds(t *testing.T) {
 	s := mustNew(t)
 	for name, c := range map[string]struct {
-		weights     *classifier
-		long, short trust // what counts, and what is trusted more
+		weights *classifier
+		counts  trust // what does, and what is trusted more
 	}{
-		"none":                     {nil, trustHint, trustHint},
-		"no opinion":               {&classifier{danger: dull(0), doubtful: doubtLimits()}, trustHint, trustHint},
-		"all is held for harmless": {&classifier{danger: dull(-100), doubtful: doubtLimits()}, trustSure, trustCore},
+		"none":                     {&classifier{}, trustHint},
+		"no opinion":               {doubting(2), trustHint},
+		"all is held for harmless": {doubting(-100), trustSure},
 	} {
-		other := &Screen{d: s.d, c: &classifier{}, version: s.version}
-		if c.weights != nil {
-			other.c = c.weights
-		}
+		other := &Screen{d: s.d, c: c.weights, version: s.version}
 		for _, e := range sparse(golden(t)) {
 			j, text := judgment{d: s.d}, s.d.parseOne(e.text, s.d.newSpeller())
 			j.read(text, s.d.rules, kindPatient)
-			counts := c.long
-			if len(text.toks) < doubtLimits()[trustCore].words {
-				counts = c.short
-			}
 			got := other.Judge(e.text, nil, 0, "").Rules
 			for _, f := range j.found {
-				if f.trust <= counts && !slices.Contains(got, f.rule.id) {
+				if f.trust <= c.counts && !f.mentioned && !slices.Contains(got, f.rule.id) {
 					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
 				}
 			}
 		}
 	}
+}
+
+// doubting is a classifier that says one thing of every match.
+func doubting(score float64) *classifier {
+	return &classifier{danger: dull(score), borne: dull(score), doubtful: doubtLimits()}
 }
 
 // TestSure: the classifier has no say in numbers, in what can wait for the same day, in
@@ -46,7 +43,7 @@ func TestSure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deaf := &Screen{d: s.d, c: &classifier{danger: dull(-100), doubtful: doubtLimits()}, version: s.version}
+	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
 	for text, want := range map[string]string{
 		"a 5 week old with 101 temp":                    "infant.temp",
 		"azucar en 38":                                  "diabetic.low",
@@ -62,9 +59,90 @@ func TestSure(t *testing.T) {
 			t.Errorf("got %v, want %s: %q", v.Rules, want, long)
 		}
 	}
-	long := "hi it is maria from the downtown office about my appointment on friday at 3 with dr lee, he used his epipen, thank you all"
+	long := "hi it is maria from the downtown office about my appointment on friday at 3 with dr lee and he used his epipen and thank you all"
 	if v := deaf.Judge(long, nil, 0, ""); v.Severity.Escalate() == "now" {
 		t.Errorf("got %v, want what is not sure doubted", v.Rules)
+	}
+}
+
+// TestMention: what a paper says is doubted as soon as a hint is; what anybody tells of is
+// not, though a paper or a quotation stands beside it, nor what is affirmed after it.
+func TestMention(t *testing.T) {
+	s := mustNew(t)
+	// Between what makes a hint doubted and what makes another rule.
+	wary := doubting(-1.5)
+	wary.doubtful[trustHint] = scores{0, 0}
+	wary.doubtful[trustFirm], wary.doubtful[trustCore] = scores{-2, -2}, scores{-2, -2}
+	between := &Screen{d: s.d, c: wary, version: s.version}
+	for text, want := range map[string]string{
+		"the leaflet they gave says slurred speech is rare, which page has the dose":              "no",
+		`Why does the portal list "asthma attack" under my visits of that summer?`:                "no",
+		`"Water broke" was the title of the last class, when is the next one please`:              "no",
+		`la hoja que me dieron dice "fuente rota" en el renglon de arriba y no soy yo`:            "no",
+		"what page is it on, the book about water breaking, my copy has none":                     "no",
+		"the leaflet they gave says slurred speech, and my dad has slurred speech":                "now",
+		"the leaflet they gave says slurred speech, yes that is what he has":                      "now",
+		`my son wrote "water broke" from the hospital room and then he stopped answering`:         "now",
+		`"water broke" says my wife in her text and she stopped answering the phone`:              "now",
+		"\"water broke all over the couch and the phone in the room\"":                            "now",
+		`the screen is 5'4" wide, water broke all over the couch and the phone, the other is 12"`: "now",
+	} {
+		if v := between.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+	for _, text := range []string{
+		"the form asks about chest pain and i have chest pain",
+		"the leaflet says to call you, chest pain since this morning",
+		"your website says call, i have chest pain",
+		"my bill is wrong and i have chest pain",
+		`my son wrote "call 911" and then he stopped answering me`,
+		"el folleto dice que llame, no despierta mi papa",
+		"the class was fine but my husband is not breathing",
+		"the sign says closed, call 911 my dad collapsed",
+	} {
+		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
+		}
+	}
+}
+
+// TestDoubtEndsWithTheSentence: another sentence makes nobody doubt what one of them
+// says, however harmless it is.
+func TestDoubtEndsWithTheSentence(t *testing.T) {
+	s := mustNew(t)
+	calm := doubting(2)
+	calm.danger.scale, calm.borne.scale = 1, 1
+	errand := hashOf('w').word("walgreens").feature()
+	calm.danger.w[errand], calm.borne.w[errand] = -127, -127
+	calmed := &Screen{d: s.d, c: calm, version: s.version}
+	n := 0
+	for _, e := range sparse(golden(t)) {
+		if e.level != "now" || strings.ContainsAny(e.text, ".!?;:") || calmed.Judge(e.text, nil, 0, "").Severity.Escalate() != "now" {
+			continue
+		}
+		for _, text := range []string{"Can you send my refill to walgreens. " + e.text, e.text + ". Can you send my refill to walgreens"} {
+			if v := calmed.Judge(text, nil, 0, ""); slices.ContainsFunc(v.Notes, func(n string) bool { return strings.HasPrefix(n, "doubted") }) {
+				t.Errorf("got %s %v, want nothing doubted for another sentence: %q", v.Severity, v.Notes, text)
+			}
+			n++
+		}
+	}
+	if n < 1000 {
+		t.Errorf("got %d texts, want 1000", n)
+	}
+}
+
+// TestManyMatches: what is found more often than is looked at is not doubted.
+func TestManyMatches(t *testing.T) {
+	s := mustNew(t)
+	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
+	once := "our mascot collapsed again during rehearsal on friday afternoon"
+	if v := deaf.Judge(once, nil, 0, ""); v.Severity.Escalate() == "now" {
+		t.Fatalf("got %v, want it doubted: %q", v.Rules, once)
+	}
+	if v := deaf.Judge(strings.Repeat(once+" ", maxHeads+1), nil, 0, ""); v.Severity.Escalate() != "now" {
+		t.Errorf("got %s %v, want now", v.Severity, v.Notes)
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Screen) explain(w io.Writer, text string) {
 	for i, f := range j.doubted {
 		same := func(g finding) bool { return g.rule == f.rule }
 		if !slices.ContainsFunc(j.doubted[:i], same) && !slices.ContainsFunc(j.found, same) {
-			fmt.Fprintf(w, "  doubted    %s, %s, on %s\n", f.rule.id, s.whyDoubted(t, f.trust), quoted(text, f))
+			fmt.Fprintf(w, "  doubted    %s, %s, on %s\n", f.rule.id, s.whyDoubted(f), quoted(text, f))
 		}
 	}
 	if v.Minimised {
@@ -85,17 +85,16 @@ func (s *Screen) explain(w io.Writer, text string) {
 	fmt.Fprintln(w)
 }
 
-// whyDoubted is what a match in a text was held against.
-func (s *Screen) whyDoubted(t *text, how trust) string {
-	name, as := "a rule", ""
-	if how == trustHint {
+// whyDoubted is what a finding was held against.
+func (s *Screen) whyDoubted(f finding) string {
+	name, limit := "a rule", s.c.doubtful[f.trust]
+	switch {
+	case f.mentioned:
+		name = "only mentioned"
+	case f.trust == trustHint:
 		name = "a hint"
 	}
-	within, whole := t.limitsIn(s.c, how)
-	if !math.IsInf(whole, -1) {
-		as = fmt.Sprintf("the message as a whole has %.2f, less than %.2f, and ", whole, within.whole)
-	}
-	return fmt.Sprintf("%s for which nothing speaks to the classifier: %snothing around it reaches %.2f", name, as, within.around)
+	return fmt.Sprintf("%s that nothing said around it bears out: %.2f, less than %.2f, and %.2f of danger, less than %.2f", name, f.borne.borne, limit.borne, f.borne.danger, limit.danger)
 }
 
 // normal writes the words as the screen took them; ? marks those it does not know.

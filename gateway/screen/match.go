@@ -29,14 +29,15 @@ type pattern struct {
 	src   string // as it is written, for an explanation
 }
 
-// trust is how far a pattern is believed where the classifier holds its words for
-// harmless; see doubts.
+// trust is how far a pattern is believed where the classifier holds all around it for
+// harmless; see doubt.
 type trust uint8
 
 const (
 	trustSure trust = iota // whatever the classifier says
-	trustCore              // unless the message and all around it are far from danger
-	trustHint              // unless the message is harmless and nothing around it alarms
+	trustFirm              // the plainest words: unless nothing at all bears them out
+	trustCore              // unless next to nothing does
+	trustHint              // unless little does; so what is only mentioned
 	trusts                 // how many there are
 )
 

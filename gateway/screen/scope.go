@@ -155,6 +155,7 @@ const (
 	reachPast     = 4
 	reachResolved = 12
 	reachUnless   = 6
+	reachMention  = 12
 )
 
 // stand judges one span of a rule's match; joint says that other spans belong to it.
@@ -174,6 +175,55 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 		return standsNow
 	}
 	return st
+}
+
+// mentioned reports whether a paper, a class or a question is what says a span, named
+// before it in its sentence with nothing else between, or the span is quoted; and whether
+// nobody is named there who says it, and nothing after it that it is so.
+func (t *text) mentioned(s span) bool {
+	lo, hi := t.sentence(s)
+	by := t.quoted(s) && !t.quoted(t.all()) && !t.another(lo, hi)
+	for _, m := range t.of(t.d.sets.mention) {
+		by = by || m.lo >= lo && m.hi <= s.lo && s.lo-m.hi <= reachMention && !t.besides(m.hi, s.lo)
+	}
+	return by && !t.affirmed(s.hi)
+}
+
+// affirmed reports whether what follows in a text says that something is so, and now.
+func (t *text) affirmed(from int32) bool {
+	hi := t.all().hi
+	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.firsthand, t.d.sets.present} {
+		if t.touches(class, from, hi) {
+			return true
+		}
+	}
+	return false
+}
+
+// quoted reports whether all of a span stands between quotation marks.
+func (t *text) quoted(s span) bool {
+	return !slices.ContainsFunc(t.toks[s.lo:s.hi], func(tok token) bool { return !tok.quoted })
+}
+
+// besides reports whether anything in [lo, hi) begins something else than what was said
+// before: a person, a comma, an "and".
+func (t *text) besides(lo, hi int32) bool {
+	for i := lo; i < hi; i++ {
+		if t.toks[i].brk != brkNone || t.contrast(i) || t.isA(i, t.d.sets.besides) || t.isA(i, t.d.sets.self) {
+			return true
+		}
+	}
+	return t.toks[hi].brk != brkNone || t.another(lo, hi)
+}
+
+// another reports whether somebody but the writer is named in [lo, hi).
+func (t *text) another(lo, hi int32) bool {
+	for i := lo; i < hi; i++ {
+		if t.isA(i, t.d.sets.child) || t.isA(i, t.d.sets.other) {
+			return true
+		}
+	}
+	return false
 }
 
 // sentence is the run of tokens of the span's sentence, no further than its line.

@@ -16,6 +16,7 @@ type token struct {
 	from, to   int     // glyphs
 	brk        uint8   // the break before it
 	asked      bool    // the break before it holds a question mark
+	quoted     bool    // stands between quotation marks
 	isNum      bool
 	dec        bool // the number was written with a decimal point
 	num        float64
@@ -38,6 +39,7 @@ const (
 	maxWordRunes   = 48 // longer runs are cut into pieces of this length
 	maxSplitRunes  = 24 // longest run taken apart into merged words
 	maxNumberRunes = 12
+	maxQuotation   = 120 // from mark to mark
 )
 
 // tokenise cuts one text into tokens, reading numbers, spaced-out letters,
@@ -113,8 +115,13 @@ func (d *data) cut(g []glyph, frag int32, room *room) []token {
 	out := room.tokens.open()
 	brk, asked := uint8(brkNone), false
 	money := false
+	until := 0 // the end of the quotation that is read
 	for i := 0; i < len(g); {
 		r := g[i].r
+		if i >= until {
+			until = quotationEnd(g, i)
+		}
+		before := len(out)
 		switch {
 		case isDigit(r):
 			j := numberEnd(g, i)
@@ -147,8 +154,27 @@ func (d *data) cut(g []glyph, frag int32, room *room) []token {
 			brk, asked, money = max(brk, b), asked || q, r == '$'
 			i++
 		}
+		for k := range out[before:] {
+			out[before+k].quoted = i < until
+		}
 	}
 	return room.tokens.keep(out)
+}
+
+// quotationEnd is one more than the mark that closes the quotation which begins at glyph
+// i, or i where none does on its line within what is read as one. A mark after a digit
+// counts inches.
+func quotationEnd(g []glyph, i int) int {
+	closing, ok := map[rune]rune{'"': '"', '“': '”', '„': '“', '«': '»'}[g[i].r]
+	if !ok || i > 0 && isDigit(g[i-1].r) {
+		return i
+	}
+	for k := i + 1; k < len(g) && k-i <= maxQuotation && g[k].r != '\n'; k++ {
+		if g[k].r == closing && !isDigit(g[k-1].r) {
+			return k + 1
+		}
+	}
+	return i
 }
 
 func (d *data) newToken(g []glyph, i, j int, frag int32, brk uint8, asked bool, room *room) token {

@@ -12,7 +12,10 @@ type finding struct {
 	severity    Severity
 	standing    standing
 	experiencer string
-	at          span // of the first part
+	at          span   // of the first part
+	heads       []span // the same of each match that stands now; none of more than maxHeads
+	mentioned   bool   // all of them are, and not told
+	borne       scores // where it might have been doubted
 	quotes      []rawSpan
 }
 
@@ -29,7 +32,7 @@ type judgment struct {
 	joined bool        // the tokens read span several messages; only what touches the newest counts
 	found  []finding
 	aside  []finding
-	// doubted are matches for which the classifier finds nothing that speaks; see doubts.
+	// doubted are findings that nothing around them bears out; see doubt.
 	doubted []finding
 	// told gets what a guard took back; only an explanation asks for it.
 	told *[]finding
@@ -75,9 +78,11 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 			}
 		}
 	}
+	since := len(j.found)
 	for _, m := range all {
 		j.weigh(t, m.rule, m.trust, m.parts, used)
 	}
+	j.doubt(t, since)
 }
 
 // partsOf finds the spans of every part of a pattern, or nil when one is missing.
@@ -101,8 +106,12 @@ func (t *text) partsOf(p *pattern) [][]span {
 	return parts
 }
 
-// weigh keeps the worst standing of a rule's matches. It stops at the first that
-// stands now: one is enough to fire.
+// maxHeads is how many matches of a pattern that stand now are looked at to doubt it; what
+// has more is not doubted.
+const maxHeads = 8
+
+// weigh keeps the worst standing of a rule's matches. Where that is now it goes on for as
+// long as another may say whether to doubt it.
 func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []bool) {
 	best := finding{rule: r, trust: trust, standing: standsNonhuman + 1}
 	guards, wide := t.guardsOf(r)
@@ -114,10 +123,22 @@ func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []b
 			continue
 		}
 		f, ok := j.settle(t, r, trust, first, parts, used)
-		if ok && f.standing < best.standing {
+		switch {
+		case !ok:
+		case f.standing < best.standing:
 			best = f
+		case f.standing == standsNow:
+			best.mentioned = best.mentioned && f.mentioned
 		}
-		if best.standing == standsNow {
+		if !ok || f.standing != standsNow {
+			continue
+		}
+		if len(best.heads) == maxHeads {
+			best.heads, best.mentioned = nil, false
+			break
+		}
+		best.heads = append(best.heads, first)
+		if trust == trustSure && !best.mentioned {
 			break
 		}
 	}
@@ -138,7 +159,7 @@ func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []b
 }
 
 // settle binds the other parts to one span of the first and judges the whole: it
-// stands only as well as its worst part. What is doubted is not told.
+// stands only as well as its worst part.
 func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]span, used []bool) (finding, bool) {
 	f := finding{rule: r, trust: trust, standing: t.stand(r, first, used, len(parts) > 1), experiencer: t.experiencer(first), at: first}
 	if r.child {
@@ -167,10 +188,7 @@ func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]s
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
 	}
-	if trust != trustSure && f.standing == standsNow && j.c.reads() && t.doubts(j.c, trust, chosen) {
-		j.doubted = append(j.doubted, f)
-		return f, false
-	}
+	f.mentioned = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.mentioned(s) })
 	return f, true
 }
 

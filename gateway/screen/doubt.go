@@ -1,0 +1,116 @@
+package screen
+
+import (
+	"math"
+	"slices"
+)
+
+// elbow is how many tokens beside a match are read once more, as what stands beside it.
+const elbow = 6
+
+// scores are what matches are doubted by: how far they are borne out, and how far the same
+// words speak of danger whether a rule has found something or not.
+type scores struct{ borne, danger float64 }
+
+// doubtLimits are the scores below which a match is doubted, for each trust. TestDoubt has what they spare and lose on texts
+// that nothing was learned from, TestDoubtInUnseenCompany what company costs.
+func doubtLimits() [trusts]scores {
+	return [trusts]scores{
+		trustSure: {math.Inf(-1), math.Inf(-1)},
+		trustFirm: {-0.25, -2.5},
+		trustCore: {0.5, -1.75},
+		trustHint: {1.5, -1.25},
+	}
+}
+
+// doubt takes back what was found since, where nothing said around it bears it out. What
+// is sure is not doubted, nor what is found too often to look at, nor what stands beside
+// either: somebody is paged anyway. What is only mentioned is a hint. What takes several
+// messages to be read is not doubted: each has been by itself.
+func (j *judgment) doubt(t *text, since int) {
+	if j.joined || !j.c.reads() {
+		return
+	}
+	var heads []span
+	for i := range j.found[since:] {
+		f := &j.found[since+i]
+		if f.severity.Rank() < S2.Rank() {
+			continue
+		}
+		if f.trust == trustSure || len(f.heads) == 0 {
+			return
+		}
+		if f.mentioned {
+			f.trust = trustHint
+		}
+		heads = append(heads, f.heads...)
+	}
+	if len(heads) == 0 {
+		return
+	}
+	all := t.d.features(t.toks, t.room)
+	told := j.found[:since]
+	for _, f := range j.found[since:] {
+		if f.severity.Rank() >= S2.Rank() {
+			if f.borne = t.borne(j.c, all, f.heads, heads); f.borne.within(j.c.doubtful[f.trust]) {
+				j.doubted = append(j.doubted, f)
+				continue
+			}
+		}
+		told = append(told, f)
+	}
+	j.found = told
+}
+
+// borne is how far matches are borne out at best: by all that is said, by the sentence of
+// one, so that no other takes it back, or by the words beside it in its clause, so that
+// little else in the sentence does. A sentence of a few words says it by itself, and so
+// does a clause that says nothing else.
+func (t *text) borne(c *classifier, all features, matches, heads []span) scores {
+	best := scores{math.Inf(-1), math.Inf(-1)}
+	for _, at := range matches {
+		lo, hi := t.sentence(at)
+		near := span{lo, hi}
+		near.lo, near.hi = t.clause(at)
+		if hi-lo <= minPiece || near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at) {
+			return scores{math.Inf(1), math.Inf(1)}
+		}
+		if near.hi-near.lo <= minPiece {
+			near = span{lo, hi}
+		}
+		near = span{max(near.lo, at.lo-elbow), min(near.hi, at.hi+elbow)}
+		for _, of := range []span{t.all(), {lo, hi}, near} {
+			of = around(at, of)
+			best.danger = max(best.danger, c.danger.score(all.of(piece{span: of})))
+			best.borne = max(best.borne, c.borne.score(all.beside(of, heads)))
+		}
+	}
+	return best
+}
+
+// within reports whether both scores lie below two others.
+func (s scores) within(of scores) bool { return s.borne < of.borne && s.danger < of.danger }
+
+// around is what is read with a match of a longer span.
+func around(at, of span) span {
+	if of.hi-of.lo > maxPiece {
+		of.lo = max(of.lo, min(at.lo-maxPiece/2, of.hi-maxPiece))
+		of.hi = of.lo + maxPiece
+	}
+	return of
+}
+
+// beside are the features by which matches are doubted: those of all that is said in a
+// span, and once more, as others, those of the words beside each match there.
+func (f features) beside(of span, heads []span) []uint32 {
+	out := slices.Clone(f.of(piece{span: of}))
+	for _, h := range heads {
+		if h.lo < of.lo || h.hi > of.hi {
+			continue
+		}
+		for _, x := range f.of(piece{span: span{max(of.lo, h.lo-elbow), min(of.hi, h.hi+elbow)}}) {
+			out = append(out, hash(x).beside())
+		}
+	}
+	return out
+}
