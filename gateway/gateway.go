@@ -32,7 +32,7 @@ import (
 // Limits of the daemon. Leases outlast the longest work under them, so that no
 // second worker begins what a first one is still at.
 const (
-	sendWorkers    = 8
+	sendWorkers    = 32 // most of each waits for the carrier
 	quickWorkers   = 8
 	opinionWorkers = 2
 	fileWorkers    = 4 // each may hold a whole file
