@@ -12,7 +12,8 @@
 // the sentence nor the words beside a match bear it out. A hint, which the widest patterns
 // are, and what a paper says is doubted soon, the plainest words late, and what is sure
 // never: numbers, what can wait for the same day, what is plain and narrow, and a
-// clinic's own phrases.
+// clinic's own phrases; nor is what a sentence of four words says, or a clause that says
+// nothing else, or several messages together.
 // Without a classifier all of it holds.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,

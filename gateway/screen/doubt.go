@@ -5,15 +5,20 @@ import (
 	"slices"
 )
 
-// elbow is how many tokens beside a match are read once more, as what stands beside it.
-const elbow = 6
+// Named limits of doubt, in tokens.
+const (
+	elbow = 6  // beside a match, which are read once more as what stands there
+	few   = 10 // of a message; fewer hold too little to be sure that it is harmless
+	lone  = 4  // of a sentence; so few say it by themselves
+)
 
 // scores are what matches are doubted by: how far they are borne out, and how far the same
 // words speak of danger whether a rule has found something or not.
 type scores struct{ borne, danger float64 }
 
-// doubtLimits are the scores below which a match is doubted, for each trust. TestDoubt has what they spare and lose on texts
-// that nothing was learned from, TestDoubtInUnseenCompany what company costs.
+// doubtLimits are the scores below which a match is doubted, for each trust. TestDoubt has
+// what they spare and lose on texts that nothing was learned from,
+// TestDoubtInUnseenCompany what company costs.
 func doubtLimits() [trusts]scores {
 	return [trusts]scores{
 		trustSure: {math.Inf(-1), math.Inf(-1)},
@@ -25,8 +30,9 @@ func doubtLimits() [trusts]scores {
 
 // doubt takes back what was found since, where nothing said around it bears it out. What
 // is sure is not doubted, nor what is found too often to look at, nor what stands beside
-// either: somebody is paged anyway. What is only mentioned is a hint. What takes several
-// messages to be read is not doubted: each has been by itself.
+// either: somebody is paged anyway. Else what is only mentioned is a hint, and in a message of
+// few words all that is told is firm. What takes several messages to be read is not
+// doubted: each has been by itself.
 func (j *judgment) doubt(t *text, since int) {
 	if j.joined || !j.c.reads() {
 		return
@@ -40,8 +46,11 @@ func (j *judgment) doubt(t *text, since int) {
 		if f.trust == trustSure || len(f.heads) == 0 {
 			return
 		}
-		if f.mentioned {
+		switch {
+		case f.mentioned:
 			f.trust = trustHint
+		case len(t.toks) < few:
+			f.trust = trustFirm
 		}
 		heads = append(heads, f.heads...)
 	}
@@ -62,17 +71,18 @@ func (j *judgment) doubt(t *text, since int) {
 	j.found = told
 }
 
-// borne is how far matches are borne out at best: by all that is said, by the sentence of
-// one, so that no other takes it back, or by the words beside it in its clause, so that
-// little else in the sentence does. A sentence of a few words says it by itself, and so
-// does a clause that says nothing else.
+// borne is how far matches are borne out at best: by all that is said, as far as it is read
+// at once, by the sentence of one, so that no other takes it back, or by the words beside
+// it in its clause, so that little else in the sentence does. A sentence of few words says
+// it by itself, and so does a clause of one word more than the match, but for a quotation.
+// A match that stands in several sentences is read by its first part.
 func (t *text) borne(c *classifier, all features, matches, heads []span) scores {
 	best := scores{math.Inf(-1), math.Inf(-1)}
 	for _, at := range matches {
 		lo, hi := t.sentence(at)
 		near := span{lo, hi}
 		near.lo, near.hi = t.clause(at)
-		if hi-lo <= minPiece || near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at) {
+		if hi-lo <= lone || near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at) {
 			return scores{math.Inf(1), math.Inf(1)}
 		}
 		if near.hi-near.lo <= minPiece {

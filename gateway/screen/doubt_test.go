@@ -23,7 +23,7 @@ func TestDoubtHasBounds(t *testing.T) {
 			j.read(text, s.d.rules, kindPatient)
 			got := other.Judge(e.text, nil, 0, "").Rules
 			for _, f := range j.found {
-				if f.trust <= c.counts && !f.mentioned && !slices.Contains(got, f.rule.id) {
+				if f.trust <= c.counts && !slices.Contains(got, f.rule.id) {
 					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
 				}
 			}
@@ -69,29 +69,29 @@ func TestSure(t *testing.T) {
 // not, though a paper or a quotation stands beside it, nor what is affirmed after it.
 func TestMention(t *testing.T) {
 	s := mustNew(t)
-	// Between what makes a hint doubted and what makes another rule.
-	wary := doubting(-1.5)
-	wary.doubtful[trustHint] = scores{0, 0}
-	wary.doubtful[trustFirm], wary.doubtful[trustCore] = scores{-2, -2}, scores{-2, -2}
-	between := &Screen{d: s.d, c: wary, version: s.version}
+	between := wary(s)
 	for text, want := range map[string]string{
-		"the leaflet they gave says slurred speech is rare, which page has the dose":              "no",
-		`Why does the portal list "asthma attack" under my visits of that summer?`:                "no",
-		`"Water broke" was the title of the last class, when is the next one please`:              "no",
-		`la hoja que me dieron dice "fuente rota" en el renglon de arriba y no soy yo`:            "no",
-		"what page is it on, the book about water breaking, my copy has none":                     "no",
-		"the leaflet they gave says slurred speech, and my dad has slurred speech":                "now",
-		"the leaflet they gave says slurred speech, yes that is what he has":                      "now",
-		`my son wrote "water broke" from the hospital room and then he stopped answering`:         "now",
-		`"water broke" says my wife in her text and she stopped answering the phone`:              "now",
-		"\"water broke all over the couch and the phone in the room\"":                            "now",
-		`the screen is 5'4" wide, water broke all over the couch and the phone, the other is 12"`: "now",
+		"the leaflet they gave says slurred speech is rare, which page has the dose":                "no",
+		`Why does the portal list "slurred speech" under my visits of that summer?`:                 "no",
+		`"Slurred speech" was the title of the last class, when is the next one please`:             "no",
+		`la hoja que me dieron dice "slurred speech" en el renglon de arriba y eso no va ahi`:       "no",
+		"the leaflet they gave says slurred speech, and my dad has slurred speech":                  "now",
+		"the leaflet they gave says slurred speech, yes that is what he has":                        "now",
+		`my son wrote "slurred speech" from the hospital room and then he stopped answering`:        "now",
+		`"slurred speech" says my wife in her text and she stopped answering the phone`:             "now",
+		"\"slurred speech all over the room and the phone and the couch\"":                          "now",
+		`the screen is 5'4" wide, slurred speech all over the room and the phone, the other is 12"`: "now",
 	} {
 		if v := between.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
 			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
 		}
 	}
 	for _, text := range []string{
+		"my water broke, the book says to call",
+		"question about water broke 20 minutes ago",
+		"pregunta sobre ataque de asma, el inhalador vacio",
+		"el cuestionario pregunta si me quiero matar, casi diario",
+		`i wrote "asthma attack" in my log this am`,
 		"the form asks about chest pain and i have chest pain",
 		"the leaflet says to call you, chest pain since this morning",
 		"your website says call, i have chest pain",
@@ -102,6 +102,32 @@ func TestMention(t *testing.T) {
 		"the sign says closed, call 911 my dad collapsed",
 	} {
 		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
+		}
+	}
+}
+
+// wary is a screen that doubts hints, and nothing else.
+func wary(s *Screen) *Screen {
+	c := doubting(-1.5)
+	c.doubtful = [trusts]scores{trustSure: {-2, -2}, trustFirm: {-2, -2}, trustCore: {-2, -2}, trustHint: {0, 0}}
+	return &Screen{d: s.d, c: c, version: s.version}
+}
+
+// TestBriefMessages: in a message of a few words a hint is doubted as late as the plainest
+// words are.
+func TestBriefMessages(t *testing.T) {
+	s := wary(mustNew(t))
+	for text, want := range map[string]string{
+		"the new cook passed out by the copier":                                             "now",
+		"the new cook passed out by the copier again during our long rehearsal this friday": "no",
+	} {
+		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+	for _, text := range []string{"the cook got shot by the billboard", "una señora en el banco se golpeo la cabeza"} {
+		if v := mustNew(t).Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
 			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
 		}
 	}

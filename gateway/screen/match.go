@@ -29,15 +29,15 @@ type pattern struct {
 	src   string // as it is written, for an explanation
 }
 
-// trust is how far a pattern is believed where the classifier holds all around it for
-// harmless; see doubt.
+// trust is how far a pattern is believed where what stands around it does not bear it out;
+// see doubt.
 type trust uint8
 
 const (
-	trustSure trust = iota // whatever the classifier says
+	trustSure trust = iota // whatever stands around it
 	trustFirm              // the plainest words: unless nothing at all bears them out
 	trustCore              // unless next to nothing does
-	trustHint              // unless little does; so what is only mentioned
+	trustHint              // unless little does; so what is only mentioned and not sure
 	trusts                 // how many there are
 )
 

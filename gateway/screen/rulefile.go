@@ -259,7 +259,7 @@ func (d *data) resolveSets() error {
 		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "deed": &w.deed, "able": &w.able,
 		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
-		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "mention": &w.mention, "besides": &w.besides, "affirmed": &w.affirmed, "yes": &w.yes, "no": &w.no, "child": &w.child,
+		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "mention": &w.mention, "besides": &w.besides, "affirmed": &w.affirmed, "speaker": &w.speaker, "yes": &w.yes, "no": &w.no, "child": &w.child,
 		"other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,
 		"denied-after": &w.deniedAfter, "condition": &w.condition,
 	} {

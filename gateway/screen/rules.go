@@ -70,7 +70,7 @@ type wellKnown struct {
 	contrast, pseudo, cueNo, cueNot, cueFar, deed, able, bearing, listOr, subject int32
 	history, ago, resolved, past, present, info, firsthand, nonhuman              int32
 	minimiser, yes, no, child, other, self, filler, actually, question            int32
-	condition, mention, besides, affirmed                                         int32
+	condition, mention, besides, affirmed, speaker                                int32
 	deniedAfter                                                                   int32
 }
 

@@ -177,9 +177,10 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 	return st
 }
 
-// mentioned reports whether a paper, a class or a question is what says a span, named
-// before it in its sentence with nothing else between, or the span is quoted; and whether
-// nobody is named there who says it, and nothing after it that it is so.
+// mentioned reports whether a span is only mentioned: where a paper or a class is what
+// says it, named before it in its sentence with nobody and nothing else between, or where
+// it is quoted in a sentence in which nobody is who said it; and where nothing after it, to
+// the end of the message, says that it is so.
 func (t *text) mentioned(s span) bool {
 	lo, hi := t.sentence(s)
 	by := t.quoted(s) && !t.quoted(t.all()) && !t.another(lo, hi)
@@ -189,10 +190,11 @@ func (t *text) mentioned(s span) bool {
 	return by && !t.affirmed(s.hi)
 }
 
-// affirmed reports whether what follows in a text says that something is so, and now.
+// affirmed reports whether what follows in a text says that something is so, and now:
+// "asks about X. yes, since monday" answers in another sentence.
 func (t *text) affirmed(from int32) bool {
 	hi := t.all().hi
-	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.firsthand, t.d.sets.present} {
+	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.yes, t.d.sets.deed, t.d.sets.firsthand, t.d.sets.present} {
 		if t.touches(class, from, hi) {
 			return true
 		}
@@ -216,10 +218,10 @@ func (t *text) besides(lo, hi int32) bool {
 	return t.toks[hi].brk != brkNone || t.another(lo, hi)
 }
 
-// another reports whether somebody but the writer is named in [lo, hi).
+// another reports whether anybody is named in [lo, hi) who may have said it.
 func (t *text) another(lo, hi int32) bool {
 	for i := lo; i < hi; i++ {
-		if t.isA(i, t.d.sets.child) || t.isA(i, t.d.sets.other) {
+		if t.isA(i, t.d.sets.child) || t.isA(i, t.d.sets.other) || t.isA(i, t.d.sets.speaker) {
 			return true
 		}
 	}

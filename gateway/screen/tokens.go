@@ -162,15 +162,26 @@ func (d *data) cut(g []glyph, frag int32, room *room) []token {
 }
 
 // quotationEnd is one more than the mark that closes the quotation which begins at glyph
-// i, or i where none does on its line within what is read as one. A mark after a digit
-// counts inches.
+// i, or i where none begins, or none ends on its line within what is read as one. A mark
+// after a digit counts inches and begins none.
 func quotationEnd(g []glyph, i int) int {
-	closing, ok := map[rune]rune{'"': '"', '“': '”', '„': '“', '«': '»'}[g[i].r]
-	if !ok || i > 0 && isDigit(g[i-1].r) {
+	closing := '"'
+	switch g[i].r {
+	case '"':
+	case '“':
+		closing = '”'
+	case '„':
+		closing = '“'
+	case '«':
+		closing = '»'
+	default:
+		return i
+	}
+	if i > 0 && isDigit(g[i-1].r) {
 		return i
 	}
 	for k := i + 1; k < len(g) && k-i <= maxQuotation && g[k].r != '\n'; k++ {
-		if g[k].r == closing && !isDigit(g[k-1].r) {
+		if g[k].r == closing {
 			return k + 1
 		}
 	}

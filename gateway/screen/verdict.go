@@ -8,7 +8,7 @@ import (
 // finding is one rule that matched, as it stands.
 type finding struct {
 	rule        *rule
-	trust       trust // in the pattern that was found
+	trust       trust // in the pattern that was found, as it stands; see doubt
 	severity    Severity
 	standing    standing
 	experiencer string
@@ -138,7 +138,7 @@ func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []b
 			break
 		}
 		best.heads = append(best.heads, first)
-		if trust == trustSure && !best.mentioned {
+		if trust == trustSure {
 			break
 		}
 	}
