@@ -194,7 +194,7 @@ func (t *text) mentioned(s span) bool {
 // "asks about X. yes, since monday" answers in another sentence.
 func (t *text) affirmed(from int32) bool {
 	hi := t.all().hi
-	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.yes, t.d.sets.deed, t.d.sets.firsthand, t.d.sets.present} {
+	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.deed, t.d.sets.firsthand, t.d.sets.present} {
 		if t.touches(class, from, hi) {
 			return true
 		}
