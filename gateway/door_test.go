@@ -250,6 +250,17 @@ func TestSeats(t *testing.T) {
 	}
 }
 
+// TestWorkersFitIntoWhatIsKept: with as few as 256 files replies to patients leave room
+// for pages, and all that is sent for the store.
+func TestWorkersFitIntoWhatIsKept(t *testing.T) {
+	const files, store = 256, 12 // the database, its log, sockets, what the runtime holds
+	sent := 2*sendWorkers + sendWorkers/2 + replyWorkers + fileWorkers + opinionWorkers
+	public, private := seats(5000, files)
+	if kept := files - public - private; sent+store > kept {
+		t.Errorf("%d sent at a time and %d more, want at most the %d kept", sent, store, kept)
+	}
+}
+
 // TestServersComplainWithoutAddresses: into the log, as a line of it, and without what
 // a handler panicked with.
 func TestServersComplainWithoutAddresses(t *testing.T) {

@@ -32,7 +32,8 @@ import (
 // Limits of the daemon. Leases outlast the longest work under them, so that no
 // second worker begins what a first one is still at.
 const (
-	sendWorkers    = 32 // most of each waits for the carrier
+	sendWorkers    = 8
+	replyWorkers   = 24 // most of each waits for the carrier
 	quickWorkers   = 8
 	opinionWorkers = 2
 	fileWorkers    = 4 // each may hold a whole file
@@ -186,7 +187,7 @@ func (g *Gateway) makeLanes() error {
 		{molt.LaneSafety, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LanePage, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LaneNurse, sendWorkers / 2, leaseForSend, g.beginSend},
-		{molt.LaneAgent, sendWorkers, leaseForSend, g.beginSend},
+		{molt.LaneAgent, replyWorkers, leaseForSend, g.beginSend},
 		{molt.LaneAsk, g.o.AsksAtOnce, leaseForAsk, g.beginAsk},
 		{molt.LaneOpinion, opinionWorkers, leaseForAsk, g.beginOpinion},
 		{molt.LaneMedia, fileWorkers, leaseForFile, g.beginFetch},

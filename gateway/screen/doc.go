@@ -10,7 +10,7 @@
 // classifier over hashed characters and words is asked. Any layer may raise. What the
 // rules found holds unless it is doubted: where by two readings neither the message nor
 // the sentence nor the words beside a match bear it out. A hint, which the widest patterns
-// are, and what a paper says is doubted soon, the plainest words late, and what is sure
+// are, and what a paper says is doubted soon, what is firm late, and what is sure
 // never: numbers, what can wait for the same day, what is plain and narrow, and a
 // clinic's own phrases; nor is what a sentence of four words says, or a clause that says
 // nothing else, or several messages together.

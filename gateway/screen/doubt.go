@@ -80,7 +80,7 @@ func (t *text) borne(c *classifier, all features, matches, heads []span) scores 
 	best := scores{math.Inf(-1), math.Inf(-1)}
 	for _, at := range matches {
 		lo, hi := t.sentence(at)
-		near := span{lo, hi}
+		near := span{}
 		near.lo, near.hi = t.clause(at)
 		if hi-lo <= lone || near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at) {
 			return scores{math.Inf(1), math.Inf(1)}

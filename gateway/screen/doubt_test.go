@@ -14,7 +14,7 @@ func TestDoubtHasBounds(t *testing.T) {
 		counts  trust // what does, and what is trusted more
 	}{
 		"none":                     {&classifier{}, trustHint},
-		"no opinion":               {doubting(2), trustHint},
+		"no opinion":               {doubting(doubtLimits()[trustHint].borne), trustHint},
 		"all is held for harmless": {doubting(-100), trustSure},
 	} {
 		other := &Screen{d: s.d, c: c.weights, version: s.version}
@@ -66,26 +66,35 @@ func TestSure(t *testing.T) {
 }
 
 // TestMention: what a paper says is doubted as soon as a hint is; what anybody tells of is
-// not, though a paper or a quotation stands beside it, nor what is affirmed after it.
+// not, nor what is affirmed after it, nor what is too far from the paper or in too long a
+// quotation.
 func TestMention(t *testing.T) {
 	s := mustNew(t)
 	between := wary(s)
 	for text, want := range map[string]string{
-		"the leaflet they gave says slurred speech is rare, which page has the dose":                "no",
-		`Why does the portal list "slurred speech" under my visits of that summer?`:                 "no",
-		`"Slurred speech" was the title of the last class, when is the next one please`:             "no",
-		`la hoja que me dieron dice "slurred speech" en el renglon de arriba y eso no va ahi`:       "no",
-		"the leaflet they gave says slurred speech, and my dad has slurred speech":                  "now",
-		"the leaflet they gave says slurred speech, yes that is what he has":                        "now",
-		`my son wrote "slurred speech" from the hospital room and then he stopped answering`:        "now",
-		`"slurred speech" says my wife in her text and she stopped answering the phone`:             "now",
-		"\"slurred speech all over the room and the phone and the couch\"":                          "now",
-		`the screen is 5'4" wide, slurred speech all over the room and the phone, the other is 12"`: "now",
+		"the leaflet they gave says slurred speech is rare, which page has the dose":                          "no",
+		`Why does the portal list "slurred speech" under my visits of that summer?`:                           "no",
+		`"Slurred speech" was the title of the last class, when is the next one please`:                       "no",
+		`la hoja que me dieron dice "slurred speech" en el renglon de arriba y eso no va ahi`:                 "no",
+		"the leaflet they gave says slurred speech, and my dad has slurred speech":                            "now",
+		"the leaflet they gave says slurred speech, yes that is what he has":                                  "now",
+		`my son wrote "slurred speech" from the hospital room and then he stopped answering`:                  "now",
+		`"slurred speech" says my wife in her text and she stopped answering the phone`:                       "now",
+		"\"slurred speech all over the room and the phone and the couch\"":                                    "now",
+		`the screen is 5'4" wide, slurred speech all over the room and the phone, the other is 12"`:           "now",
+		"the leaflet they gave says " + strings.Repeat("very ", 14) + "much of slurred speech":                "now",
+		`the portal lists "` + strings.Repeat("visit ", 25) + `slurred speech" under the name of that summer`: "now",
 	} {
 		if v := between.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
 			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
 		}
 	}
+}
+
+// TestPapersSilenceNothing: what anybody tells of pages though a paper, a sign or a
+// quotation stands beside it.
+func TestPapersSilenceNothing(t *testing.T) {
+	s := mustNew(t)
 	for _, text := range []string{
 		"my water broke, the book says to call",
 		"question about water broke 20 minutes ago",
@@ -114,8 +123,8 @@ func wary(s *Screen) *Screen {
 	return &Screen{d: s.d, c: c, version: s.version}
 }
 
-// TestBriefMessages: in a message of a few words a hint is doubted as late as the plainest
-// words are.
+// TestBriefMessages: in a message of few words a hint is doubted as late as what is firm,
+// and never where its sentence or its clause says next to nothing else.
 func TestBriefMessages(t *testing.T) {
 	s := wary(mustNew(t))
 	for text, want := range map[string]string{
@@ -124,6 +133,16 @@ func TestBriefMessages(t *testing.T) {
 	} {
 		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
 			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
+	for text, want := range map[string]string{
+		"he collapsed again today":                        "now", // a sentence of four words
+		"he collapsed again today, do you take my card":   "no",
+		"my card is new, he collapsed, do you take aetna": "now", // a clause that says nothing else
+	} {
+		if v := deaf.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v %v, want %s even by any weights: %q", v.Severity, v.Rules, v.Notes, want, text)
 		}
 	}
 	for _, text := range []string{"the cook got shot by the billboard", "una señora en el banco se golpeo la cabeza"} {
@@ -167,7 +186,7 @@ func TestManyMatches(t *testing.T) {
 	if v := deaf.Judge(once, nil, 0, ""); v.Severity.Escalate() == "now" {
 		t.Fatalf("got %v, want it doubted: %q", v.Rules, once)
 	}
-	if v := deaf.Judge(strings.Repeat(once+" ", maxHeads+1), nil, 0, ""); v.Severity.Escalate() != "now" {
+	if v := deaf.Judge(strings.Repeat(once+" ", 9), nil, 0, ""); v.Severity.Escalate() != "now" {
 		t.Errorf("got %s %v, want now", v.Severity, v.Notes)
 	}
 }
@@ -276,19 +295,25 @@ func TestDoubtInUnseenCompany(t *testing.T) {
 		"en": {{"", ", do you take blue cross"}, {"", ". is that normal"}, {"i called earlier about my bill, ", ""}, {"lol anyway how are you. ", ""}, {"", " and i need my work note signed"}, {"hi i am writing to book a physical for next week maybe tuesday or wednesday after 3 because i work mornings at the store and my insurance is blue cross also ", ""}},
 		"es": {{"", ", aceptan mi seguro"}, {"hola buenas tardes, ", ""}, {"", ". tambien quiero una cita"}},
 	}
-	n, lost := 0, []string{}
+	sure := believing(s)
+	n, doubted, lost := 0.0, 0.0, []string{}
 	for _, e := range unseen(t) {
 		if e.Escalate[0] != "now" || s.Judge(e.Text, nil, 0, "").Severity.Escalate() != "now" {
 			continue
 		}
 		for _, c := range around[e.Lang] {
 			text := c[0] + e.Text + c[1]
-			if n++; s.Judge(text, nil, 0, "").Severity.Escalate() != "now" {
-				lost = append(lost, text)
+			if n++; s.Judge(text, nil, 0, "").Severity.Escalate() == "now" {
+				continue
+			}
+			lost = append(lost, text)
+			if sure.Judge(text, nil, 0, "").Severity.Escalate() == "now" {
+				doubted++
 			}
 		}
 	}
-	if t.Logf("of %d emergencies in company %d are lost: %q", n, len(lost), lost); float64(len(lost)) > mostLostUnseen*float64(n) {
+	t.Logf("of %.0f emergencies in company %d are lost, %.0f of them by doubt: %q", n, len(lost), doubted, lost)
+	if float64(len(lost)) > mostLostUnseen*n || doubted > mostDoubted*n {
 		t.Error("company costs too much")
 	}
 }

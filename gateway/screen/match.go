@@ -35,7 +35,7 @@ type trust uint8
 
 const (
 	trustSure trust = iota // whatever stands around it
-	trustFirm              // the plainest words: unless nothing at all bears them out
+	trustFirm              // unless nothing at all bears it out; so all in a message of few words
 	trustCore              // unless next to nothing does
 	trustHint              // unless little does; so what is only mentioned and not sure
 	trusts                 // how many there are
