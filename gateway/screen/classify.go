@@ -272,8 +272,8 @@ func (h hash) letter(c byte) hash {
 // feature is the number of a weight.
 func (h hash) feature() uint32 { return uint32(h^h>>16) & (1<<weightBits - 1) }
 
-// beside is another weight, for the same beside a match.
-func (h hash) beside() uint32 { return uint32(h*2654435761 ^ 0x5bd1e995) }
+// beside is the weight of a feature where it stands beside a match.
+func beside(feature uint32) uint32 { return feature*2654435761 ^ 0x5bd1e995 }
 
 // word is a whole word and its end.
 func (h hash) word(w string) hash {

@@ -92,7 +92,7 @@ func (t *text) borne(c *classifier, all features, matches, heads []span) scores 
 		for _, of := range []span{t.all(), {lo, hi}, near} {
 			of = around(at, of)
 			best.danger = max(best.danger, c.danger.score(all.of(piece{span: of})))
-			best.borne = max(best.borne, c.borne.score(all.beside(of, heads)))
+			best.borne = max(best.borne, c.borne.score(all.witnesses(of, heads)))
 		}
 	}
 	return best
@@ -110,16 +110,16 @@ func around(at, of span) span {
 	return of
 }
 
-// beside are the features by which matches are doubted: those of all that is said in a
+// witnesses are the features by which matches are doubted: those of all that is said in a
 // span, and once more, as others, those of the words beside each match there.
-func (f features) beside(of span, heads []span) []uint32 {
+func (f features) witnesses(of span, heads []span) []uint32 {
 	out := slices.Clone(f.of(piece{span: of}))
 	for _, h := range heads {
 		if h.lo < of.lo || h.hi > of.hi {
 			continue
 		}
 		for _, x := range f.of(piece{span: span{max(of.lo, h.lo-elbow), min(of.hi, h.hi+elbow)}}) {
-			out = append(out, hash(x).beside())
+			out = append(out, beside(x))
 		}
 	}
 	return out

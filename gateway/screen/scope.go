@@ -183,9 +183,9 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 // the end of the message, says that it is so.
 func (t *text) mentioned(s span) bool {
 	lo, hi := t.sentence(s)
-	by := t.quoted(s) && !t.quoted(t.all()) && !t.another(lo, hi)
+	by := t.quoted(s) && !t.quoted(t.all()) && !t.named(lo, hi)
 	for _, m := range t.of(t.d.sets.mention) {
-		by = by || m.lo >= lo && m.hi <= s.lo && s.lo-m.hi <= reachMention && !t.besides(m.hi, s.lo)
+		by = by || m.lo >= lo && m.hi <= s.lo && s.lo-m.hi <= reachMention && !t.startsAnew(m.hi, s.lo)
 	}
 	return by && !t.affirmed(s.hi)
 }
@@ -207,19 +207,19 @@ func (t *text) quoted(s span) bool {
 	return !slices.ContainsFunc(t.toks[s.lo:s.hi], func(tok token) bool { return !tok.quoted })
 }
 
-// besides reports whether anything in [lo, hi) begins something else than what was said
+// startsAnew reports whether anything in [lo, hi) begins something else than what was said
 // before: a person, a comma, an "and".
-func (t *text) besides(lo, hi int32) bool {
+func (t *text) startsAnew(lo, hi int32) bool {
 	for i := lo; i < hi; i++ {
 		if t.toks[i].brk != brkNone || t.contrast(i) || t.isA(i, t.d.sets.besides) || t.isA(i, t.d.sets.self) {
 			return true
 		}
 	}
-	return t.toks[hi].brk != brkNone || t.another(lo, hi)
+	return t.toks[hi].brk != brkNone || t.named(lo, hi)
 }
 
-// another reports whether anybody is named in [lo, hi) who may have said it.
-func (t *text) another(lo, hi int32) bool {
+// named reports whether anybody is named in [lo, hi) who may have said it.
+func (t *text) named(lo, hi int32) bool {
 	for i := lo; i < hi; i++ {
 		if t.isA(i, t.d.sets.child) || t.isA(i, t.d.sets.other) || t.isA(i, t.d.sets.speaker) {
 			return true

@@ -227,23 +227,23 @@ func regress(all []lesson, kind string, bits int, aside bool) regression {
 	return quantise(s.w, s.bias)
 }
 
-// around are the features by which what the rules found is doubted.
-func (l *lesson) around() []uint32 {
+// witnesses are the features by which what the rules found is doubted.
+func (l *lesson) witnesses() []uint32 {
 	at := span{0, 1}
 	if len(l.heads) > 0 {
 		at = l.heads[0]
 	}
-	return l.features.beside(around(at, span{0, int32(len(l.features.at)) - 1}), l.heads) //nolint:gosec // a text is bounded
+	return l.features.witnesses(around(at, span{0, int32(len(l.features.at)) - 1}), l.heads) //nolint:gosec // a text is bounded
 }
 
-// beside are the features of one text and of the beginning of another.
-func beside(f []uint32, other *lesson) []uint32 {
+// inCompany are the features of one text and of the beginning of another.
+func inCompany(f []uint32, other *lesson) []uint32 {
 	hi := int32(min(len(other.features.at)-1, longest)) //nolint:gosec // a text is bounded
 	return slices.Concat(f, other.features.of(piece{span: span{0, hi}}))
 }
 
-// another rolls for a routine text.
-func another(all []lesson, d *dice) *lesson {
+// anyRoutine rolls for a routine text.
+func anyRoutine(all []lesson, d *dice) *lesson {
 	for {
 		if o := &all[d.roll(len(all))]; o.kind == "" {
 			return o
@@ -258,7 +258,7 @@ func believe(all []lesson) regression {
 	d := dice(3)
 	shuffled(len(all), &d, func(i int) {
 		e := &all[i]
-		f, times := e.around(), 1
+		f, times := e.witnesses(), 1
 		switch {
 		case e.golden && e.kind != "" && len(e.features.at)-1 <= fewWords:
 			times = 6 // the plainest words have little to stand out by in company
@@ -269,7 +269,7 @@ func believe(all []lesson) regression {
 			s.learn(f, e.kind != "")
 			for range companies {
 				if e.kind != "" {
-					s.learn(beside(f, another(all, &d)), true)
+					s.learn(inCompany(f, anyRoutine(all, &d)), true)
 				}
 			}
 		}
