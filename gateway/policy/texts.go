@@ -129,10 +129,15 @@ func parseTexts(src string) map[string]map[string]string {
 	return out
 }
 
+// InDanger reports whether a fixed text is one for somebody in danger.
+func InDanger(name string) bool {
+	of := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	return slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, of)
+}
+
 // saysNumber reports whether a text for somebody in danger says whom to call.
 func saysNumber(name, words string, vars map[string]string) bool {
-	danger := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-	if name != "call" && name != "call_nobody" && !slices.ContainsFunc([]string{"emergency", "crisis", "violence", "urgent", "exhausted"}, danger) {
+	if name != "call" && name != "call_nobody" && !InDanger(name) {
 		return true
 	}
 	for _, v := range []string{"emergency", "crisis"} {

@@ -9,6 +9,7 @@ import (
 	"github.com/tidegate/tidegate/channels"
 	"github.com/tidegate/tidegate/channels/outbox"
 	"github.com/tidegate/tidegate/escalation"
+	"github.com/tidegate/tidegate/gateway/policy"
 	"github.com/tidegate/tidegate/gateway/screen"
 	"github.com/tidegate/tidegate/molt"
 )
@@ -127,6 +128,8 @@ func (x *decider) stale(d Send) {
 		x.undelivered(d, false)
 	case d.What == "relay":
 		x.toStaff(x.lastHolder(), "not_sent", molt.Words("Case "+x.s.Code+": your text waited too long and was not sent to the patient. Please call, or write again."), 0)
+	case x.neverRead(d):
+		x.pageNeverRead(false)
 	case d.Class == channels.ClassSafety && x.s.Case != nil && !x.toldSince(d):
 		if a, ok := escalation.Present(*x.s.Case, x.env.Rules.Plan, x.env.Now); ok {
 			x.tell(a)
@@ -294,6 +297,8 @@ func (x *decider) undelivered(d Send, cannot bool) {
 		if cannot {
 			x.escalate(escalation.Event{Kind: escalation.EventCannotText})
 		}
+	case x.neverRead(d):
+		x.pageNeverRead(cannot)
 	case d.Class == channels.ClassSafety && x.s.Stopped:
 		// The clarification after STOP: the case about it is on the list.
 	default:
@@ -305,6 +310,22 @@ func (x *decider) undelivered(d Send, cannot bool) {
 			Why: escalation.KindUndeliverable, Severity: escalation.S3, Category: category, Evidence: x.lastInbound(), CannotText: cannot,
 		}))
 	}
+}
+
+// neverRead reports whether a text is one for somebody in danger whose case a nurse has
+// resolved since, and could not know that the patient would not read whom to call.
+func (x *decider) neverRead(d Send) bool {
+	c := x.s.Case
+	return d.Class == channels.ClassSafety && policy.InDanger(d.What) && c != nil && c.State == escalation.StateResolved &&
+		c.Severity.Rank() <= escalation.S2.Rank() && !c.CannotText && c.Resolution != nil && !c.Resolution.FalseAlarm
+}
+
+// pageNeverRead pages a nurse about it.
+func (x *decider) pageNeverRead(cannot bool) {
+	c := x.s.Case
+	x.escalate(x.newCase(escalation.Event{
+		Why: escalation.KindUndeliverable, Severity: escalation.S2, Category: c.Category, Evidence: c.Evidence, CannotText: cannot,
+	}))
 }
 
 // overtakes reports whether a report is about an attempt that a later one
