@@ -416,7 +416,7 @@ func (j *judgment) settled(t *text, p piece) bool {
 	}
 	switch {
 	case t.touches(t.d.sets.info, p.lo, p.hi):
-		return !t.touches(t.d.sets.firsthand, p.lo, p.hi)
+		return !t.touches(t.d.sets.firsthand, p.lo, p.hi) && !t.answered(p.lo)
 	case t.touches(t.d.sets.resolved, p.lo, p.hi):
 		return !t.touches(t.d.sets.present, p.lo, p.hi)
 	}

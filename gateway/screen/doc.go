@@ -11,9 +11,9 @@
 // rules found holds unless it is doubted: where by two readings neither the message nor
 // the sentence nor the words beside a match bear it out. A hint, which the widest patterns
 // are, and what a paper says is doubted soon, what is firm late, and what is sure
-// never: numbers, what can wait for the same day, what is plain and narrow, and a
-// clinic's own phrases; nor is what a sentence of four words says, or a clause that says
-// nothing else, or several messages together.
+// only where a date of long ago stands beside it: what is plain and narrow, what a sentence
+// of four words says, or a clause that says nothing else. Never doubted are numbers, what
+// can wait for the same day, a clinic's own phrases, and what several messages say together.
 // Without a classifier all of it holds.
 //
 // Rules, golden set and weights are part of the build. A clinic may add phrases,

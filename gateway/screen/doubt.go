@@ -21,17 +21,20 @@ type scores struct{ borne, danger float64 }
 // TestDoubtInUnseenCompany what company costs.
 func doubtLimits() [trusts]scores {
 	return [trusts]scores{
-		trustSure: {math.Inf(-1), math.Inf(-1)},
-		trustFirm: {-0.25, -2.5},
-		trustCore: {0.5, -1.75},
-		trustHint: {1.5, -1.25},
+		trustNever: {math.Inf(-1), math.Inf(-1)},
+		trustSure:  {math.Inf(-1), math.Inf(-1)},
+		trustFirm:  {-0.25, -2.5},
+		trustCore:  {0.5, -1.75},
+		trustHint:  {1.5, -1.25},
+		trustDated: {4, -2},
 	}
 }
 
 // doubt takes back what was found since, where nothing said around it bears it out. What
 // is sure is not doubted, nor what is found too often to look at, nor what stands beside
-// either: somebody is paged anyway. Else what is only mentioned is a hint, and in a message of
-// few words all that is told is firm. What takes several messages to be read is not
+// either: somebody is paged anyway. Else what a date of long ago stands beside is doubted
+// by its sentence, sure or not, what is only mentioned is a hint, and in a message of few
+// words all that is told is firm. What takes several messages to be read is not
 // doubted: each has been by itself.
 func (j *judgment) doubt(t *text, since int) {
 	if j.joined || !j.c.reads() {
@@ -43,10 +46,15 @@ func (j *judgment) doubt(t *text, since int) {
 		if f.severity.Rank() < S2.Rank() {
 			continue
 		}
-		if f.trust == trustSure || len(f.heads) == 0 {
+		dated := f.dated && !f.answered && f.trust != trustNever && len(t.toks) >= few
+		if f.trust <= trustSure && !dated || len(f.heads) == 0 {
 			return
 		}
 		switch {
+		case dated:
+			f.trust = trustDated
+		case f.answered: // an answer bears it out, however short it is
+			f.trust = min(f.trust, trustFirm)
 		case f.mentioned:
 			f.trust = trustHint
 		case len(t.toks) < few:
@@ -61,7 +69,7 @@ func (j *judgment) doubt(t *text, since int) {
 	told := j.found[:since]
 	for _, f := range j.found[since:] {
 		if f.severity.Rank() >= S2.Rank() {
-			if f.borne = t.borne(j.c, all, f.heads, heads); f.borne.within(j.c.doubtful[f.trust]) {
+			if f.borne = t.borne(j.c, all, f, heads); f.borne.within(j.c.doubtful[f.trust]) {
 				j.doubted = append(j.doubted, f)
 				continue
 			}
@@ -75,27 +83,38 @@ func (j *judgment) doubt(t *text, since int) {
 // at once, by the sentence of one, so that no other takes it back, or by the words beside
 // it in its clause, so that little else in the sentence does. A sentence of few words says
 // it by itself, and so does a clause of one word more than the match, but for a quotation.
+// Where a date stands beside it the words beside it do not know of when they tell.
 // A match that stands in several sentences is read by its first part.
-func (t *text) borne(c *classifier, all features, matches, heads []span) scores {
+func (t *text) borne(c *classifier, all features, f finding, heads []span) scores {
 	best := scores{math.Inf(-1), math.Inf(-1)}
-	for _, at := range matches {
+	for _, at := range f.heads {
 		lo, hi := t.sentence(at)
-		near := span{}
-		near.lo, near.hi = t.clause(at)
-		if hi-lo <= lone || near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at) {
-			return scores{math.Inf(1), math.Inf(1)}
+		readings := []span{t.all(), {lo, hi}}
+		if f.trust != trustDated {
+			near, alone := t.beside(at)
+			if alone || hi-lo <= lone {
+				return scores{math.Inf(1), math.Inf(1)}
+			}
+			readings = append(readings, near)
 		}
-		if near.hi-near.lo <= minPiece {
-			near = span{lo, hi}
-		}
-		near = span{max(near.lo, at.lo-elbow), min(near.hi, at.hi+elbow)}
-		for _, of := range []span{t.all(), {lo, hi}, near} {
+		for _, of := range readings {
 			of = around(at, of)
 			best.danger = max(best.danger, c.danger.score(all.of(piece{span: of})))
 			best.borne = max(best.borne, c.borne.score(all.witnesses(of, heads)))
 		}
 	}
 	return best
+}
+
+// beside is what stands beside a match in its clause, or in its sentence where that is too
+// short, and whether the clause says nothing else.
+func (t *text) beside(at span) (near span, alone bool) {
+	near.lo, near.hi = t.clause(at)
+	alone = near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at)
+	if near.hi-near.lo <= minPiece {
+		near.lo, near.hi = t.sentence(at)
+	}
+	return span{max(near.lo, at.lo-elbow), min(near.hi, at.hi+elbow)}, alone
 }
 
 // within reports whether both scores lie below two others.

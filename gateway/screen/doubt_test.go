@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,8 @@ func TestDoubtHasBounds(t *testing.T) {
 			j.read(text, s.d.rules, kindPatient)
 			got := other.Judge(e.text, nil, 0, "").Rules
 			for _, f := range j.found {
-				if f.trust <= c.counts && !slices.Contains(got, f.rule.id) {
+				dated := f.dated && f.trust > trustNever && c.counts == trustSure
+				if f.trust <= c.counts && !dated && !slices.Contains(got, f.rule.id) {
 					t.Errorf("%s: got rules %v, want %s among them: %q", name, got, f.rule.id, e.text)
 				}
 			}
@@ -39,7 +41,7 @@ func doubting(score float64) *classifier {
 // TestSure: the classifier has no say in numbers, in what can wait for the same day, in
 // what is narrow and plain, and in a clinic's own phrases, however long the message.
 func TestSure(t *testing.T) {
-	s, err := mustNew(t).Extend(Extension{Phrases: []Phrase{{"the purple tray is empty", "diabetic", S2}}})
+	s, err := mustNew(t).Extend(Extension{Phrases: []Phrase{{"the purple tray is empty", "diabetic", S2}, {"no purple sticks", "diabetic", S2}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +60,10 @@ func TestSure(t *testing.T) {
 		if v := deaf.Judge(long, nil, 0, ""); !slices.Contains(v.Rules, want) {
 			t.Errorf("got %v, want %s: %q", v.Rules, want, long)
 		}
+	}
+	dated := "as a baby no purple sticks, please refill my metformin at the same pharmacy as always"
+	if v := deaf.Judge(dated, nil, 0, ""); !slices.Contains(v.Rules, "clinic.2") {
+		t.Errorf("got %v, want clinic.2 beside a date too: %q", v.Rules, dated)
 	}
 	long := "hi it is maria from the downtown office about my appointment on friday at 3 with dr lee and he used his epipen and thank you all"
 	if v := deaf.Judge(long, nil, 0, ""); v.Severity.Escalate() == "now" {
@@ -113,6 +119,114 @@ func TestPapersSilenceNothing(t *testing.T) {
 		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
 			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
 		}
+	}
+}
+
+// TestLongAgo: what a date of long ago stands beside, or has gone on for years, is doubted
+// however plain it is; but not where its clause says that it is of now, or any other that
+// it is worse, where an "and", a "but" or somebody else parts it from the date, where the
+// date belongs to what stands before it, where it stands in another clause or too far off,
+// where the message has few words, or where a number is told.
+func TestLongAgo(t *testing.T) {
+	s := mustNew(t)
+	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
+	for text, want := range map[string]string{
+		"At 17 i overdosed and spent a night there, the insurance form wants it listed":               "no",
+		"A los 19 tuve una sobredosis y pase tres noches alli, el seguro pide que lo anote":           "no",
+		"severe chest pain for ten years with clean tests each time and no cause that anyone knew":    "no",
+		"he overdosed as a baby, the insurance form wants it listed":                                  "no",  // ten words
+		"he overdosed as a baby, insurance wants it listed":                                           "now", // fewer
+		"he overdosed on the back porch there as a baby, the insurance form wants it listed":          "no",  // five words off
+		"he overdosed on the little back porch there as a baby, the insurance form wants it listed":   "now", // six
+		"at 17 i overdosed and now i overdosed again, the insurance form wants all of it":             "now",
+		"he overdosed and is on the floor as a baby would be, the insurance form wants it listed":     "now",
+		"At 17 i overdosed again like all the others, the insurance form wants all of it":             "now",
+		"at 17 years and i overdosed, the insurance form wants all of it listed with the dates":       "now",
+		"as a baby but i overdosed, the insurance form wants all of it listed with the dates":         "now",
+		"i overdosed here, as a baby he was fine, the insurance form wants all of that listed":        "now",
+		"smoker for thirty years overdosed at my sisters place, the insurance form wants all of it":   "now",
+		"overdosed here my son was fine as a baby, the insurance form wants all of that listed":       "now",
+		"no despierta i have had high blood pressure for ten years and take lisinopril every morning": "now",
+		"he was hit by a car at 2010 elm street and the driver drove off, we live there":              "now",
+		"sugar 38 as a baby they said, the insurance form wants it listed":                            "now",
+		"severe chest pain for ten years with clean tests, today my arm went numb as well":            "now",
+		"severe chest pain for ten years with clean tests, much worse since we came home from it":     "now",
+		"i was raped for ten years by him and his, the court form wants all of it listed":             "now",
+	} {
+		if v := deaf.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+	for _, text := range []string{
+		"i had a stent in 2015 and crushing chest pain since this morning, can i still come in at 3",
+		"had a heart attack in '98, crushing chest pain, what are your hours",
+		"chest pain for ten years on and off but i cannot breathe",
+		"overdosed in 2009, overdosed an hour ago, same pills",
+		"chronic copd patient turning blue gasping at the front desk of the office on main street",
+		"copd for 12 years on oxygen at home he passed out the tank man is late",
+		"been your patient for years my son was hit by a car which office do i go to",
+		"he choked on a grape when he was watching cartoons, what do we do",
+	} {
+		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
+		}
+	}
+}
+
+// TestAnswered: who answers his own question for information tells of it, in English and in
+// Spanish, however short the answer is, and whatever a classifier knows of it; who does
+// not, asks.
+func TestAnswered(t *testing.T) {
+	s := mustNew(t)
+	rules, wary := &Screen{d: s.d, c: &classifier{}, version: s.version}, &Screen{d: s.d, c: doubting(-2.2), version: s.version}
+	for text, want := range map[string]string{
+		"what does it mean when you cough up blood? been doing it since morning": "now",
+		"what causes coughing up blood, it happened twice today":                 "now",
+		"what happens if you swallow bleach, she did":                            "now",
+		"is it true chest pain means heart attack? mine began at noon":           "now",
+		"how can you tell if your water broke? mine just gushed":                 "now",
+		"what is a heart attack like? i have one i think":                        "now",
+		"side effects of overdose? asking because i did":                         "now",
+		"que pasa si alguien toma cloro? mi hijo lo hizo":                        "now",
+		"questionnaire had a question on hurting yourself and i said yes":        "now",
+		"on the form i ticked yes for wanting to die":                            "now",
+		"form asked if anyone hits me, he does":                                  "now",
+		"survey says do you feel safe at home, no i dont he hits me":             "now",
+		"do people die of 40 tylenol? yes i took them":                           "now",
+		"what are the signs of a stroke? yes tuesday works":                      "no",
+		"what causes coughing up blood? it happened years ago to my uncle":       "no",
+		"what causes coughing up blood? it is for a class":                       "no",
+		"what happens if you swallow bleach? we have it in the shop":             "no",
+		"que pasa si alguien toma cloro? es para la tarea de mi hija":            "no",
+	} {
+		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+		if v := rules.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("by the rules alone: got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+	for _, text := range []string{
+		"what is a heart attack like? i have one i think",
+		"what does it mean when you cough up blood? been doing it since morning",
+		"side effects of overdose for somebody of my age and weight? asking because i did",
+		"what causes coughing up blood? " + strings.Repeat("please ", 38) + "it happened today",
+	} {
+		if v := wary.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
+			t.Errorf("got %s %v %v, want the answer to bear it out: %q", v.Severity, v.Rules, v.Notes, text)
+		}
+	}
+	loud := *s.c
+	loud.threshold = math.Inf(-1)
+	asked := "what are the signs that words the rules know nothing of are meant"
+	for text, want := range map[string]string{asked: "no", asked + "? it happened": "now"} {
+		if v := (&Screen{d: s.d, c: &loud, version: s.version}).Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("got %s %v, want the classifier asked of a question that is answered, and of no other: %q", v.Severity, v.Rules, text)
+		}
+	}
+	late := "what causes coughing up blood? " + strings.Repeat("please ", 40) + "it happened today"
+	if v := rules.Judge(late, nil, 0, ""); v.Severity.Escalate() != "no" {
+		t.Errorf("got %s %v, want an answer so far off unheard: %q", v.Severity, v.Rules, late)
 	}
 }
 

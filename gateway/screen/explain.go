@@ -89,6 +89,8 @@ func (s *Screen) explain(w io.Writer, text string) {
 func (s *Screen) whyDoubted(f finding) string {
 	name, limit := "a rule", s.c.doubtful[f.trust]
 	switch {
+	case f.trust == trustDated:
+		name = "of long ago or for long"
 	case f.mentioned:
 		name = "only mentioned"
 	case f.trust == trustHint:

@@ -100,7 +100,7 @@ func (s *Screen) Extend(e Extension) (*Screen, error) {
 // extensionText writes an extension in the form of the rules.
 func (d *data) extensionText(e Extension) string {
 	var b strings.Builder
-	b.WriteString("sure\n")
+	b.WriteString("never\n")
 	for _, words := range e.Ignore {
 		fmt.Fprintf(&b, "idiom\n  (%s)\n", strings.Join(d.phraseWords(words), " "))
 	}

@@ -34,11 +34,13 @@ type pattern struct {
 type trust uint8
 
 const (
-	trustSure trust = iota // whatever stands around it
-	trustFirm              // unless nothing at all bears it out; so all in a message of few words
-	trustCore              // unless next to nothing does
-	trustHint              // unless little does; so what is only mentioned and not sure
-	trusts                 // how many there are
+	trustNever trust = iota // whatever stands around it: what measures, what is below S2, a clinic's own phrases
+	trustSure               // but beside a date of long ago
+	trustFirm               // unless nothing at all bears it out; so all in a message of few words
+	trustCore               // unless next to nothing does
+	trustHint               // unless little does; so what is only mentioned and not sure
+	trustDated              // unless its sentence or the whole speaks of danger: what a date of long ago stands beside
+	trusts                  // how many there are
 )
 
 func patternOf(parts []sequence, src string) pattern {

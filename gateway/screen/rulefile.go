@@ -112,13 +112,11 @@ func (d *data) section(head, body []string) error {
 		}
 		d.ranks[head[1]] = len(d.ranks)
 		return nil
-	case "hints", "sure":
+	case "hints", "sure", "never":
 		if len(head) > 1 || len(body) > 0 {
 			return fmt.Errorf("%s stands alone", head[0])
 		}
-		if d.trust = trustHint; head[0] == "sure" {
-			d.trust = trustSure
-		}
+		d.trust = map[string]trust{"hints": trustHint, "sure": trustSure, "never": trustNever}[head[0]]
 		return nil
 	case "set":
 		return d.readSet(head[1:], body)
@@ -259,7 +257,7 @@ func (d *data) resolveSets() error {
 		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "deed": &w.deed, "able": &w.able,
 		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
-		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "mention": &w.mention, "besides": &w.besides, "affirmed": &w.affirmed, "speaker": &w.speaker, "yes": &w.yes, "no": &w.no, "child": &w.child,
+		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "mention": &w.mention, "besides": &w.besides, "affirmed": &w.affirmed, "dated": &w.dated, "under-way": &w.underWay, "long-standing": &w.longStanding, "acute": &w.acute, "teller": &w.teller, "orders": &w.orders, "answered": &w.answered, "speaker": &w.speaker, "yes": &w.yes, "no": &w.no, "child": &w.child,
 		"other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,
 		"denied-after": &w.deniedAfter, "condition": &w.condition,
 	} {

@@ -113,7 +113,8 @@ func (t *text) cue(i int32, used []bool) bool {
 	switch {
 	case t.isA(i, t.d.sets.cueNot):
 		// "can not", "will not", "could not" say what fails, and that is a symptom.
-		return i == 0 || !t.isA(i-1, t.d.sets.able)
+		// "I don't he hits me" answers a question.
+		return (i == 0 || !t.isA(i-1, t.d.sets.able)) && (int(next) >= len(t.toks) || !t.isA(next, t.d.sets.teller))
 	case t.isA(i, t.d.sets.cueNo):
 		// "No I have chest pain" answers a question; "no pain" denies. So does the
 		// first of "no no puedo respirar": it is the second that belongs to what follows.
@@ -156,6 +157,8 @@ const (
 	reachResolved = 12
 	reachUnless   = 6
 	reachMention  = 12
+	reachDate     = 5  // between a date and what may be of then
+	reachAnswer   = 40 // from a question to its answer
 )
 
 // stand judges one span of a rule's match; joint says that other spans belong to it.
@@ -167,7 +170,7 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 	if t.bears(t.d.sets.nonhuman, max(lo, s.lo-reachAnimal), s.lo) && !t.touches(t.d.sets.firsthand, lo, hi) {
 		return standsNonhuman
 	}
-	if !r.plainly && t.hypothetical(s, lo, hi) {
+	if !r.plainly && t.asked(s, lo, hi) && !t.answered(s.hi) {
 		return standsHypothetical
 	}
 	st := t.tense(s, hi, joint)
@@ -188,6 +191,55 @@ func (t *text) mentioned(s span) bool {
 		by = by || m.lo >= lo && m.hi <= s.lo && s.lo-m.hi <= reachMention && !t.startsAnew(m.hi, s.lo)
 	}
 	return by && !t.affirmed(s.hi)
+}
+
+// dated reports whether a date of long ago stands beside a span and nothing in its clause
+// says that it is of now, or whether it has gone on for long and nothing anywhere says that
+// it is otherwise today.
+func (t *text) dated(s span, r *rule) bool {
+	w := &t.d.sets
+	lo, hi := t.clause(s)
+	if t.joins(w.dated, s, lo, hi) {
+		return !t.touches(w.present, lo, hi) && !t.touches(w.underWay, lo, hi)
+	}
+	return !r.worsens() && t.joins(w.longStanding, s, lo, hi) && !t.touches(w.acute, 0, t.all().hi)
+}
+
+// joins reports whether a class is said in [lo, hi), a few words from a span at most: after
+// it, or where it begins what is read, for else it belongs to what stands before it, as in
+// "smoker since 1985 collapsed"; and between them nobody who has begun to tell something
+// else and no "and" or "but".
+func (t *text) joins(class int32, s span, lo, hi int32) bool {
+	w := &t.d.sets
+	return slices.ContainsFunc(t.begin(class, lo, hi), func(c span) bool {
+		from, to, who := c.hi, s.lo, s.lo-1 // "i overdosed": who did stands right before it
+		if c.lo >= s.lo {
+			from, to, who = s.hi, c.lo, c.lo
+		}
+		return c.hi <= hi && (c.lo >= s.lo || c.lo == lo) && to-from <= reachDate && !t.isAny(from, to, w.besides, w.contrast) && !t.isAny(from, who, w.self, w.child, w.other, w.speaker)
+	})
+}
+
+// isAny reports whether a word in [lo, hi) is of one of some classes.
+func (t *text) isAny(lo, hi int32, classes ...int32) bool {
+	for i := lo; i < hi; i++ {
+		for _, c := range classes {
+			if t.isA(i, c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// telling is how many words of a text tell anything: what orders the agent about does not.
+func (t *text) telling() (n int) {
+	from := int32(0)
+	for _, o := range t.of(t.d.sets.orders) {
+		n += int(max(0, o.lo-from))
+		from = max(from, o.hi)
+	}
+	return n + int(t.all().hi-from)
 }
 
 // affirmed reports whether what follows in a text says that something is so, and now:
@@ -220,12 +272,7 @@ func (t *text) startsAnew(lo, hi int32) bool {
 
 // named reports whether anybody is named in [lo, hi) who may have said it.
 func (t *text) named(lo, hi int32) bool {
-	for i := lo; i < hi; i++ {
-		if t.isA(i, t.d.sets.child) || t.isA(i, t.d.sets.other) || t.isA(i, t.d.sets.speaker) {
-			return true
-		}
-	}
-	return false
+	return t.isAny(lo, hi, t.d.sets.child, t.d.sets.other, t.d.sets.speaker)
 }
 
 // sentence is the run of tokens of the span's sentence, no further than its line.
@@ -244,15 +291,26 @@ func (t *text) sentence(s span) (lo, hi int32) {
 // maxSentence bounds how far a sentence is read either way, in tokens.
 const maxSentence = 60
 
-// hypothetical reports a question for information or an invented case: words
+// asked reports a question for information or an invented case: words
 // such as "signs of" or "what if" shortly before the match, or "class" right
 // after it, and nobody who has it.
-func (t *text) hypothetical(s span, lo, hi int32) bool {
+func (t *text) asked(s span, lo, hi int32) bool {
 	info := t.d.sets.info
 	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.says(info, s.hi, t.tail(s.hi, min(hi, s.hi+reachInfoTail))) && !t.says(info, s.lo, s.hi) {
 		return false
 	}
 	return !t.touches(t.d.sets.firsthand, lo, hi)
+}
+
+// answered reports whether what follows in a text answers its own question: in "what
+// causes X? mine began at noon" nobody asks for information.
+func (t *text) answered(from int32) bool {
+	w := &t.d.sets
+	return slices.ContainsFunc(t.of(w.answered), func(a span) bool {
+		lo, hi := t.sentence(a)
+		lo = max(lo, from)
+		return a.lo >= from && a.lo-from < reachAnswer && !t.touches(w.ago, lo, hi) && !t.touches(w.history, lo, hi) && !t.touches(w.past, lo, hi) && !t.touches(w.resolved, lo, hi)
+	})
 }
 
 // says reports whether a class has a span that begins inside [lo, hi) and was written so:

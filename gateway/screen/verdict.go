@@ -15,6 +15,8 @@ type finding struct {
 	at          span   // of the first part
 	heads       []span // the same of each match that stands now; none of more than maxHeads
 	mentioned   bool   // all of them are, and not told
+	dated       bool   // a date of long ago stands beside each
+	answered    bool   // one of them is asked after, and answered
 	borne       scores // where it might have been doubted
 	quotes      []rawSpan
 }
@@ -54,10 +56,10 @@ func (j *judgment) read(t *text, rules []rule, want kind) {
 		parts [][]span
 	}
 	var all []match
-	used := t.room.flags.take(len(t.toks))
+	used, telling := t.room.flags.take(len(t.toks)), t.telling()
 	for i := range rules {
 		r := &rules[i]
-		if r.kind != want || r.most > 0 && len(t.toks) > r.most {
+		if r.kind != want || r.most > 0 && telling > r.most {
 			continue
 		}
 		for k := range r.patterns {
@@ -128,17 +130,17 @@ func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []b
 		case f.standing < best.standing:
 			best = f
 		case f.standing == standsNow:
-			best.mentioned = best.mentioned && f.mentioned
+			best.mentioned, best.dated, best.answered = best.mentioned && f.mentioned, best.dated && f.dated, best.answered || f.answered
 		}
 		if !ok || f.standing != standsNow {
 			continue
 		}
 		if len(best.heads) == maxHeads {
-			best.heads, best.mentioned = nil, false
+			best.heads, best.mentioned, best.dated = nil, false, false
 			break
 		}
 		best.heads = append(best.heads, first)
-		if trust == trustSure {
+		if trust <= trustSure && !best.dated {
 			break
 		}
 	}
@@ -188,7 +190,10 @@ func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]s
 	for _, s := range chosen {
 		f.quotes = t.quote(f.quotes, s)
 	}
+	lo, hi := t.sentence(first)
+	f.answered = t.asked(first, lo, hi) && t.answered(first.hi)
 	f.mentioned = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.mentioned(s) })
+	f.dated = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.dated(s, r) })
 	return f, true
 }
 
