@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -210,6 +211,7 @@ func TestErasureOfHalfWrittenFiles(t *testing.T) {
 	for i, half := range []string{"safe/.tenant-key-of-tidegate-*", "copies/.tidegate-*", "data/.tenant-key-of-tenant.key-*"} {
 		before := w.oneKey("before")
 		w.killedWhen(half, "keys", "rotate")
+		w.anotherSecond()
 		when := "killed while there was " + half
 		w.tidegate("erase", patients[i], "--now")
 		w.whole(when, before, w.oneKey(when))
@@ -217,8 +219,16 @@ func TestErasureOfHalfWrittenFiles(t *testing.T) {
 	}
 }
 
+// anotherSecond waits until copies get names other than those of now: what goes on with
+// its change within the second writes the same file once more, and leaves no half one.
+func (w *world) anotherSecond() {
+	for now := time.Now().Unix(); time.Now().Unix() == now; {
+		w.quiet(50 * time.Millisecond)
+	}
+}
+
 // killedWhen begins a verb, to which every sync and rename takes long, and kills it once
-// there is a file.
+// there is a file with something in it.
 func (w *world) killedWhen(pattern string, args ...string) {
 	w.t.Helper()
 	const calls = "fsync,renameat,linkat,unlinkat"
@@ -235,7 +245,10 @@ func (w *world) killedWhen(pattern string, args ...string) {
 	for !found && ctx.Err() == nil {
 		w.quiet(5 * time.Millisecond)
 		all, err := filepath.Glob(w.path(pattern))
-		found = err == nil && len(all) > 0
+		found = err == nil && slices.ContainsFunc(all, func(path string) bool {
+			info, err := os.Stat(path)
+			return err == nil && info.Size() > 0
+		})
 	}
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		w.t.Fatal(err)
