@@ -24,8 +24,8 @@ func doubtLimits() [trusts]scores {
 		trustNever: {math.Inf(-1), math.Inf(-1)},
 		trustSure:  {math.Inf(-1), math.Inf(-1)},
 		trustFirm:  {-0.25, -2.5},
-		trustCore:  {0.5, -1.75},
-		trustHint:  {1.5, -1.25},
+		trustCore:  {0, -2},
+		trustHint:  {1, -1.5},
 		trustDated: {4, -2},
 	}
 }
