@@ -139,6 +139,7 @@ func (x *decider) seekOpinion() {
 	}
 	unread := slices.DeleteFunc(slices.Clone(x.unread), func(seq uint64) bool {
 		return slices.Contains(x.flagged, seq) || x.s.Ask.Item != "" && slices.Contains(x.s.Pending, seq) ||
+			len(x.written(seq, seq)) == 0 || // too long ago to be shown to anybody; whether its words are still at hand is chance
 			strings.TrimSpace(x.recall(Ref{Seq: seq}).Reveal()) == "" // a picture: people look at it
 	})
 	if len(unread) == 0 || !x.env.Rules.Opinions.Sought() || x.s.Stream() {
