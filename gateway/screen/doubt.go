@@ -91,7 +91,7 @@ func (t *text) borne(c *classifier, all features, f finding, heads []span) score
 		lo, hi := t.sentence(at)
 		readings := []span{t.all(), {lo, hi}}
 		if f.trust != trustDated {
-			near, alone := t.beside(at)
+			near, alone := t.elbowRoom(at)
 			if alone || hi-lo <= lone {
 				return scores{math.Inf(1), math.Inf(1)}
 			}
@@ -106,9 +106,9 @@ func (t *text) borne(c *classifier, all features, f finding, heads []span) score
 	return best
 }
 
-// beside is what stands beside a match in its clause, or in its sentence where that is too
+// elbowRoom is what stands beside a match in its clause, or in its sentence where that is too
 // short, and whether the clause says nothing else.
-func (t *text) beside(at span) (near span, alone bool) {
+func (t *text) elbowRoom(at span) (near span, alone bool) {
 	near.lo, near.hi = t.clause(at)
 	alone = near.hi-near.lo <= at.hi-at.lo+1 && !t.quoted(at)
 	if near.hi-near.lo <= minPiece {

@@ -33,6 +33,24 @@ func TestDoubtHasBounds(t *testing.T) {
 	}
 }
 
+// escalates wants of a screen how each text escalates.
+func escalates(t *testing.T, s *Screen, by string, texts map[string]string) {
+	t.Helper()
+	for text, want := range texts {
+		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("%s: got %s %v %v, want %s: %q", by, v.Severity, v.Rules, v.Notes, want, text)
+		}
+	}
+}
+
+// allNow wants of a screen that each text escalates now.
+func allNow(t *testing.T, s *Screen, by string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		escalates(t, s, by, map[string]string{text: "now"})
+	}
+}
+
 // doubting is a classifier that says one thing of every match.
 func doubting(score float64) *classifier {
 	return &classifier{danger: dull(score), borne: dull(score), doubtful: doubtLimits()}
@@ -75,9 +93,7 @@ func TestSure(t *testing.T) {
 // not, nor what is affirmed after it, nor what is too far from the paper or in too long a
 // quotation.
 func TestMention(t *testing.T) {
-	s := mustNew(t)
-	between := wary(s)
-	for text, want := range map[string]string{
+	escalates(t, wary(mustNew(t)), "between a hint and what is told", map[string]string{
 		"the leaflet they gave says slurred speech is rare, which page has the dose":                          "no",
 		`Why does the portal list "slurred speech" under my visits of that summer?`:                           "no",
 		`"Slurred speech" was the title of the last class, when is the next one please`:                       "no",
@@ -90,18 +106,13 @@ func TestMention(t *testing.T) {
 		`the screen is 5'4" wide, slurred speech all over the room and the phone, the other is 12"`:           "now",
 		"the leaflet they gave says " + strings.Repeat("very ", 14) + "much of slurred speech":                "now",
 		`the portal lists "` + strings.Repeat("visit ", 25) + `slurred speech" under the name of that summer`: "now",
-	} {
-		if v := between.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
-	}
+	})
 }
 
 // TestPapersSilenceNothing: what anybody tells of pages though a paper, a sign or a
 // quotation stands beside it.
 func TestPapersSilenceNothing(t *testing.T) {
-	s := mustNew(t)
-	for _, text := range []string{
+	allNow(t, mustNew(t), "beside a paper",
 		"my water broke, the book says to call",
 		"question about water broke 20 minutes ago",
 		"pregunta sobre ataque de asma, el inhalador vacio",
@@ -115,11 +126,7 @@ func TestPapersSilenceNothing(t *testing.T) {
 		"el folleto dice que llame, no despierta mi papa",
 		"the class was fine but my husband is not breathing",
 		"the sign says closed, call 911 my dad collapsed",
-	} {
-		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
-			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
-		}
-	}
+	)
 }
 
 // TestLongAgo: what a date of long ago stands beside, or has gone on for years, is doubted
@@ -129,8 +136,7 @@ func TestPapersSilenceNothing(t *testing.T) {
 // where the message has few words, or where a number is told.
 func TestLongAgo(t *testing.T) {
 	s := mustNew(t)
-	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
-	for text, want := range map[string]string{
+	escalates(t, &Screen{d: s.d, c: doubting(-100), version: s.version}, "by any weights", map[string]string{
 		"At 17 i overdosed and spent a night there, the insurance form wants it listed":               "no",
 		"A los 19 tuve una sobredosis y pase tres noches alli, el seguro pide que lo anote":           "no",
 		"severe chest pain for ten years with clean tests each time and no cause that anyone knew":    "no",
@@ -138,6 +144,9 @@ func TestLongAgo(t *testing.T) {
 		"he overdosed as a baby, insurance wants it listed":                                           "now", // fewer
 		"he overdosed on the back porch there as a baby, the insurance form wants it listed":          "no",  // five words off
 		"he overdosed on the little back porch there as a baby, the insurance form wants it listed":   "now", // six
+		"at 17 years up there on that porch i overdosed, the insurance form wants it listed":          "no",  // five before it
+		"at 17 years up there on that old porch i overdosed, the insurance form wants it listed":      "now", // six
+		"i got hit by a car at the motel 1965":                                                        "now", // no year
 		"at 17 i overdosed and now i overdosed again, the insurance form wants all of it":             "now",
 		"he overdosed and is on the floor as a baby would be, the insurance form wants it listed":     "now",
 		"At 17 i overdosed again like all the others, the insurance form wants all of it":             "now",
@@ -152,12 +161,8 @@ func TestLongAgo(t *testing.T) {
 		"severe chest pain for ten years with clean tests, today my arm went numb as well":            "now",
 		"severe chest pain for ten years with clean tests, much worse since we came home from it":     "now",
 		"i was raped for ten years by him and his, the court form wants all of it listed":             "now",
-	} {
-		if v := deaf.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
-	}
-	for _, text := range []string{
+	})
+	allNow(t, s, "as it is",
 		"i had a stent in 2015 and crushing chest pain since this morning, can i still come in at 3",
 		"had a heart attack in '98, crushing chest pain, what are your hours",
 		"chest pain for ten years on and off but i cannot breathe",
@@ -166,11 +171,7 @@ func TestLongAgo(t *testing.T) {
 		"copd for 12 years on oxygen at home he passed out the tank man is late",
 		"been your patient for years my son was hit by a car which office do i go to",
 		"he choked on a grape when he was watching cartoons, what do we do",
-	} {
-		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
-			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
-		}
-	}
+	)
 }
 
 // TestAnswered: who answers his own question for information tells of it, in English and in
@@ -178,92 +179,68 @@ func TestLongAgo(t *testing.T) {
 // not, asks.
 func TestAnswered(t *testing.T) {
 	s := mustNew(t)
-	rules, wary := &Screen{d: s.d, c: &classifier{}, version: s.version}, &Screen{d: s.d, c: doubting(-2.2), version: s.version}
-	for text, want := range map[string]string{
-		"what does it mean when you cough up blood? been doing it since morning": "now",
-		"what causes coughing up blood, it happened twice today":                 "now",
-		"what happens if you swallow bleach, she did":                            "now",
-		"is it true chest pain means heart attack? mine began at noon":           "now",
-		"how can you tell if your water broke? mine just gushed":                 "now",
-		"what is a heart attack like? i have one i think":                        "now",
-		"side effects of overdose? asking because i did":                         "now",
-		"que pasa si alguien toma cloro? mi hijo lo hizo":                        "now",
-		"questionnaire had a question on hurting yourself and i said yes":        "now",
-		"on the form i ticked yes for wanting to die":                            "now",
-		"form asked if anyone hits me, he does":                                  "now",
-		"survey says do you feel safe at home, no i dont he hits me":             "now",
-		"do people die of 40 tylenol? yes i took them":                           "now",
-		"what are the signs of a stroke? yes tuesday works":                      "no",
-		"what causes coughing up blood? it happened years ago to my uncle":       "no",
-		"what causes coughing up blood? it is for a class":                       "no",
-		"what happens if you swallow bleach? we have it in the shop":             "no",
-		"que pasa si alguien toma cloro? es para la tarea de mi hija":            "no",
-	} {
-		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
-		if v := rules.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("by the rules alone: got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
+	texts := map[string]string{
+		"what does it mean when you cough up blood? been doing it since morning":  "now",
+		"what causes coughing up blood, it happened twice today":                  "now",
+		"what happens if you swallow bleach, she did":                             "now",
+		"is it true chest pain means heart attack? mine began at noon":            "now",
+		"how can you tell if your water broke? mine just gushed":                  "now",
+		"what is a heart attack like? i have one i think":                         "now",
+		"side effects of overdose? asking because i did":                          "now",
+		"que pasa si alguien toma cloro? mi hijo lo hizo":                         "now",
+		"questionnaire had a question on hurting yourself and i said yes":         "now",
+		"on the form i ticked yes for wanting to die":                             "now",
+		"form asked if anyone hits me, he does":                                   "now",
+		"survey says do you feel safe at home, no i dont he hits me":              "now",
+		"do people die of 40 tylenol? yes i took them":                            "now",
+		"what are the signs of a stroke? yes tuesday works":                       "no",
+		"what causes coughing up blood? it happened years ago to my uncle":        "no",
+		"what causes coughing up blood? it is for a class":                        "no",
+		"what happens if you swallow bleach? we have it in the shop":              "no",
+		"que pasa si alguien toma cloro? es para la tarea de mi hija":             "no",
+		"what are the signs of a stroke? yes i have an appointment tuesday":       "no",
+		"cuales son los sintomas de un infarto, quiero saber si lo cubre":         "no",
+		"is the flu shot safe with 10 tylenol? yes i am coming friday":            "no",
+		"does your form ask if someone hits me? yes it does":                      "no",
+		"what are the signs of a stroke, the leaflet was blank. mine has no page": "no",
 	}
-	for _, text := range []string{
+	escalates(t, s, "as it is", texts)
+	escalates(t, &Screen{d: s.d, c: &classifier{}, version: s.version}, "by the rules alone", texts)
+	allNow(t, &Screen{d: s.d, c: doubting(-2.2), version: s.version}, "which an answer bears out",
 		"what is a heart attack like? i have one i think",
 		"what does it mean when you cough up blood? been doing it since morning",
 		"side effects of overdose for somebody of my age and weight? asking because i did",
-		"what causes coughing up blood? " + strings.Repeat("please ", 38) + "it happened today",
-	} {
-		if v := wary.Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
-			t.Errorf("got %s %v %v, want the answer to bear it out: %q", v.Severity, v.Rules, v.Notes, text)
-		}
-	}
+		"what causes coughing up blood? "+strings.Repeat("please ", 38)+"it happened today",
+	)
 	loud := *s.c
 	loud.threshold = math.Inf(-1)
 	asked := "what are the signs that words the rules know nothing of are meant"
-	for text, want := range map[string]string{asked: "no", asked + "? it happened": "now"} {
-		if v := (&Screen{d: s.d, c: &loud, version: s.version}).Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v, want the classifier asked of a question that is answered, and of no other: %q", v.Severity, v.Rules, text)
-		}
-	}
+	escalates(t, &Screen{d: s.d, c: &loud, version: s.version}, "by a classifier that hears all it is asked", map[string]string{asked: "no", asked + "? it happened": "now"})
 	late := "what causes coughing up blood? " + strings.Repeat("please ", 40) + "it happened today"
-	if v := rules.Judge(late, nil, 0, ""); v.Severity.Escalate() != "no" {
-		t.Errorf("got %s %v, want an answer so far off unheard: %q", v.Severity, v.Rules, late)
-	}
+	escalates(t, &Screen{d: s.d, c: &classifier{}, version: s.version}, "so far off", map[string]string{late: "no"})
 }
 
 // wary is a screen that doubts hints, and nothing else.
 func wary(s *Screen) *Screen {
 	c := doubting(-1.5)
-	c.doubtful = [trusts]scores{trustSure: {-2, -2}, trustFirm: {-2, -2}, trustCore: {-2, -2}, trustHint: {0, 0}}
+	c.doubtful = [trusts]scores{trustSure: {-2, -2}, trustFirm: {-2, -2}, trustCore: {-2, -2}, trustHint: {0, 0}, trustDated: {-2, -2}}
 	return &Screen{d: s.d, c: c, version: s.version}
 }
 
 // TestBriefMessages: in a message of few words a hint is doubted as late as what is firm,
 // and never where its sentence or its clause says next to nothing else.
 func TestBriefMessages(t *testing.T) {
-	s := wary(mustNew(t))
-	for text, want := range map[string]string{
+	s := mustNew(t)
+	escalates(t, wary(s), "between a hint and what is told", map[string]string{
 		"the new cook passed out by the copier":                                             "now",
 		"the new cook passed out by the copier again during our long rehearsal this friday": "no",
-	} {
-		if v := s.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v %v, want %s: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
-	}
-	deaf := &Screen{d: s.d, c: doubting(-100), version: s.version}
-	for text, want := range map[string]string{
+	})
+	escalates(t, &Screen{d: s.d, c: doubting(-100), version: s.version}, "by any weights", map[string]string{
 		"he collapsed again today":                        "now", // a sentence of four words
 		"he collapsed again today, do you take my card":   "no",
 		"my card is new, he collapsed, do you take aetna": "now", // a clause that says nothing else
-	} {
-		if v := deaf.Judge(text, nil, 0, ""); v.Severity.Escalate() != want {
-			t.Errorf("got %s %v %v, want %s even by any weights: %q", v.Severity, v.Rules, v.Notes, want, text)
-		}
-	}
-	for _, text := range []string{"the cook got shot by the billboard", "una señora en el banco se golpeo la cabeza"} {
-		if v := mustNew(t).Judge(text, nil, 0, ""); v.Severity.Escalate() != "now" {
-			t.Errorf("got %s %v, want now: %q", v.Severity, v.Notes, text)
-		}
-	}
+	})
+	allNow(t, s, "as it is", "the cook got shot by the billboard", "una señora en el banco se golpeo la cabeza")
 }
 
 // TestDoubtEndsWithTheSentence: another sentence makes nobody doubt what one of them

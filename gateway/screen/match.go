@@ -34,7 +34,7 @@ type pattern struct {
 type trust uint8
 
 const (
-	trustNever trust = iota // whatever stands around it: what measures, what is below S2, a clinic's own phrases
+	trustNever trust = iota // whatever stands around it: what measures, what can wait for the same day, a clinic's own phrases
 	trustSure               // but beside a date of long ago
 	trustFirm               // unless nothing at all bears it out; so all in a message of few words
 	trustCore               // unless next to nothing does

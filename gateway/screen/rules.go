@@ -67,11 +67,11 @@ func (s classSet) has(c int32) bool { return slices.Contains(s, c) }
 
 // wellKnown are the classes the scope layer asks for by name.
 type wellKnown struct {
-	contrast, pseudo, cueNo, cueNot, cueFar, deed, able, bearing, listOr, subject                                  int32
-	history, ago, resolved, past, present, info, firsthand, nonhuman                                               int32
-	minimiser, yes, no, child, other, self, filler, actually, question                                             int32
-	condition, mention, besides, affirmed, answered, dated, teller, underWay, longStanding, acute, orders, speaker int32
-	deniedAfter                                                                                                    int32
+	contrast, pseudo, cueNo, cueNot, cueFar, deed, able, bearing, listOr, subject int32
+	history, ago, resolved, past, present, info, firsthand, nonhuman              int32
+	minimiser, yes, no, child, other, self, filler, actually, question            int32
+	condition, mention, besides, affirmed, speaker, teller, deniedAfter           int32
+	answered, dated, longStanding, underWay, acute, orders                        int32
 }
 
 // data is the compiled rules data.

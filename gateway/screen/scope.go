@@ -170,7 +170,7 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 	if t.bears(t.d.sets.nonhuman, max(lo, s.lo-reachAnimal), s.lo) && !t.touches(t.d.sets.firsthand, lo, hi) {
 		return standsNonhuman
 	}
-	if !r.plainly && t.asked(s, lo, hi) && !t.answered(s.hi) {
+	if !r.plainly && t.hypothetical(s, lo, hi) && !t.answered(s.hi) {
 		return standsHypothetical
 	}
 	st := t.tense(s, hi, joint)
@@ -199,17 +199,17 @@ func (t *text) mentioned(s span) bool {
 func (t *text) dated(s span, r *rule) bool {
 	w := &t.d.sets
 	lo, hi := t.clause(s)
-	if t.joins(w.dated, s, lo, hi) {
+	if t.dates(w.dated, s, lo, hi) {
 		return !t.touches(w.present, lo, hi) && !t.touches(w.underWay, lo, hi)
 	}
-	return !r.worsens() && t.joins(w.longStanding, s, lo, hi) && !t.touches(w.acute, 0, t.all().hi)
+	return !r.worsens() && t.dates(w.longStanding, s, lo, hi) && !t.touches(w.acute, 0, t.all().hi)
 }
 
-// joins reports whether a class is said in [lo, hi), a few words from a span at most: after
+// dates reports whether a class is said in [lo, hi), a few words from a span at most: after
 // it, or where it begins what is read, for else it belongs to what stands before it, as in
 // "smoker since 1985 collapsed"; and between them nobody who has begun to tell something
 // else and no "and" or "but".
-func (t *text) joins(class int32, s span, lo, hi int32) bool {
+func (t *text) dates(class int32, s span, lo, hi int32) bool {
 	w := &t.d.sets
 	return slices.ContainsFunc(t.begin(class, lo, hi), func(c span) bool {
 		from, to, who := c.hi, s.lo, s.lo-1 // "i overdosed": who did stands right before it
@@ -232,14 +232,23 @@ func (t *text) isAny(lo, hi int32, classes ...int32) bool {
 	return false
 }
 
-// telling is how many words of a text tell anything: what orders the agent about does not.
+// telling is how many words of a text tell anything: what orders the agent about does not,
+// nor what an idiom has taken.
 func (t *text) telling() (n int) {
 	from := int32(0)
+	count := func(to int32) {
+		for ; from < to; from++ {
+			if !t.skipped[from] {
+				n++
+			}
+		}
+	}
 	for _, o := range t.of(t.d.sets.orders) {
-		n += int(max(0, o.lo-from))
+		count(o.lo)
 		from = max(from, o.hi)
 	}
-	return n + int(t.all().hi-from)
+	count(t.all().hi)
+	return n
 }
 
 // affirmed reports whether what follows in a text says that something is so, and now:
@@ -291,10 +300,10 @@ func (t *text) sentence(s span) (lo, hi int32) {
 // maxSentence bounds how far a sentence is read either way, in tokens.
 const maxSentence = 60
 
-// asked reports a question for information or an invented case: words
+// hypothetical reports a question for information or an invented case: words
 // such as "signs of" or "what if" shortly before the match, or "class" right
 // after it, and nobody who has it.
-func (t *text) asked(s span, lo, hi int32) bool {
+func (t *text) hypothetical(s span, lo, hi int32) bool {
 	info := t.d.sets.info
 	if !t.bears(info, max(lo, s.lo-reachInfo), s.lo) && !t.says(info, s.hi, t.tail(s.hi, min(hi, s.hi+reachInfoTail))) && !t.says(info, s.lo, s.hi) {
 		return false
@@ -306,10 +315,10 @@ func (t *text) asked(s span, lo, hi int32) bool {
 // causes X? mine began at noon" nobody asks for information.
 func (t *text) answered(from int32) bool {
 	w := &t.d.sets
-	return slices.ContainsFunc(t.of(w.answered), func(a span) bool {
+	return slices.ContainsFunc(t.begin(w.answered, from, from+reachAnswer), func(a span) bool {
 		lo, hi := t.sentence(a)
 		lo = max(lo, from)
-		return a.lo >= from && a.lo-from < reachAnswer && !t.touches(w.ago, lo, hi) && !t.touches(w.history, lo, hi) && !t.touches(w.past, lo, hi) && !t.touches(w.resolved, lo, hi)
+		return !t.touches(w.ago, lo, hi) && !t.touches(w.history, lo, hi) && !t.touches(w.past, lo, hi) && !t.touches(w.resolved, lo, hi)
 	})
 }
 

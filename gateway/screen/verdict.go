@@ -16,7 +16,7 @@ type finding struct {
 	heads       []span // the same of each match that stands now; none of more than maxHeads
 	mentioned   bool   // all of them are, and not told
 	dated       bool   // a date of long ago stands beside each
-	answered    bool   // one of them is asked after, and answered
+	answered    bool   // one of them is a question that is answered
 	borne       scores // where it might have been doubted
 	quotes      []rawSpan
 }
@@ -191,7 +191,7 @@ func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]s
 		f.quotes = t.quote(f.quotes, s)
 	}
 	lo, hi := t.sentence(first)
-	f.answered = t.asked(first, lo, hi) && t.answered(first.hi)
+	f.answered = t.hypothetical(first, lo, hi) && t.answered(first.hi)
 	f.mentioned = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.mentioned(s) })
 	f.dated = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.dated(s, r) })
 	return f, true
