@@ -110,7 +110,7 @@ type Gateway struct {
 	watchman *watchman
 	ready    atomic.Bool
 	scarce   atomic.Bool                   // room on the disk
-	torn     map[string]bool               // marks of which the admins were told; the scrub's alone
+	torn     map[string]bool               // marks and items of which the admins were told; the scrub's alone
 	restored atomic.Pointer[turn.Restored] // nil: the record was never restored
 
 	force   atomic.Pointer[force]

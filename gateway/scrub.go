@@ -98,27 +98,28 @@ func (g *Gateway) lookThrough(ctx context.Context, wait func() bool) error {
 	}
 }
 
-// tellTorn tells the admins of marks that are not what was written: once each while
-// the daemon runs.
+// tellTorn tells the admins of marks and items that are not what was written: once each
+// while the daemon runs.
 func (g *Gateway) tellTorn(ctx context.Context, auditor *audit.Auditor) error {
 	var news []string
-	err := auditor.Marks(ctx, func(f audit.Fault) {
-		if g.torn[f.Cause] {
+	err := auditor.Torn(ctx, func(f audit.Fault) {
+		what := string(f.Conversation) + " " + f.Cause
+		if g.torn[what] {
 			return
 		}
-		news = append(news, f.Cause)
+		news = append(news, what)
 		g.metrics.faults.WithLabelValues("damage").Inc()
-		g.o.Log.Error().Str("cause", f.Cause).Msg("a mark is damaged")
+		g.o.Log.Error().Str("conversation", string(f.Conversation)).Str("cause", f.Cause).Msg("a mark or an item is damaged")
 	})
 	if err != nil || len(news) == 0 {
 		return err
 	}
-	words := fmt.Sprintf("%s: %d marks of the record are damaged: what is known of texts, codes or case lists by them is lost. Run: tidegate verify", g.rules().Clinic, len(news))
+	words := fmt.Sprintf("%s: %d marks or items of the record are damaged: what is known by them of texts, codes or case lists, or was to be done, is lost. Run: tidegate verify", g.rules().Clinic, len(news))
 	if err := g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, ""); err != nil && !unusable(err) {
 		return err // the next round tells them
 	}
-	for _, cause := range news {
-		g.torn[cause] = true
+	for _, what := range news {
+		g.torn[what] = true
 	}
 	return nil
 }

@@ -142,30 +142,35 @@ func TestScrubCutShort(t *testing.T) {
 	}
 }
 
-// TestScrubFindsATornMark: the admins are told once, and what is written anew is whole.
-func TestScrubFindsATornMark(t *testing.T) {
-	f, path, ring := openFrozen(t)
-	f.id = f.texts("SM1", "STOP")
-	must(t, f.store.Close())
-	db, err := bolt.Open(path, 0o600, nil)
-	must(t, err)
-	must(t, db.Update(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte("marks"))
-		k, v := b.Cursor().Seek([]byte("seen:"))
-		v = append([]byte(nil), v...)
-		v[len(v)-1] ^= 1
-		return b.Put(append([]byte(nil), k...), v)
-	}))
-	must(t, db.Close())
-	f.open(path, ring)
-	f.scrubs(t)
-	f.scrubs(t)
-	if notices := f.told(t); len(notices) != 1 || !strings.Contains(notices[0], "mark") || strings.Contains(notices[0], "seen:") {
-		t.Errorf("the admin was told %q, want once that a mark is damaged", notices)
-	}
-	rep, err := audit.New(f.store, ring).Verify(t.Context(), audit.Check{})
-	if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0].Cause, "seen:") {
-		t.Errorf("verify: %+v, %v; want the mark named", rep.Faults, err)
+// TestScrubFindsWhatIsTorn: the admins are told once of a mark or an item, and verify
+// names it.
+func TestScrubFindsWhatIsTorn(t *testing.T) {
+	for bucket, want := range map[string]string{"marks": "seen:", "items": "an item"} {
+		t.Run(bucket, func(t *testing.T) {
+			f, path, ring := openFrozen(t)
+			f.id = f.texts("SM1", "my chest hurts")
+			must(t, f.store.Close())
+			db, err := bolt.Open(path, 0o600, nil)
+			must(t, err)
+			must(t, db.Update(func(tx *bolt.Tx) error {
+				b := tx.Bucket([]byte(bucket))
+				k, v := b.Cursor().Seek([]byte(map[string]string{"marks": "seen:", "items": string(f.id)}[bucket]))
+				v = append([]byte(nil), v...)
+				v[len(v)-1] ^= 1
+				return b.Put(append([]byte(nil), k...), v)
+			}))
+			must(t, db.Close())
+			f.open(path, ring)
+			f.scrubs(t)
+			f.scrubs(t)
+			if notices := f.told(t); len(notices) != 1 || !strings.Contains(notices[0], "marks or items") || strings.Contains(notices[0], "seen:") {
+				t.Errorf("the admin was told %q, want once that one is damaged", notices)
+			}
+			rep, err := audit.New(f.store, ring).Verify(t.Context(), audit.Check{})
+			if err != nil || len(rep.Faults) != 1 || !strings.Contains(rep.Faults[0].Cause, want) {
+				t.Errorf("verify: %+v, %v; want it named", rep.Faults, err)
+			}
+		})
 	}
 }
 

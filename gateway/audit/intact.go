@@ -29,7 +29,7 @@ func Intact(ctx context.Context, store molt.Store, progress func(Report)) (Repor
 		return r, err
 	}
 	err = a.scan(ctx, molt.Query{Table: molt.TableItems}, func(p molt.Page) { r.Items += len(p.Items) })
-	return r, errors.Join(err, a.Marks(ctx, r.fault))
+	return r, errors.Join(err, a.Torn(ctx, r.fault))
 }
 
 func (a *Auditor) intact(ctx context.Context, h molt.ConversationHead, r *Report) error {
@@ -64,14 +64,21 @@ func (a *Auditor) scan(ctx context.Context, q molt.Query, each func(molt.Page)) 
 	}
 }
 
-// Marks tells of each mark that is not what was written. Their ids tell nobody
-// anything.
-func (a *Auditor) Marks(ctx context.Context, each func(Fault)) error {
-	return a.scan(ctx, molt.Query{Table: molt.TableMarks}, func(p molt.Page) {
+// Torn tells of each mark and each item that is not what was written. Their ids tell
+// nobody anything.
+func (a *Auditor) Torn(ctx context.Context, each func(Fault)) error {
+	err := a.scan(ctx, molt.Query{Table: molt.TableItems}, func(p molt.Page) {
+		for _, it := range p.Items {
+			if it.Torn {
+				each(Fault{Conversation: it.Conversation, Cause: "an item is not what was written: what it asks for is not done, nor what waits behind it"})
+			}
+		}
+	})
+	return errors.Join(err, a.scan(ctx, molt.Query{Table: molt.TableMarks}, func(p molt.Page) {
 		for _, m := range p.Marks {
 			if m.Torn {
 				each(Fault{Cause: fmt.Sprintf("the mark %q is not what was written", m.ID)})
 			}
 		}
-	})
+	}))
 }

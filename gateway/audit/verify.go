@@ -104,7 +104,7 @@ func (a *Auditor) Verify(ctx context.Context, c Check) (Report, error) {
 			return r, err
 		}
 	}
-	return r, errors.Join(a.verifyItems(ctx, &r), a.Marks(ctx, r.fault))
+	return r, errors.Join(a.verifyItems(ctx, &r), a.Torn(ctx, r.fault))
 }
 
 // restores lists the restores on record. One that is not signed by this record's
@@ -253,7 +253,7 @@ func (a *Auditor) verifyItems(ctx context.Context, r *Report) error {
 }
 
 func (a *Auditor) verifyItem(ctx context.Context, it molt.Item) error {
-	if it.Body == nil {
+	if it.Body == nil { // also of a torn one: see Torn
 		return nil
 	}
 	if it.Key == "" && json.Valid(it.Body) { // what is to be deleted at a carrier: its own ids, and nobody's words

@@ -175,7 +175,9 @@ func (c *Custody) items(ctx context.Context, id molt.ConversationID, visit func(
 			return err
 		}
 		for _, it := range p.Items {
-			visit(it)
+			if !it.Torn { // such a one has no id to end it by, and what is in it is sealed
+				visit(it)
+			}
 		}
 		if q.After = p.Next; q.After == "" {
 			return nil

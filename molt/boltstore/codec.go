@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"io"
+	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/molt"
 )
@@ -123,6 +123,47 @@ func decodeKey(c molt.ConversationID, id, b []byte) (molt.WrappedKey, error) {
 	return k, r.end("key")
 }
 
+// The value of a mark or an item begins with a head, and sumLength bytes of a digest over
+// its key and what follows. Values of earlier layouts have neither: marks were text, and
+// no item began with a NUL.
+const (
+	markHead  = "\xf1\xe7\xc3\x9a"
+	itemHead  = "\x00\xe7\xc3\x9a"
+	sumLength = 8
+)
+
+// summed is a value as it is written.
+func summed(head string, key, value []byte) []byte {
+	b := make([]byte, 0, len(head)+sumLength+len(value))
+	return append(append(append(b, head...), sumOf(key, value)...), value...)
+}
+
+func sumOf(key, value []byte) []byte {
+	h := sha256.New()
+	_, _ = h.Write(key)
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write(value)
+	return h.Sum(nil)[:sumLength]
+}
+
+// whole takes the value out of what was written, and reports whether it is that.
+func whole(head string, key, b []byte) (value []byte, ok bool) {
+	like := 0
+	for i := range min(len(head), len(b)) {
+		if b[i] == head[i] {
+			like++
+		}
+	}
+	if like == 0 {
+		return b, true
+	}
+	at := len(head) + sumLength
+	if like < len(head) || len(b) < at || !bytes.Equal(b[len(head):at], sumOf(key, b[at:])) {
+		return nil, false
+	}
+	return b[at:], true
+}
+
 func encodeItem(it molt.Item) []byte {
 	b := make([]byte, 0, 128+len(it.Body))
 	b = appendText(appendText(b, string(it.ID)), string(it.Conversation))
@@ -130,54 +171,43 @@ func encodeItem(it molt.Item) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(it.Due))
 	b = binary.BigEndian.AppendUint64(b, it.Epoch)
 	b = binary.BigEndian.AppendUint64(b, it.Order)
-	return append(b, it.Body...)
+	return summed(itemHead, itemKey(it), append(b, it.Body...))
 }
 
-func decodeItem(b []byte) (molt.Item, error) {
-	r := reader{b: b}
+// decodeItem reads an item at its key. Of one that is torn it gives the conversation
+// alone, and the error.
+func decodeItem(key, b []byte) (molt.Item, error) {
+	conversation, _, _ := bytes.Cut(key, []byte{0})
+	torn := molt.Item{Conversation: molt.ConversationID(conversation), Torn: true}
+	value, ok := whole(itemHead, key, b)
+	if !ok {
+		return torn, fmt.Errorf("item: %w: it is not what was written", molt.ErrCorrupt)
+	}
+	r := reader{b: value}
 	it := molt.Item{ID: molt.ItemID(r.text()), Conversation: molt.ConversationID(r.text()), Lane: molt.Lane(r.text()), Key: molt.KeyID(r.text())}
 	it.Due, it.Epoch, it.Order = molt.Time(r.number()), r.number(), r.number()
 	it.Body = append([]byte(nil), r.rest()...)
-	return it, r.end("item")
+	if err := r.end("item"); err != nil {
+		return torn, err
+	}
+	if !bytes.Equal(itemKey(it), key) {
+		return torn, fmt.Errorf("item: %w: it is not the one of its key", molt.ErrCorrupt)
+	}
+	return it, nil
 }
 
-// markHead begins the value of a mark: then come markSum bytes of a digest over its id
-// and value. No byte of it is text, and marks of layout 2, which have none, are.
-const (
-	markHead = "\xf1\xe7\xc3\x9a"
-	markSum  = 8
-)
+func encodeMark(m molt.Mark) []byte { return summed(markHead, []byte(m.ID), m.Value) }
 
-func encodeMark(m molt.Mark) []byte {
-	b := make([]byte, 0, len(markHead)+markSum+len(m.Value))
-	return append(append(append(b, markHead...), sumOfMark(m.ID, m.Value)...), m.Value...)
-}
-
-func sumOfMark(id molt.MarkID, value []byte) []byte {
-	h := sha256.New()
-	_, _ = io.WriteString(h, string(id)+"\x00")
-	_, _ = h.Write(value)
-	return h.Sum(nil)[:markSum]
-}
-
-// decodeMark reads a mark. One that is torn is read as that: it hides no other.
+// decodeMark reads a mark. One that is torn is read as that: it hides no other. An id and
+// a value of an earlier layout are text; with the head or a part of it they are not: an
+// id runs over into its value, or a value begins within the id.
 func decodeMark(id, b []byte) molt.Mark {
-	m := molt.Mark{ID: molt.MarkID(id)}
-	like := 0
-	for i := range min(len(markHead), len(b)) {
-		if b[i] == markHead[i] {
-			like++
-		}
+	value, ok := whole(markHead, id, b)
+	older := ok && len(value) == len(b)
+	if !ok || !utf8.Valid(id) || older && !utf8.Valid(value) {
+		return molt.Mark{ID: molt.MarkID(id), Torn: true}
 	}
-	switch {
-	case like == 0:
-		m.Value = append([]byte{}, b...)
-	case like == len(markHead) && len(b) >= len(markHead)+markSum && bytes.Equal(b[len(markHead):len(markHead)+markSum], sumOfMark(m.ID, b[len(markHead)+markSum:])):
-		m.Value = append([]byte{}, b[len(markHead)+markSum:]...)
-	default:
-		m.Torn = true
-	}
-	return m
+	return molt.Mark{ID: molt.MarkID(id), Value: append([]byte{}, value...)}
 }
 
 func appendText(b []byte, s string) []byte {

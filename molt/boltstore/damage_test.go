@@ -223,9 +223,154 @@ func TestADamagedMarkIsTorn(t *testing.T) {
 			t.Errorf("cut after %d bytes: %+v, want it torn", cut+1, m)
 		}
 	}
+	s.edit(t, func(tx *bolt.Tx) error { // its id runs over into its value
+		return tx.Bucket([]byte(bucketMarks)).Put(append([]byte("a:6"), whole[:9]...), whole[9:])
+	})
+	if m := read()[molt.MarkID("a:6"+string(whole[:9]))]; !m.Torn {
+		t.Errorf("an id that is none: %+v, want it torn", m)
+	}
+	s.edit(t, func(tx *bolt.Tx) error { // its value begins within its id
+		return tx.Bucket([]byte(bucketMarks)).Put([]byte("a"), append([]byte(":2"), whole[:len(whole)-2]...))
+	})
+	if m := read()["a"]; !m.Torn {
+		t.Errorf("a value that begins within the id: %+v, want it torn", m)
+	}
 	commit(t, s, molt.Batch{Marks: put})
 	if m := read()["a:2"]; m.Torn || string(m.Value) != `{"n":2}` {
 		t.Errorf("written anew: %+v", m)
+	}
+}
+
+// TestADamagedItemIsTorn: whatever byte of it is changed, or where it lies under another's
+// key; it hides no other, what stands before it in its lane ends all the same, and what
+// waits behind it waits. One that a build of layout 3 wrote reads.
+func TestADamagedItemIsTorn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path})
+	item := func(id molt.ItemID, lane molt.Lane) molt.Item {
+		return molt.Item{ID: id, Conversation: "c", Lane: lane, Due: 1, Key: "k", Body: []byte("body")}
+	}
+	commit(t, s, molt.Batch{
+		Conversation: "c", Expect: molt.Expect{AnySeq: true}, Events: []molt.Event{{Kind: "k", At: 1, Body: []byte("x")}},
+		Put: []molt.Item{item("i1", "page:alice:sms"), item("i2", "page:alice:sms"), item("i3", "page:alice:sms"), item("j1", "page:bob:sms")},
+	})
+	at := func(n int) (key, value []byte) {
+		err := s.db.View(func(tx *bolt.Tx) error {
+			c := tx.Bucket([]byte(bucketItems)).Cursor()
+			k, v := c.First()
+			for range n {
+				k, v = c.Next()
+			}
+			key, value = bytes.Clone(k), bytes.Clone(v)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, value
+	}
+	read := func() (out []molt.Item) {
+		p, err := s.Scan(t.Context(), molt.Query{Table: molt.TableItems, Limit: molt.MaxPage})
+		if err != nil || len(p.Items) != 4 {
+			t.Fatalf("%d items, %v", len(p.Items), err)
+		}
+		return p.Items
+	}
+	key, whole := at(1)
+	put := func(value []byte) {
+		s.edit(t, func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketItems)).Put(key, value) })
+	}
+	for i := range whole {
+		torn := bytes.Clone(whole)
+		torn[i] ^= 1 << (i % 8)
+		put(torn)
+		got := read()
+		if want := (molt.Item{Conversation: "c", Torn: true}); got[1].Torn != want.Torn || got[1].Conversation != want.Conversation || got[1].ID != "" {
+			t.Errorf("byte %d changed: %+v, want it torn", i, got[1])
+		}
+		if got[0].ID != "i1" || got[2].ID != "i3" || got[3].ID != "j1" {
+			t.Errorf("byte %d changed: the others read %+v", i, got)
+		}
+	}
+	_, others := at(2)
+	if put(others); !read()[1].Torn {
+		t.Error("another's value under its key: want it torn")
+	}
+	put(whole[len(itemHead)+sumLength:])
+	if got := read()[1]; got.Torn || got.ID != "i2" || string(got.Body) != "body" {
+		t.Errorf("as layout 3 has it: %+v", got)
+	}
+	if put(others[len(itemHead)+sumLength:]); !read()[1].Torn {
+		t.Error("another's under its key, as layout 3 has it: want it torn")
+	}
+
+	put(append(bytes.Clone(whole), 1))
+	claim := func() (ids []molt.ItemID) {
+		c, err := s.Claim(t.Context(), molt.Claim{Classes: []molt.Lane{"page"}, Now: 10, Until: 20, Limit: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range c.Items {
+			ids = append(ids, it.ID)
+			commit(t, s, molt.Batch{Conversation: "c", Expect: molt.Expect{AnySeq: true, Leases: []molt.Lease{it.Lease}, Now: 10}, Events: []molt.Event{{Kind: "k", At: 1, Body: []byte("x")}}, Done: []molt.ItemID{it.ID}})
+		}
+		return ids
+	}
+	if got := claim(); fmt.Sprint(got) != "[i1 j1]" {
+		t.Errorf("claimed %v, want i1 and j1", got)
+	}
+	if got := claim(); len(got) > 0 {
+		t.Errorf("claimed %v from behind the torn one", got)
+	}
+}
+
+// TestABucketThatIsNotWhatItWasIsRefused: its root leads to another page, its name is
+// another, or it is no bucket any more. Else it would be read as empty, or made anew.
+func TestABucketThatIsNotWhatItWasIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, Options{Path: path, InitialMmapSize: 1 << 18})
+	for i := range 100 {
+		b := mark(fmt.Sprint("m", i))
+		b.Conversation, b.Expect, b.Events = "c", molt.Expect{AnySeq: true}, []molt.Event{{Kind: "k", At: 1, Body: make([]byte, 200)}}
+		b.Put = []molt.Item{{ID: molt.ItemID(fmt.Sprint("i", i)), Conversation: "c", Lane: "page:alice:sms", Due: 1, Body: make([]byte, 100)}}
+		commit(t, s, b)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, _, w := newestRoot(bytes.NewReader(was))
+	page := int(root) * w.page
+	n, tried := int(binary.LittleEndian.Uint16(was[page+10:])), 0
+	for i := range n {
+		e := page + pageHeader + i*element
+		name := e + int(binary.LittleEndian.Uint32(was[e+4:]))
+		value := name + int(binary.LittleEndian.Uint32(was[e+8:]))
+		for what, at := range map[string]int{"root": value, "name": name + 1, "kind": e} {
+			for bit := range 5 {
+				image := bytes.Clone(was)
+				if image[at] ^= 1 << bit; what == "root" && binary.LittleEndian.Uint64(was[value:]) == 0 {
+					continue // it lies in the page
+				}
+				if err := os.WriteFile(path, image, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				tried++
+				s, err := Open(Options{Path: path, InitialMmapSize: 1 << 18})
+				if err == nil {
+					_ = s.Close()
+				}
+				if !errors.Is(err, molt.ErrCorrupt) {
+					t.Errorf("bucket %d, its %s, bit %d: %v, want it refused", i, what, bit, err)
+				}
+			}
+		}
+	}
+	if n != len(bucketNames()) || tried < 100 {
+		t.Errorf("%d buckets, %d tried", n, tried)
 	}
 }
 

@@ -44,7 +44,7 @@
 //	events  conversation 0 seq     the event without its Seq
 //	snaps   conversation           the snapshot
 //	keys    conversation 0 key id  period, wrapped key
-//	items   conversation 0 lane 0 order   the item: a lane's items lie together in order
+//	items   conversation 0 lane 0 order   a digest of both, and the item: a lane's items lie together in order
 //	ids     item id                its key in items
 //	due     class 0 due order      the key in items of a lane's head, and of no other item
 //	marks   mark id                a digest of both, and the value
@@ -57,6 +57,8 @@
 // Layout 3 has digests in the values of marks. Those that a build of 2 wrote have none
 // and are read as they are; a build of 2 would read digests as values, so it refuses
 // the file. A file of 2 becomes one of 3 when it is opened, and nothing is rewritten.
+//
+// Layout 4 has digests in the values of items, in the same way.
 //
 // Only lane heads are in due, so that a claim costs what it hands out and not
 // what waits; when a head goes, its follower enters.

@@ -15,7 +15,7 @@ import (
 func (t *tables) eachIndexed(visit func(it molt.Item, key []byte, head bool) error) error {
 	var lane []byte
 	return t.items.ForEach(func(key, value []byte) error {
-		it, err := decodeItem(value)
+		it, err := decodeItem(key, value)
 		if err != nil {
 			lane = key[:max(0, len(key)-16)]
 			return nil

@@ -497,7 +497,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(encodeEvent(molt.Event{Seq: 1, At: 2, Kind: "k", Key: "y", Body: []byte("b")}))
 	f.Add(encodeEvent(molt.Event{Seq: 1, At: 2, Kind: "k"}))
 	f.Add(encodeSnapshot(molt.Snapshot{Seq: 1, Key: "k", Body: []byte("b")}))
-	f.Add(encodeItem(molt.Item{ID: "i", Conversation: "c", Lane: "agent:x", Due: -1, Order: 9, Body: []byte("b")}))
+	item := molt.Item{ID: "i", Conversation: "c", Lane: "agent:x", Due: -1, Order: 9, Body: []byte("b")}
+	f.Add(encodeItem(item))
 	f.Add(encodeKey(molt.WrappedKey{Period: "2026-11", Wrapped: []byte("w")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		same := func(what string, err error, encoded []byte) {
@@ -511,8 +512,8 @@ func FuzzDecode(f *testing.F) {
 		same("event", err, encodeEvent(e))
 		s, err := decodeSnapshot(b)
 		same("snapshot", err, encodeSnapshot(s))
-		it, err := decodeItem(b)
-		same("item", err, encodeItem(it))
+		it, err := decodeItem(itemKey(item), b)
+		same("item", err, encodeItem(it)[len(itemHead)+sumLength:])
 		k, err := decodeKey("c", []byte("k"), b)
 		same("key", err, encodeKey(k))
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 )
 
 // schema is the version of the layout in doc.go that this build reads and writes.
-const schema = 3
+const schema = 4
 
 const (
 	defaultLockTimeout = 1500 * time.Millisecond
@@ -108,7 +109,8 @@ func openWhole(o Options) (s *Store, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			_ = file.Close() // and with it the lock
+			unlock(file) // what was mapped of it holds the lock beyond its closing
+			_ = file.Close()
 			s, err = nil, fmt.Errorf("open store %s: %w: a page of it is damaged (%w); %w", o.Path, molt.ErrCorrupt, panicError(p), errRestore)
 		}
 	}()
@@ -207,6 +209,9 @@ func (s *Store) countOpening(most int64) (opens uint64, err error) {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
+		if err := checkBuckets(tx); err != nil {
+			return err
+		}
 		for _, name := range bucketNames() {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return fmt.Errorf("bucket %s: %w", name, err)
@@ -228,6 +233,23 @@ func (s *Store) countOpening(most int64) (opens uint64, err error) {
 		return meta.Put([]byte("opens"), binary.BigEndian.AppendUint64(nil, opens))
 	})
 	return opens, err
+}
+
+// checkBuckets wants a file to have all buckets and no other, or, a new one, none: one
+// whose name was damaged would be made anew, and empty.
+func checkBuckets(tx *bolt.Tx) error {
+	found := 0
+	err := tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+		if b == nil || !slices.Contains(bucketNames(), string(name)) {
+			return fmt.Errorf("%w: a bucket %q is none of this layout", molt.ErrCorrupt, name)
+		}
+		found++
+		return nil
+	})
+	if err == nil && found > 0 && found < len(bucketNames()) {
+		err = fmt.Errorf("%w: of %d buckets %d are there", molt.ErrCorrupt, len(bucketNames()), found)
+	}
+	return err
 }
 
 func checkSchema(tx *bolt.Tx) error {

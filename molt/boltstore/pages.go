@@ -46,7 +46,8 @@ type walker struct {
 
 // checkPages walks all pages that the newest valid root leads to: each is what it
 // says it is, within the file and in one place only; keys lie within their page, in
-// order; no page in use is counted free. An error names the page and wraps
+// order and without a gap; no page in use is counted free, and none that is not is lost,
+// as those of a bucket whose root was changed to another are. An error names the page and wraps
 // molt.ErrCorrupt. A file without a valid root is bbolt's to refuse.
 func checkPages(file *os.File) error {
 	info, err := file.Stat()
@@ -171,6 +172,7 @@ func (w *walker) elements(id uint64, b, low, high []byte, depth int) error {
 		return damaged(id, "counts what it does not hold")
 	}
 	keys := make([][]byte, count)
+	ends := uint64(pageHeader + count*element) // what is written lies without a gap, in order
 	for i := range count {
 		at := pageHeader + i*element
 		e := b[at : at+element]
@@ -179,9 +181,10 @@ func (w *walker) elements(id uint64, b, low, high []byte, depth int) error {
 			off, key, value = uint64(le.Uint32(e[4:])), uint64(le.Uint32(e[8:])), uint64(le.Uint32(e[12:]))
 		}
 		from := uint64(at) + off
-		if off < element || from+key+value > uint64(len(b)) || from < uint64(pageHeader+count*element) {
+		if off < element || from+key+value > uint64(len(b)) || from != ends {
 			return damaged(id, "points beside itself")
 		}
+		ends = from + key + value
 		keys[i] = b[from : from+key]
 		if i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 || i == 0 && low != nil && bytes.Compare(keys[i], low) < 0 || high != nil && bytes.Compare(keys[i], high) >= 0 {
 			return damaged(id, "has keys out of order")
@@ -245,7 +248,17 @@ func (w *walker) freelist(id uint64) error {
 		if cmp.Compare(free, last) <= 0 || free >= w.end || w.was(free) {
 			return damaged(free, "is counted free and is not")
 		}
+		for id := last + 1; id < free; id++ {
+			if !w.was(id) {
+				return damaged(id, "is lost: nothing leads to it")
+			}
+		}
 		last = free
+	}
+	for id := last + 1; id < w.end; id++ {
+		if !w.was(id) {
+			return damaged(id, "is lost: nothing leads to it")
+		}
 	}
 	return nil
 }

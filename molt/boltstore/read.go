@@ -217,10 +217,13 @@ func (t *tables) scanItems(q molt.Query, p *molt.Page) (err error) {
 	if q.Conversation != "" {
 		prefix = eventsPrefix(q.Conversation)
 	}
-	p.Next, err = pages(t.items, prefix, q, func(_, value []byte) error {
-		it, err := decodeItem(value)
-		p.Items = append(p.Items, it)
-		return err
+	p.Next, err = pages(t.items, prefix, q, func(key, value []byte) error {
+		it, err := decodeItem(key, value)
+		if err != nil && !it.Torn {
+			return err
+		}
+		p.Items = append(p.Items, it) // a torn one is told as that, and hides no other
+		return nil
 	})
 	return err
 }
