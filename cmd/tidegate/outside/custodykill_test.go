@@ -320,13 +320,13 @@ func TestALayoutIsKilledAnywhere(t *testing.T) {
 			}
 			kills++
 			layout := schemaOf(t, path)
-			if found[layout]++; layout != was && layout != "3" {
+			if found[layout]++; layout != was && layout != "4" {
 				t.Errorf("killed at %s %d: the layout is %q", call, n, layout)
 			}
 			if out := verb(t, bin, "verify", "--data", data); !strings.Contains(out, " 0 faults") {
 				t.Errorf("killed at %s %d: verify says %s", call, n, out)
 			}
-			if got := schemaOf(t, path); got != "3" {
+			if got := schemaOf(t, path); got != "4" {
 				t.Errorf("killed at %s %d, opened again: the layout is %q", call, n, got)
 			}
 			alike(t, conversations(t, []byte(verb(t, bin, "conversations", "export", "--all", "--json", "--data", data))), want)

@@ -63,8 +63,8 @@ func TestReleases(t *testing.T) {
 			}
 			got := conversations(t, []byte(verb(t, bin, "conversations", "export", "--all", "--json", "--data", data)))
 			alike(t, got, want)
-			if schema := schemaOf(t, filepath.Join(data, "tidegate.db")); schema != "3" {
-				t.Errorf("the layout of the file is %s, want 3, which a build of an earlier one refuses", schema)
+			if schema := schemaOf(t, filepath.Join(data, "tidegate.db")); schema != "4" {
+				t.Errorf("the layout of the file is %s, want 4, which a build of an earlier one refuses", schema)
 			}
 			verb(t, bin, "keys", "rotate", "--data", data)
 			if out := verb(t, bin, "verify", "--data", data); !strings.Contains(out, " 0 faults") {
