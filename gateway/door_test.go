@@ -250,14 +250,23 @@ func TestSeats(t *testing.T) {
 	}
 }
 
-// TestWorkersFitIntoWhatIsKept: with as few as 256 files replies to patients leave room
-// for pages, and all that is sent for the store.
-func TestWorkersFitIntoWhatIsKept(t *testing.T) {
-	const files, store = 256, 12 // the database, its log, sockets, what the runtime holds
-	sent := 2*sendWorkers + sendWorkers/2 + replyWorkers + fileWorkers + opinionWorkers
-	public, private := seats(5000, files)
-	if kept := files - public - private; sent+store > kept {
-		t.Errorf("%d sent at a time and %d more, want at most the %d kept", sent, store, kept)
+// TestRepliesFitIntoWhatIsKept: with as few as 256 files replies to patients leave room
+// for pages, and all that is sent for the store; with more they stay below what a carrier
+// takes at once.
+func TestRepliesFitIntoWhatIsKept(t *testing.T) {
+	const others = 2*sendWorkers + sendWorkers/2 + fileWorkers + opinionWorkers
+	for files, want := range map[int]int{16: 1, 256: 26, 300: 37, 1024: replyWorkers, 1 << 30: replyWorkers} {
+		public, private := seats(5000, files)
+		got := repliesWith(files)
+		if got != want {
+			t.Errorf("%d files: %d replies at a time, want %d", files, got, want)
+		}
+		if kept := files - public - private; files >= 256 && got+others+storeDescriptors > kept {
+			t.Errorf("%d files: %d sent at a time and %d more, want at most the %d kept", files, got+others, storeDescriptors, kept)
+		}
+		if got+others >= 100 {
+			t.Errorf("%d files: %d requests at once, want fewer than a carrier takes", files, got+others)
+		}
 	}
 }
 

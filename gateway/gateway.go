@@ -33,7 +33,7 @@ import (
 // second worker begins what a first one is still at.
 const (
 	sendWorkers    = 8
-	replyWorkers   = 24 // most of each waits for the carrier
+	replyWorkers   = 72 // at most; each waits for the disk or the carrier. All lanes together stay below the hundred requests a carrier takes at once
 	quickWorkers   = 8
 	opinionWorkers = 2
 	fileWorkers    = 4 // each may hold a whole file
@@ -65,6 +65,7 @@ type Options struct {
 
 	ConsoleURL string // where staff open the console; default the private listener's own address
 	AsksAtOnce int    // default 4
+	Replies    int    // sent at a time; default as many as the open files allow, at most replyWorkers
 
 	Connections        int // at a time; default DefaultConnections, and no more than files may be open
 	ConnectionsPerPeer int // default DefaultPerPeer
@@ -143,6 +144,9 @@ func New(o Options) (*Gateway, error) {
 	if o.AsksAtOnce <= 0 {
 		o.AsksAtOnce = 4
 	}
+	if o.Replies <= 0 {
+		o.Replies = repliesWith(openFiles())
+	}
 	g := &Gateway{
 		torn: map[string]bool{},
 		o:    o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now), watchman: newWatchman(),
@@ -187,7 +191,7 @@ func (g *Gateway) makeLanes() error {
 		{molt.LaneSafety, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LanePage, sendWorkers, leaseForSend, g.beginSend},
 		{molt.LaneNurse, sendWorkers / 2, leaseForSend, g.beginSend},
-		{molt.LaneAgent, replyWorkers, leaseForSend, g.beginSend},
+		{molt.LaneAgent, g.o.Replies, leaseForSend, g.beginSend},
 		{molt.LaneAsk, g.o.AsksAtOnce, leaseForAsk, g.beginAsk},
 		{molt.LaneOpinion, opinionWorkers, leaseForAsk, g.beginOpinion},
 		{molt.LaneMedia, fileWorkers, leaseForFile, g.beginFetch},

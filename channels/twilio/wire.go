@@ -26,7 +26,7 @@ const (
 	maxAnswerBytes  = 16 << 20 // a page of a thousand messages stays below
 	maxRetryAfter   = time.Hour
 	dialTimeout     = 5 * time.Second
-	idleConnections = 32 // about as many as texts are sent at a time: a new one costs a handshake
+	idleConnections = 100 // about as many as texts are sent at a time: a new one costs a handshake
 	idleTimeout     = 30 * time.Second
 )
 

@@ -55,7 +55,7 @@ func (w *world) boot() {
 	w.daemon = d
 	d.g, err = gateway.New(gateway.Options{
 		Files: w.openAttic(), Store: w.disk, Ring: w.keys, Screen: w.o.Screen, Parts: w.parts(), Public: nowhere{}, Private: nowhere{}, ConsoleURL: "https://console.example",
-		Tenant: "sim", Now: w.clock, Random: w.random, Spawn: w.spawn, After: w.wakes, Log: w.log(),
+		Tenant: "sim", Replies: replies, Now: w.clock, Random: w.random, Spawn: w.spawn, After: w.wakes, Log: w.log(),
 	})
 	if err == nil {
 		d.steps, err = d.g.Steps(context.Background())

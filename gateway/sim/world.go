@@ -23,6 +23,7 @@ const (
 	calmWithin = 6 * 24 * time.Hour // a weekend and what hangs on its opening
 	lookWithin = time.Hour          // after the plot every list has been looked through
 	traceKept  = 400
+	replies    = 24 // sent at a time, whatever the open files of the machine allow: a seed is one world everywhere
 )
 
 // event is something that is going to happen.
