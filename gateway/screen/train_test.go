@@ -22,9 +22,9 @@ const (
 	rate      = 2
 	decay     = 3e-4
 	caution   = 0.01 // how far a feature has been seen before it first is: the first step is no leap
-	maxFalses = 10   // of a thousand routine lines kept aside may reach the threshold
-	maxClose  = 3    // may reach the one for what is read close up, and not the other
-	maxWhole  = 8    // may reach the one for a message as a whole, and none of the others
+	maxFalses = 8    // of a thousand routine lines kept aside may reach the threshold
+	maxClose  = 2    // may reach the one for what is read close up, and not the other
+	maxWhole  = 16   // may reach the one for a message as a whole, and none of the others
 	brink     = 0.05 // by how much the threshold stays above what may not reach it
 	companies = 3    // in each of which an emergency is learned once more, for doubt
 	longest   = 40   // tokens of each
