@@ -135,18 +135,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.Parts.check(); err != nil {
 		return nil, err
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Spawn == nil && o.After == nil {
-		o.After = func(d time.Duration, f func()) { time.AfterFunc(d, f) } // a mailbox's next turn; ends with its last letter
-	}
-	if o.AsksAtOnce <= 0 {
-		o.AsksAtOnce = 4
-	}
-	if o.Replies <= 0 {
-		o.Replies = repliesWith(openFiles())
-	}
+	o.settle()
 	g := &Gateway{
 		torn: map[string]bool{},
 		o:    o, metrics: newMetrics(o.Gauges...), asks: newAskBudget(o.Parts.AsksPerHour), traffic: newTraffic(o.Now), refusals: newRefusals(o.Log, o.Now), watchman: newWatchman(),
@@ -177,6 +166,22 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	return g, g.makeLanes()
+}
+
+// settle puts in what was left to the default.
+func (o *Options) settle() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Spawn == nil && o.After == nil {
+		o.After = func(d time.Duration, f func()) { time.AfterFunc(d, f) } // a mailbox's next turn; ends with its last letter
+	}
+	if o.AsksAtOnce <= 0 {
+		o.AsksAtOnce = 4
+	}
+	if o.Replies <= 0 {
+		o.Replies = repliesWith(openFiles())
+	}
 }
 
 // makeLanes gives each kind of work workers of its own, so that a model that
