@@ -41,15 +41,15 @@ const weightsMagic = "TGW6"
 // classifier is a logistic regression over hashed characters and words: how far a
 // text speaks of danger, and then, by one more for each, of which kind. It reads
 // sentences as they were written and knows no scope; so it may add what no rule
-// found. Another says how far what rules found is borne out by what is said around it;
-// where both agree, that is doubted.
+// found. Another says how far what rules found is borne out by the words beside it; where
+// both together say that it is not, it is doubted.
 type classifier struct {
 	danger    regression
 	threshold float64    // of danger; chosen on texts kept aside, see train_test.go
 	closely   float64    // the same for what is read close up
 	wholly    float64    // and for a message as a whole
-	borne     regression // how far what rules found is
-	doubtful  [trusts]scores
+	borne     regression // how far what rules found is, by the words beside it
+	doubtful  [trusts]float64
 	kinds     []kindWeights
 }
 

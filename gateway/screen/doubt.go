@@ -12,53 +12,47 @@ const (
 	lone  = 4  // of a sentence; so few say it by themselves
 )
 
-// scores are what matches are doubted by: how far they are borne out, and how far the same
-// words speak of danger whether a rule has found something or not.
-type scores struct{ borne, danger float64 }
+// What bears a match out: the danger of all that is said or of its own sentence, so that no
+// other takes it back; what the words beside it in its clause say for it, so that little
+// else in the sentence does; and how long its sentence is, for the company of a danger takes
+// the more from its score the more of it there is, much as the square root of its words grows.
+const (
+	weighBeside   = 0.7
+	weighSentence = 0.3
+)
 
-// doubtLimits are the scores below which a match is doubted, for each trust. TestDoubt has
-// what they spare and lose on texts that nothing was learned from,
+// doubtLimits are what a match must be borne out by not to be doubted, for each trust.
+// TestDoubt has what they spare and lose on texts that nothing was learned from,
 // TestDoubtInUnseenCompany what company costs.
-func doubtLimits() [trusts]scores {
-	return [trusts]scores{
-		trustNever: {math.Inf(-1), math.Inf(-1)},
-		trustSure:  {math.Inf(-1), math.Inf(-1)},
-		trustFirm:  {-0.25, -2.5},
-		trustCore:  {0, -2},
-		trustHint:  {1, -1.5},
-		trustDated: {4, -2},
-	}
+func doubtLimits() [trusts]float64 {
+	return [trusts]float64{trustNever: math.Inf(-1), trustSure: math.Inf(-1), trustTold: -3, trustHint: -1.8}
 }
 
-// doubt takes back what was found since, where nothing said around it bears it out. What
-// is sure is not doubted, nor what is found too often to look at, nor what stands beside
-// either: somebody is paged anyway. Else what a date of long ago stands beside is doubted
-// by its sentence, sure or not, what is only mentioned is a hint, and in a message of few
-// words all that is told is firm. What takes several messages to be read is not
-// doubted: each has been by itself.
+// doubt takes back what was found since, where nothing said around it bears it out. If one
+// match stands all do, for somebody is paged anyway; and so do those found too often to look
+// at. What a date of long ago stands beside is a hint, sure or not; in a message of few
+// words nothing else is, nor is a question that is answered. What takes several messages to
+// be read is not doubted: each has been by itself.
 func (j *judgment) doubt(t *text, since int) {
 	if j.joined || !j.c.reads() {
 		return
 	}
+	urgent := func(f *finding) bool { return f.severity.Rank() >= S2.Rank() }
 	var heads []span
 	for i := range j.found[since:] {
 		f := &j.found[since+i]
-		if f.severity.Rank() < S2.Rank() {
+		if !urgent(f) {
 			continue
 		}
-		dated := f.dated && !f.answered && f.trust != trustNever && len(t.toks) >= few
-		if f.trust <= trustSure && !dated || len(f.heads) == 0 {
+		f.dated = f.dated && !f.answered && f.trust != trustNever && len(t.toks) >= few
+		if f.trust <= trustSure && !f.dated || len(f.heads) == 0 {
 			return
 		}
 		switch {
-		case dated:
-			f.trust = trustDated
-		case f.answered: // an answer bears it out, however short it is
-			f.trust = min(f.trust, trustFirm)
-		case f.mentioned:
+		case f.dated:
 			f.trust = trustHint
-		case len(t.toks) < few:
-			f.trust = trustFirm
+		case f.answered, len(t.toks) < few:
+			f.trust = trustTold
 		}
 		heads = append(heads, f.heads...)
 	}
@@ -66,42 +60,41 @@ func (j *judgment) doubt(t *text, since int) {
 		return
 	}
 	all := t.d.features(t.toks, t.room)
-	told := j.found[:since]
-	for _, f := range j.found[since:] {
-		if f.severity.Rank() >= S2.Rank() {
-			if f.borne = t.borne(j.c, all, f, heads); f.borne.within(j.c.doubtful[f.trust]) {
-				j.doubted = append(j.doubted, f)
-				continue
-			}
+	for i := range j.found[since:] {
+		f := &j.found[since+i]
+		if !urgent(f) {
+			continue
 		}
-		told = append(told, f)
+		if f.borne = t.borne(j.c, all, f, heads); f.borne >= j.c.doubtful[f.trust] {
+			return
+		}
 	}
-	j.found = told
+	kept := j.found[:since]
+	for _, f := range j.found[since:] {
+		if urgent(&f) {
+			j.doubted = append(j.doubted, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	j.found = kept
 }
 
-// borne is how far matches are borne out at best: by all that is said, as far as it is read
-// at once, by the sentence of one, so that no other takes it back, or by the words beside
-// it in its clause, so that little else in the sentence does. A sentence of few words says
-// it by itself, and so does a clause of one word more than the match, but for a quotation.
-// Where a date stands beside it the words beside it do not know of when they tell.
+// borne is how far matches are borne out at best. A sentence of few words says it by
+// itself, and so does a clause of one word more than the match, but for a quotation or
+// where a date stands beside it.
 // A match that stands in several sentences is read by its first part.
-func (t *text) borne(c *classifier, all features, f finding, heads []span) scores {
-	best := scores{math.Inf(-1), math.Inf(-1)}
+func (t *text) borne(c *classifier, all features, f *finding, heads []span) float64 {
+	best := math.Inf(-1)
 	for _, at := range f.heads {
 		lo, hi := t.sentence(at)
-		readings := []span{t.all(), {lo, hi}}
-		if f.trust != trustDated {
-			near, alone := t.elbowRoom(at)
-			if alone || hi-lo <= lone {
-				return scores{math.Inf(1), math.Inf(1)}
-			}
-			readings = append(readings, near)
+		near, alone := t.elbowRoom(at)
+		if !f.dated && (alone || hi-lo <= lone) {
+			return math.Inf(1)
 		}
-		for _, of := range readings {
-			of = around(at, of)
-			best.danger = max(best.danger, c.danger.score(all.of(piece{span: of})))
-			best.borne = max(best.borne, c.borne.score(all.witnesses(of, heads)))
-		}
+		danger := max(c.danger.score(all.of(piece{span: around(at, t.all())})), c.danger.score(all.of(piece{span: around(at, span{lo, hi})})))
+		beside := float64(weighBeside * c.borne.score(all.witnesses(near, heads)))
+		best = max(best, danger+beside+float64(weighSentence*math.Sqrt(float64(hi-lo))))
 	}
 	return best
 }
@@ -116,9 +109,6 @@ func (t *text) elbowRoom(at span) (near span, alone bool) {
 	}
 	return span{max(near.lo, at.lo-elbow), min(near.hi, at.hi+elbow)}, alone
 }
-
-// within reports whether both scores lie below two others.
-func (s scores) within(of scores) bool { return s.borne < of.borne && s.danger < of.danger }
 
 // around is what is read with a match of a longer span.
 func around(at, of span) span {

@@ -15,7 +15,7 @@ func TestDoubtHasBounds(t *testing.T) {
 		counts  trust // what does, and what is trusted more
 	}{
 		"none":                     {&classifier{}, trustHint},
-		"no opinion":               {doubting(doubtLimits()[trustHint].borne), trustHint},
+		"no opinion":               {doubting(doubtLimits()[trustHint]), trustHint},
 		"all is held for harmless": {doubting(-100), trustSure},
 	} {
 		other := &Screen{d: s.d, c: c.weights, version: s.version}
@@ -53,7 +53,7 @@ func allNow(t *testing.T, s *Screen, by string, texts ...string) {
 
 // doubting is a classifier that says one thing of every match.
 func doubting(score float64) *classifier {
-	return &classifier{danger: dull(score), borne: dull(score), doubtful: doubtLimits()}
+	return &classifier{danger: dull(score), borne: dull(0), doubtful: doubtLimits()}
 }
 
 // TestSure: the classifier has no say in numbers, in what can wait for the same day, in
@@ -89,26 +89,6 @@ func TestSure(t *testing.T) {
 	}
 }
 
-// TestMention: what a paper says is doubted as soon as a hint is; what anybody tells of is
-// not, nor what is affirmed after it, nor what is too far from the paper or in too long a
-// quotation.
-func TestMention(t *testing.T) {
-	escalates(t, wary(mustNew(t)), "between a hint and what is told", map[string]string{
-		"the leaflet they gave says slurred speech is rare, which page has the dose":                          "no",
-		`Why does the portal list "slurred speech" under my visits of that summer?`:                           "no",
-		`"Slurred speech" was the title of the last class, when is the next one please`:                       "no",
-		`la hoja que me dieron dice "slurred speech" en el renglon de arriba y eso no va ahi`:                 "no",
-		"the leaflet they gave says slurred speech, and my dad has slurred speech":                            "now",
-		"the leaflet they gave says slurred speech, yes that is what he has":                                  "now",
-		`my son wrote "slurred speech" from the hospital room and then he stopped answering`:                  "now",
-		`"slurred speech" says my wife in her text and she stopped answering the phone`:                       "now",
-		"\"slurred speech all over the room and the phone and the couch\"":                                    "now",
-		`the screen is 5'4" wide, slurred speech all over the room and the phone, the other is 12"`:           "now",
-		"the leaflet they gave says " + strings.Repeat("very ", 14) + "much of slurred speech":                "now",
-		`the portal lists "` + strings.Repeat("visit ", 25) + `slurred speech" under the name of that summer`: "now",
-	})
-}
-
 // TestPapersSilenceNothing: what anybody tells of pages though a paper, a sign or a
 // quotation stands beside it.
 func TestPapersSilenceNothing(t *testing.T) {
@@ -126,6 +106,9 @@ func TestPapersSilenceNothing(t *testing.T) {
 		"el folleto dice que llame, no despierta mi papa",
 		"the class was fine but my husband is not breathing",
 		"the sign says closed, call 911 my dad collapsed",
+		"the leaflet they gave says slurred speech, and my dad has slurred speech",
+		"the leaflet they gave says slurred speech, yes that is what he has",
+		`"slurred speech" says my wife in her text and she stopped answering the phone`,
 	)
 }
 
@@ -206,7 +189,7 @@ func TestAnswered(t *testing.T) {
 	}
 	escalates(t, s, "as it is", texts)
 	escalates(t, &Screen{d: s.d, c: &classifier{}, version: s.version}, "by the rules alone", texts)
-	allNow(t, &Screen{d: s.d, c: doubting(-2.2), version: s.version}, "which an answer bears out",
+	allNow(t, &Screen{d: s.d, c: doubting(-3.4), version: s.version}, "which an answer bears out",
 		"what is a heart attack like? i have one i think",
 		"what does it mean when you cough up blood? been doing it since morning",
 		"side effects of overdose for somebody of my age and weight? asking because i did",
@@ -222,12 +205,12 @@ func TestAnswered(t *testing.T) {
 
 // wary is a screen that doubts hints, and nothing else.
 func wary(s *Screen) *Screen {
-	c := doubting(-1.5)
-	c.doubtful = [trusts]scores{trustSure: {-2, -2}, trustFirm: {-2, -2}, trustCore: {-2, -2}, trustHint: {0, 0}, trustDated: {-2, -2}}
+	c := doubting(-100)
+	c.doubtful[trustTold] = math.Inf(-1)
 	return &Screen{d: s.d, c: c, version: s.version}
 }
 
-// TestBriefMessages: in a message of few words a hint is doubted as late as what is firm,
+// TestBriefMessages: in a message of few words a hint is doubted as late as what is told,
 // and never where its sentence or its clause says next to nothing else.
 func TestBriefMessages(t *testing.T) {
 	s := mustNew(t)
@@ -241,6 +224,32 @@ func TestBriefMessages(t *testing.T) {
 		"my card is new, he collapsed, do you take aetna": "now", // a clause that says nothing else
 	})
 	allNow(t, s, "as it is", "the cook got shot by the billboard", "una señora en el banco se golpeo la cabeza")
+}
+
+// TestOneStandsForAll: where one match stands, so do those that would be doubted by themselves.
+func TestOneStandsForAll(t *testing.T) {
+	s := wary(mustNew(t))
+	text := "the new cook passed out by the copier again during our long rehearsal this friday"
+	if v := s.Judge(text, nil, 0, ""); len(v.Rules) > 0 {
+		t.Fatalf("got %v, want it doubted: %q", v.Rules, text)
+	}
+	text += " and he used his epipen after it"
+	if v := s.Judge(text, nil, 0, ""); !slices.Contains(v.Rules, "head.pass-wide") || !slices.Contains(v.Rules, "anaphylaxis.epi-used") || len(v.Notes) > 0 {
+		t.Errorf("got %v %v, want all to stand: %q", v.Rules, v.Notes, text)
+	}
+}
+
+// TestLongSentences: the longer the sentence of a match, the further from danger it must be
+// to be doubted, for its company takes from its score.
+func TestLongSentences(t *testing.T) {
+	s := mustNew(t)
+	of := func(words int) string { return strings.Repeat("please ", words-4) + "the cook passed out" }
+	for words, want := range map[int]string{15: "no", 16: "now", 40: "now"} {
+		score := doubtLimits()[trustHint] - 4*weighSentence // what sixteen words make up for
+		if v := (&Screen{d: s.d, c: doubting(score), version: s.version}).Judge(of(words), nil, 0, ""); v.Severity.Escalate() != want {
+			t.Errorf("%d words: got %s %v, want %s", words, v.Severity, v.Notes, want)
+		}
+	}
 }
 
 // TestDoubtEndsWithTheSentence: another sentence makes nobody doubt what one of them
@@ -344,7 +353,7 @@ var company = map[string][][2]string{
 func believing(s *Screen) *Screen {
 	c := *s.c
 	for how := range c.doubtful {
-		c.doubtful[how] = doubtLimits()[trustSure]
+		c.doubtful[how] = math.Inf(-1)
 	}
 	return &Screen{d: s.d, c: &c, version: s.version}
 }

@@ -87,16 +87,14 @@ func (s *Screen) explain(w io.Writer, text string) {
 
 // whyDoubted is what a finding was held against.
 func (s *Screen) whyDoubted(f finding) string {
-	name, limit := "a rule", s.c.doubtful[f.trust]
+	name := "a rule"
 	switch {
-	case f.trust == trustDated:
+	case f.dated && f.trust == trustHint:
 		name = "of long ago or for long"
-	case f.mentioned:
-		name = "only mentioned"
 	case f.trust == trustHint:
 		name = "a hint"
 	}
-	return fmt.Sprintf("%s that nothing said around it bears out: %.2f, less than %.2f, and %.2f of danger, less than %.2f", name, f.borne.borne, limit.borne, f.borne.danger, limit.danger)
+	return fmt.Sprintf("%s that nothing said around it bears out: %.2f, less than %.2f", name, f.borne, s.c.doubtful[f.trust])
 }
 
 // normal writes the words as the screen took them; ? marks those it does not know.

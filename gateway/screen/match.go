@@ -34,12 +34,10 @@ type pattern struct {
 type trust uint8
 
 const (
-	trustNever trust = iota // whatever stands around it: what measures, what can wait for the same day, a clinic's own phrases
-	trustSure               // but beside a date of long ago
-	trustFirm               // unless nothing at all bears it out; so all in a message of few words
-	trustCore               // unless next to nothing does
-	trustHint               // unless little does; so what is only mentioned and not sure
-	trustDated              // unless its sentence or the whole speaks of danger: what a date of long ago stands beside
+	trustNever trust = iota // never doubted: what measures, what can wait for the same day, a clinic's own phrases
+	trustSure               // only beside a date of long ago
+	trustTold               // where next to nothing bears it out; so a hint in a message of few words
+	trustHint               // where little does; so all beside a date of long ago
 	trusts                  // how many there are
 )
 

@@ -72,7 +72,7 @@ func (d *data) readFile(name, content string) error {
 	var head []string
 	var body []string
 	at := 0
-	d.trust = trustCore
+	d.trust = trustTold
 	flush := func() error {
 		if head == nil {
 			return nil
@@ -257,7 +257,7 @@ func (d *data) resolveSets() error {
 		"contrast": &w.contrast, "pseudo": &w.pseudo, "cue-no": &w.cueNo, "cue-not": &w.cueNot, "cue-far": &w.cueFar, "deed": &w.deed, "able": &w.able,
 		"bearing": &w.bearing, "list-or": &w.listOr, "subject": &w.subject, "history": &w.history, "ago": &w.ago,
 		"resolved": &w.resolved, "past": &w.past, "present": &w.present, "info": &w.info, "firsthand": &w.firsthand,
-		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "mention": &w.mention, "besides": &w.besides, "affirmed": &w.affirmed, "speaker": &w.speaker,
+		"nonhuman": &w.nonhuman, "minimiser": &w.minimiser, "besides": &w.besides, "speaker": &w.speaker,
 		"answered": &w.answered, "dated": &w.dated, "long-standing": &w.longStanding, "under-way": &w.underWay, "acute": &w.acute, "orders": &w.orders,
 		"teller": &w.teller, "yes": &w.yes, "no": &w.no, "child": &w.child, "other": &w.other, "self": &w.self, "filler": &w.filler, "actually": &w.actually, "question": &w.question,
 		"denied-after": &w.deniedAfter, "condition": &w.condition,

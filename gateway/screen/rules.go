@@ -70,7 +70,7 @@ type wellKnown struct {
 	contrast, pseudo, cueNo, cueNot, cueFar, deed, able, bearing, listOr, subject int32
 	history, ago, resolved, past, present, info, firsthand, nonhuman              int32
 	minimiser, yes, no, child, other, self, filler, actually, question            int32
-	condition, mention, besides, affirmed, speaker, teller, deniedAfter           int32
+	condition, besides, speaker, teller, deniedAfter                              int32
 	answered, dated, longStanding, underWay, acute, orders                        int32
 }
 
@@ -212,8 +212,6 @@ func (r *rule) option(opt string) error {
 		r.most = briefText
 	case "hint":
 		r.trust = trustHint
-	case "firm":
-		r.trust = trustFirm
 	case "sure":
 		r.trust = trustSure
 	case "who=child":

@@ -156,7 +156,6 @@ const (
 	reachPast     = 4
 	reachResolved = 12
 	reachUnless   = 6
-	reachMention  = 12
 	reachDate     = 5  // between a date and what may be of then
 	reachAnswer   = 40 // from a question to its answer
 )
@@ -178,19 +177,6 @@ func (t *text) stand(r *rule, s span, used []bool, joint bool) standing {
 		return standsNow
 	}
 	return st
-}
-
-// mentioned reports whether a span is only mentioned: where a paper or a class is what
-// says it, named before it in its sentence with nobody and nothing else between, or where
-// it is quoted in a sentence in which nobody is who said it; and where nothing after it, to
-// the end of the message, says that it is so.
-func (t *text) mentioned(s span) bool {
-	lo, hi := t.sentence(s)
-	by := t.quoted(s) && !t.quoted(t.all()) && !t.named(lo, hi)
-	for _, m := range t.of(t.d.sets.mention) {
-		by = by || m.lo >= lo && m.hi <= s.lo && s.lo-m.hi <= reachMention && !t.startsAnew(m.hi, s.lo)
-	}
-	return by && !t.affirmed(s.hi)
 }
 
 // dated reports whether a date of long ago stands beside a span and nothing in its clause
@@ -251,37 +237,9 @@ func (t *text) telling() (n int) {
 	return n
 }
 
-// affirmed reports whether what follows in a text says that something is so, and now:
-// "asks about X. yes, since monday" answers in another sentence.
-func (t *text) affirmed(from int32) bool {
-	hi := t.all().hi
-	for _, class := range []int32{t.d.sets.affirmed, t.d.sets.deed, t.d.sets.firsthand, t.d.sets.present} {
-		if t.touches(class, from, hi) {
-			return true
-		}
-	}
-	return false
-}
-
 // quoted reports whether all of a span stands between quotation marks.
 func (t *text) quoted(s span) bool {
 	return !slices.ContainsFunc(t.toks[s.lo:s.hi], func(tok token) bool { return !tok.quoted })
-}
-
-// startsAnew reports whether anything in [lo, hi) begins something else than what was said
-// before: a person, a comma, an "and".
-func (t *text) startsAnew(lo, hi int32) bool {
-	for i := lo; i < hi; i++ {
-		if t.toks[i].brk != brkNone || t.contrast(i) || t.isA(i, t.d.sets.besides) || t.isA(i, t.d.sets.self) {
-			return true
-		}
-	}
-	return t.toks[hi].brk != brkNone || t.named(lo, hi)
-}
-
-// named reports whether anybody is named in [lo, hi) who may have said it.
-func (t *text) named(lo, hi int32) bool {
-	return t.isAny(lo, hi, t.d.sets.child, t.d.sets.other, t.d.sets.speaker)
 }
 
 // sentence is the run of tokens of the span's sentence, no further than its line.

@@ -12,12 +12,11 @@ type finding struct {
 	severity    Severity
 	standing    standing
 	experiencer string
-	at          span   // of the first part
-	heads       []span // the same of each match that stands now; none of more than maxHeads
-	mentioned   bool   // all of them are, and not told
-	dated       bool   // a date of long ago stands beside each
-	answered    bool   // one of them is a question that is answered
-	borne       scores // where it might have been doubted
+	at          span    // of the first part
+	heads       []span  // the same of each match that stands now; none of more than maxHeads
+	dated       bool    // a date of long ago stands beside each
+	answered    bool    // one of them is a question that is answered
+	borne       float64 // how far it is borne out, where it may be doubted
 	quotes      []rawSpan
 }
 
@@ -130,13 +129,13 @@ func (j *judgment) weigh(t *text, r *rule, trust trust, parts [][]span, used []b
 		case f.standing < best.standing:
 			best = f
 		case f.standing == standsNow:
-			best.mentioned, best.dated, best.answered = best.mentioned && f.mentioned, best.dated && f.dated, best.answered || f.answered
+			best.dated, best.answered = best.dated && f.dated, best.answered || f.answered
 		}
 		if !ok || f.standing != standsNow {
 			continue
 		}
 		if len(best.heads) == maxHeads {
-			best.heads, best.mentioned, best.dated = nil, false, false
+			best.heads, best.dated = nil, false
 			break
 		}
 		best.heads = append(best.heads, first)
@@ -192,7 +191,6 @@ func (j *judgment) settle(t *text, r *rule, trust trust, first span, parts [][]s
 	}
 	lo, hi := t.sentence(first)
 	f.answered = t.hypothetical(first, lo, hi) && t.answered(first.hi)
-	f.mentioned = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.mentioned(s) })
 	f.dated = f.standing == standsNow && !slices.ContainsFunc(chosen, func(s span) bool { return !t.dated(s, r) })
 	return f, true
 }
