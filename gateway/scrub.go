@@ -52,11 +52,12 @@ func (g *Gateway) scrub(ctx context.Context) error {
 // whether.
 func (g *Gateway) scrubOnce(ctx context.Context, wait func() bool) error {
 	_, err := g.desk.FreeCodes(ctx)
-	return errors.Join(err, g.lookThrough(ctx, wait))
+	auditor := audit.New(g.o.Store, g.o.Ring)
+	// What is torn is told before the round, which takes hours of a large record.
+	return errors.Join(err, g.tellTorn(ctx, auditor), g.lookThrough(ctx, auditor, wait))
 }
 
-func (g *Gateway) lookThrough(ctx context.Context, wait func() bool) error {
-	auditor := audit.New(g.o.Store, g.o.Ring)
+func (g *Gateway) lookThrough(ctx context.Context, auditor *audit.Auditor, wait func() bool) error {
 	var news []audit.Fault
 	damaged, told := 0, false
 	q := molt.Query{Table: molt.TableConversations, Limit: molt.MaxPage}
@@ -93,7 +94,7 @@ func (g *Gateway) lookThrough(ctx context.Context, wait func() bool) error {
 		}
 		if q.After = p.Next; q.After == "" {
 			g.metrics.damaged.Set(float64(damaged))
-			return errors.Join(g.tellDamage(ctx, news), g.tellTorn(ctx, auditor))
+			return g.tellDamage(ctx, news)
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Item struct {
 	Key          KeyID
 	Body         []byte // opaque
 	Order        uint64 // given by the store: rising with each Put
-	Torn         bool   // as read: it is there, and is not what was written, so that no more than its conversation is known
+	Torn         bool   // as read: it is there, and is not what was written, so that it has no body, and no id where that cannot be read
 }
 
 // Lease is the right to act on one item until it ends. A store never grants two

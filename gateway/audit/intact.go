@@ -64,13 +64,13 @@ func (a *Auditor) scan(ctx context.Context, q molt.Query, each func(molt.Page)) 
 	}
 }
 
-// Torn tells of each mark and each item that is not what was written. Their ids tell
-// nobody anything.
+// Torn tells of each mark and each item that is not what was written. An item's id tells
+// nobody anything, its lane does.
 func (a *Auditor) Torn(ctx context.Context, each func(Fault)) error {
 	err := a.scan(ctx, molt.Query{Table: molt.TableItems}, func(p molt.Page) {
 		for _, it := range p.Items {
 			if it.Torn {
-				each(Fault{Conversation: it.Conversation, Cause: "an item is not what was written: what it asks for is not done, nor what waits behind it"})
+				each(Fault{Conversation: it.Conversation, Cause: fmt.Sprintf("an item of the lane %q is not what was written: what it asks for is not done", it.Lane)})
 			}
 		}
 	})

@@ -175,7 +175,7 @@ func (c *Custody) items(ctx context.Context, id molt.ConversationID, visit func(
 			return err
 		}
 		for _, it := range p.Items {
-			if !it.Torn { // such a one has no id to end it by, and what is in it is sealed
+			if it.ID != "" { // a torn one may have none to end it by; what is in it is sealed
 				visit(it)
 			}
 		}

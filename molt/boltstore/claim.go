@@ -65,8 +65,8 @@ func (g *granter) wake(t molt.Time) {
 
 // class goes through the lane heads of one class, earliest due first, as far as
 // the first that is not handed out. It steps over leased heads, of which there
-// are no more than workers, and over damaged ones: their lane waits for whoever
-// verifies the store, and no other lane waits for theirs.
+// are no more than workers, and over those of which no more than their place can be read:
+// their lane waits for whoever verifies the store, and no other lane waits for theirs.
 func (g *granter) class(t *tables, class molt.Lane) {
 	prefix := duePrefix(class)
 	cursor := t.due.Cursor()
@@ -76,8 +76,8 @@ func (g *granter) class(t *tables, class molt.Lane) {
 			continue
 		}
 		it, err := t.item(itemKey)
-		if err != nil {
-			continue
+		if err != nil || it.Torn && !bytes.Equal(t.ids.Get([]byte(it.ID)), itemKey) {
+			continue // no more than where it lies can be read, or it has another's id
 		}
 		if l, ok := g.store.leases[it.ID]; ok && l.Until > g.claim.Now {
 			continue

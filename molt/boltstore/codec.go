@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/molt"
@@ -174,26 +175,38 @@ func encodeItem(it molt.Item) []byte {
 	return summed(itemHead, itemKey(it), append(b, it.Body...))
 }
 
-// decodeItem reads an item at its key. Of one that is torn it gives the conversation
-// alone, and the error.
+// decodeItem reads an item at its key. One that is torn has no body and is due at once,
+// so that who opens it ends it; of one of which no more than its key can be read it gives
+// where it lies, and an error.
 func decodeItem(key, b []byte) (molt.Item, error) {
-	conversation, _, _ := bytes.Cut(key, []byte{0})
-	torn := molt.Item{Conversation: molt.ConversationID(conversation), Torn: true}
 	value, ok := whole(itemHead, key, b)
 	if !ok {
-		return torn, fmt.Errorf("item: %w: it is not what was written", molt.ErrCorrupt)
+		value = b[min(len(b), len(itemHead)+sumLength):]
 	}
 	r := reader{b: value}
 	it := molt.Item{ID: molt.ItemID(r.text()), Conversation: molt.ConversationID(r.text()), Lane: molt.Lane(r.text()), Key: molt.KeyID(r.text())}
 	it.Due, it.Epoch, it.Order = molt.Time(r.number()), r.number(), r.number()
 	it.Body = append([]byte(nil), r.rest()...)
 	if err := r.end("item"); err != nil {
-		return torn, err
+		return placeOf(key), err
 	}
 	if !bytes.Equal(itemKey(it), key) {
-		return torn, fmt.Errorf("item: %w: it is not the one of its key", molt.ErrCorrupt)
+		return placeOf(key), fmt.Errorf("item: %w: it is not the one of its key", molt.ErrCorrupt)
+	}
+	if !ok {
+		it.Body, it.Due, it.Torn = nil, 0, true
 	}
 	return it, nil
+}
+
+// placeOf is what the key of a torn item tells: its lane, and its place there.
+func placeOf(key []byte) molt.Item {
+	it := molt.Item{Torn: true}
+	conversation, rest, _ := bytes.Cut(key, []byte{0})
+	lane, order, _ := bytes.Cut(rest, []byte{0})
+	it.Conversation, it.Lane = molt.ConversationID(conversation), molt.Lane(lane)
+	it.Order, _ = strconv.ParseUint(string(order), 16, 64) // 0 where the key is torn too
+	return it
 }
 
 func encodeMark(m molt.Mark) []byte { return summed(markHead, []byte(m.ID), m.Value) }

@@ -31,7 +31,9 @@ func (t *tables) eachIndexed(visit func(it molt.Item, key []byte, head bool) err
 func (t *tables) indexed() error {
 	items, heads := 0, 0
 	err := t.eachIndexed(func(it molt.Item, key []byte, head bool) error {
-		items++
+		if items++; it.Order > t.items.Sequence() {
+			return fmt.Errorf("%w: an item has a place that none was given", molt.ErrCorrupt)
+		}
 		if err := leads("ids", t.ids, []byte(it.ID), key); err != nil || !head {
 			return err
 		}
@@ -80,6 +82,11 @@ func reindex(tx *bolt.Tx) error {
 	t := tablesOf(tx)
 	return t.eachIndexed(func(it molt.Item, key []byte, head bool) error {
 		key = bytes.Clone(key)
+		if it.Order > t.items.Sequence() {
+			if err := t.items.SetSequence(it.Order); err != nil {
+				return err
+			}
+		}
 		if err := t.ids.Put([]byte(it.ID), key); err != nil || !head {
 			return err
 		}

@@ -277,10 +277,7 @@ func (w *writer) remove(id molt.ItemID) error {
 	if key == nil {
 		return nil
 	}
-	it, err := w.item(key)
-	if err != nil {
-		return err
-	}
+	it, _ := w.item(key) // a torn one ends too: where it lies is known
 	w.ended[id] = true
 	wasHead := w.isHead(it, key)
 	if err := w.ids.Delete([]byte(id)); err != nil {
@@ -292,7 +289,7 @@ func (w *writer) remove(id molt.ItemID) error {
 	if !wasHead {
 		return nil
 	}
-	if err := w.due.Delete(dueKey(it)); err != nil {
+	if err := w.undue(it, key); err != nil {
 		return err
 	}
 	nextKey, value := w.first(it.Conversation, it.Lane)
@@ -306,26 +303,41 @@ func (w *writer) remove(id molt.ItemID) error {
 	return w.due.Put(dueKey(next), bytes.Clone(nextKey))
 }
 
-// retry ends the lease and makes the item due again, in its old place.
+// undue takes the head of a lane out of the index of what is due. When a torn one was is
+// not known: it is looked for.
+func (w *writer) undue(it molt.Item, key []byte) error {
+	if !it.Torn {
+		return w.due.Delete(dueKey(it))
+	}
+	prefix, c := duePrefix(it.Lane.Class()), w.due.Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if bytes.Equal(v, key) {
+			return c.Delete()
+		}
+	}
+	return nil
+}
+
+// retry ends the lease and makes the item due again, in its old place. A torn one stays
+// as it is, so that it is found to be that.
 func (w *writer) retry(r molt.Retry) error {
 	key := bytes.Clone(w.ids.Get([]byte(r.Item)))
 	if key == nil {
 		return nil // this very batch cancelled it
 	}
-	it, err := w.item(key)
-	if err != nil {
-		return err
-	}
+	it, _ := w.item(key)
 	w.ended[r.Item] = true
 	head := w.isHead(it, key)
 	if head {
-		if err := w.due.Delete(dueKey(it)); err != nil {
+		if err := w.undue(it, key); err != nil {
 			return err
 		}
 	}
 	it.Due = r.Due
-	if err := w.items.Put(key, encodeItem(it)); err != nil {
-		return err
+	if !it.Torn {
+		if err := w.items.Put(key, encodeItem(it)); err != nil {
+			return err
+		}
 	}
 	if !head {
 		return nil
@@ -338,12 +350,10 @@ func (w *writer) put(it molt.Item) error {
 	if w.there(it.ID) {
 		return nil
 	}
-	order, err := w.items.NextSequence()
+	key, err := w.next(&it)
 	if err != nil {
 		return err
 	}
-	it.Order = order
-	key := itemKey(it)
 	if err := w.items.Put(key, encodeItem(it)); err != nil {
 		return err
 	}
@@ -354,6 +364,18 @@ func (w *writer) put(it molt.Item) error {
 		return nil
 	}
 	return w.due.Put(dueKey(it), key)
+}
+
+// next gives an item its place, in which none lies.
+func (w *writer) next(it *molt.Item) (key []byte, err error) {
+	for {
+		if it.Order, err = w.items.NextSequence(); err != nil {
+			return nil, err
+		}
+		if key = itemKey(*it); w.items.Get(key) == nil {
+			return key, nil
+		}
+	}
 }
 
 func (w *writer) isHead(it molt.Item, key []byte) bool {
