@@ -10,6 +10,8 @@ const (
 	// storeDescriptors is what of it the store takes: the database, its log, sockets,
 	// what the runtime holds.
 	storeDescriptors = 12
+	// otherWorkers are those beside replyWorkers who wait for a carrier.
+	otherWorkers = 2*sendWorkers + sendWorkers/2 + fileWorkers + eraseWorkers
 	// leastConnections is what both doors have together, however low the limit.
 	leastConnections = 16
 )
@@ -25,11 +27,11 @@ func seats(wanted, files int) (public, private int) {
 
 func kept(files int) int { return max(min(keptDescriptors, files/4), 1) }
 
-// repliesWith is how many replies are sent at a time with so many files. What is kept leaves
-// room for the store and for all else that is sent, pages before all.
-func repliesWith(files int) int {
-	const others = 2*sendWorkers + sendWorkers/2 + fileWorkers + opinionWorkers
-	return max(1, min(replyWorkers, kept(files)-storeDescriptors-others))
+// repliesWith is how many replies are sent at a time with so many files, while so many
+// models are asked. What is kept leaves room for the store and for all else that is sent,
+// pages before all.
+func repliesWith(files, asks int) int {
+	return max(1, min(replyWorkers, kept(files)-storeDescriptors-otherWorkers-opinionWorkers-asks))
 }
 
 // openFiles is how many files the process may have open.

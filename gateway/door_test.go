@@ -251,22 +251,23 @@ func TestSeats(t *testing.T) {
 }
 
 // TestRepliesFitIntoWhatIsKept: with as few as 256 files replies to patients leave room
-// for pages, and all that is sent for the store; with more they stay below what a carrier
-// takes at once.
+// for pages, for all else that is sent or asked, and for the store; with more they stay
+// below what a carrier takes at once.
 func TestRepliesFitIntoWhatIsKept(t *testing.T) {
-	const others = 2*sendWorkers + sendWorkers/2 + fileWorkers + opinionWorkers
-	for files, want := range map[int]int{16: 1, 256: 26, 300: 37, 1024: replyWorkers, 1 << 30: replyWorkers} {
-		public, private := seats(5000, files)
-		got := repliesWith(files)
-		if got != want {
-			t.Errorf("%d files: %d replies at a time, want %d", files, got, want)
+	for _, c := range []struct{ files, asks, want int }{{16, 4, 1}, {256, 4, 20}, {256, 64, 1}, {512, 4, 72}, {512, 64, 24}, {1024, 64, replyWorkers}, {1 << 30, 4, replyWorkers}} {
+		public, private := seats(5000, c.files)
+		got := repliesWith(c.files, c.asks)
+		if got != c.want {
+			t.Errorf("%d files, %d asks: %d replies at a time, want %d", c.files, c.asks, got, c.want)
 		}
-		if kept := files - public - private; files >= 256 && got+others+storeDescriptors > kept {
-			t.Errorf("%d files: %d sent at a time and %d more, want at most the %d kept", files, got+others, storeDescriptors, kept)
+		used := got + otherWorkers + opinionWorkers + c.asks + storeDescriptors
+		if kept := c.files - public - private; got > 1 && used > kept {
+			t.Errorf("%d files, %d asks: %d in use at a time, want at most the %d kept", c.files, c.asks, used, kept)
 		}
-		if got+others >= 100 {
-			t.Errorf("%d files: %d requests at once, want fewer than a carrier takes", files, got+others)
-		}
+	}
+	const backfill = 1
+	if all := replyWorkers + otherWorkers + backfill; all >= 100 {
+		t.Errorf("%d requests at once, want fewer than a carrier takes", all)
 	}
 }
 

@@ -33,7 +33,7 @@ import (
 // second worker begins what a first one is still at.
 const (
 	sendWorkers    = 8
-	replyWorkers   = 72 // at most; each waits for the disk or the carrier. All lanes together stay below the hundred requests a carrier takes at once
+	replyWorkers   = 72 // at most; each waits for the disk or the carrier, which takes a hundred requests at once
 	quickWorkers   = 8
 	opinionWorkers = 2
 	fileWorkers    = 4 // each may hold a whole file
@@ -180,7 +180,7 @@ func (o *Options) settle() {
 		o.AsksAtOnce = 4
 	}
 	if o.Replies <= 0 {
-		o.Replies = repliesWith(openFiles())
+		o.Replies = repliesWith(openFiles(), o.AsksAtOnce)
 	}
 }
 

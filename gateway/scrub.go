@@ -125,6 +125,14 @@ func (g *Gateway) tellTorn(ctx context.Context, auditor *audit.Auditor) error {
 	return nil
 }
 
+// tellTornItem tells the admins of work that cannot be read, before it ends as that.
+func (g *Gateway) tellTornItem(ctx context.Context, it molt.Leased) {
+	words := fmt.Sprintf("%s: an item of the record, for the lane %s, was damaged and is not done as it was written. Look at conversation %s, and run: tidegate verify", g.rules().Clinic, it.Lane.Class(), it.Conversation)
+	if err := g.tellAdmins(ctx, turn.Notice{What: "damage", Words: molt.Words(words)}, ""); err != nil {
+		g.stepError(it, "tell of damage", err)
+	}
+}
+
 // found is what the mark of a frozen journal says.
 type found struct {
 	audit.Fault

@@ -227,6 +227,9 @@ func (g *Gateway) unreadable(ctx context.Context, it molt.Leased, err error) {
 	}
 	g.metrics.faults.WithLabelValues("item").Inc()
 	g.o.Log.Error().Str("conversation", string(it.Conversation)).Str("item", string(it.ID)).Err(err).Msg("item cannot be read")
+	if it.Torn { // no scrub finds it once it has ended
+		g.tellTornItem(ctx, it)
+	}
 	fact := intake.Fact{Kind: turn.KindFailed, Body: &turn.Failed{Item: it.ID, Fault: channels.FaultRejected, Certain: true}}
 	switch it.Lane.Class() {
 	case molt.LaneTimer:

@@ -70,7 +70,7 @@ func (a *Auditor) Torn(ctx context.Context, each func(Fault)) error {
 	err := a.scan(ctx, molt.Query{Table: molt.TableItems}, func(p molt.Page) {
 		for _, it := range p.Items {
 			if it.Torn {
-				each(Fault{Conversation: it.Conversation, Cause: fmt.Sprintf("an item of the lane %q is not what was written: what it asks for is not done", it.Lane)})
+				each(Fault{Conversation: it.Conversation, Cause: fmt.Sprintf("an item of the lane %q is not what was written, and cannot be read", it.Lane)})
 			}
 		}
 	})

@@ -129,6 +129,20 @@ func TestATornItemHoldsNoCommitBack(t *testing.T) {
 	}
 }
 
+// TestAGoneItemLeavesItsLane: the head of a lane that is gone from its place ends, and its
+// follower is due.
+func TestAGoneItemLeavesItsLane(t *testing.T) {
+	s := torn3(t, func(v []byte) []byte { return v })
+	s.edit(t, func(tx *bolt.Tx) error {
+		key := bytes.Clone(tx.Bucket([]byte(bucketIDs)).Get([]byte("i1")))
+		return tx.Bucket([]byte(bucketItems)).Delete(key)
+	})
+	commit(t, s, molt.Batch{Cancel: []molt.ItemID{"i1"}})
+	if got := fmt.Sprint(ended(t, s), ended(t, s)); got != "[i2 j1] [i3]" {
+		t.Errorf("claimed %s, want i2 and j1, and then i3", got)
+	}
+}
+
 // TestAPlaceIsGivenOnce: a damaged sequence gives nobody's place to another.
 func TestAPlaceIsGivenOnce(t *testing.T) {
 	s := torn3(t, func(v []byte) []byte { return v })

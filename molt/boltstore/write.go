@@ -49,11 +49,11 @@ func (t *tables) head(id molt.ConversationID) (molt.Head, error) {
 	return decodeHead(b)
 }
 
-// item returns the item at a key of the items bucket.
+// item returns the item at a key of the items bucket; with an error, where it lies.
 func (t *tables) item(key []byte) (molt.Item, error) {
 	b := t.items.Get(key)
 	if b == nil {
-		return molt.Item{}, fmt.Errorf("item: %w: an index points at nothing", molt.ErrCorrupt)
+		return placeOf(key), fmt.Errorf("item: %w: an index points at nothing", molt.ErrCorrupt)
 	}
 	return decodeItem(key, b)
 }
@@ -279,18 +279,18 @@ func (w *writer) remove(id molt.ItemID) error {
 	}
 	it, _ := w.item(key) // a torn one ends too: where it lies is known
 	w.ended[id] = true
-	wasHead := w.isHead(it, key)
+	wasDue, err := w.undue(it, key)
+	if err != nil {
+		return err
+	}
 	if err := w.ids.Delete([]byte(id)); err != nil {
 		return err
 	}
 	if err := w.items.Delete(key); err != nil {
 		return err
 	}
-	if !wasHead {
+	if !wasDue {
 		return nil
-	}
-	if err := w.undue(it, key); err != nil {
-		return err
 	}
 	nextKey, value := w.first(it.Conversation, it.Lane)
 	if nextKey == nil {
@@ -303,19 +303,23 @@ func (w *writer) remove(id molt.ItemID) error {
 	return w.due.Put(dueKey(next), bytes.Clone(nextKey))
 }
 
-// undue takes the head of a lane out of the index of what is due. When a torn one was is
-// not known: it is looked for.
-func (w *writer) undue(it molt.Item, key []byte) error {
+// undue takes the head of a lane out of the index of what is due, and reports whether it
+// is one. When a torn one was due is not known, if at all: it is looked for.
+func (w *writer) undue(it molt.Item, key []byte) (head bool, err error) {
+	head = w.isHead(it, key)
 	if !it.Torn {
-		return w.due.Delete(dueKey(it))
+		if head {
+			err = w.due.Delete(dueKey(it))
+		}
+		return head, err
 	}
 	prefix, c := duePrefix(it.Lane.Class()), w.due.Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if bytes.Equal(v, key) {
-			return c.Delete()
+			return true, c.Delete()
 		}
 	}
-	return nil
+	return head, nil
 }
 
 // retry ends the lease and makes the item due again, in its old place. A torn one stays
@@ -327,11 +331,9 @@ func (w *writer) retry(r molt.Retry) error {
 	}
 	it, _ := w.item(key)
 	w.ended[r.Item] = true
-	head := w.isHead(it, key)
-	if head {
-		if err := w.undue(it, key); err != nil {
-			return err
-		}
+	head, err := w.undue(it, key)
+	if err != nil {
+		return err
 	}
 	it.Due = r.Due
 	if !it.Torn {
