@@ -42,6 +42,7 @@ type text struct {
 	sent    molt.Time
 	listed  molt.Time // when the carrier's list begins to show it
 	posts   int
+	tries   int       // of a page that was not heard
 	acked   molt.Time // first 2xx; 0: none yet
 }
 

@@ -143,7 +143,9 @@ func (v *page) post(t *text) {
 	c, w := v.chat.c, v.chat.c.w
 	defer func() {
 		if t.acked == 0 || w.chance(w.weather.double) { // or the page did not hear it
-			c.later(w.within(2*time.Second, 8*time.Second), "the page posts "+t.id+" again", func() { v.post(t) })
+			pause := min(15*time.Second, 2*time.Second<<min(t.tries, 3)) // longer each time, as a patient's page has it
+			t.tries++
+			c.later(w.within(pause, 4*pause), "the page posts "+t.id+" again", func() { v.post(t) })
 		}
 	}()
 	if w.daemon == nil || w.daemon.steps == nil {
